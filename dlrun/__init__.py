@@ -1,0 +1,3 @@
+"""dlrun: one YAML file, one honest deep-learning experiment."""
+
+__version__ = "0.1.0"

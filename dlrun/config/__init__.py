@@ -1,0 +1,1 @@
+"""From YAML text to a validated Experiment: reading, marks, overrides, messages, schema."""

@@ -1,0 +1,1 @@
+"""Scores: metrics, intervals, baselines, diagnosis."""

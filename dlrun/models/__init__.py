@@ -1,0 +1,1 @@
+"""Models: what is fitted, described by settings that can build it."""

@@ -1,0 +1,1 @@
+"""Transformations of inputs and targets, fitted on training rows only."""

@@ -1,0 +1,1 @@
+"""The run folder: claim, write, read, status, index."""

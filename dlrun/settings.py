@@ -1,0 +1,185 @@
+"""Settings: the frozen, extra-forbidding base of every config section, and the two ways to name a kind.
+
+A section is either chosen `by kind` (`optimizer: {kind: adam, learning_rate: 1e-3}`, or just `optimizer: adam`) or
+`by name` (`- dense: {units: 64}`, `- dense: 64`, `- flatten`). Both are pydantic unions over `kind`; the annotations
+`ByKind` and `ByName` read the written form, write it back and describe it in the JSON Schema.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+Auto = Literal["auto"]
+"""The word that leaves a choice to dlrun; the resolved config says what was chosen."""
+
+
+class Settings(BaseModel):
+    """Base of every config section: immutable, strict about types, closed to unknown keys."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        use_attribute_docstrings=True,
+        protected_namespaces=(),
+        ser_json_inf_nan="constants",
+    )
+
+    main: ClassVar[str | None] = None
+    """The setting that a bare value goes to, as in `- dense: 64`."""
+
+
+def _switch(value: object) -> object:
+    if value is True:
+        return {}
+    return None if value is False else value
+
+
+def _sequence(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else value
+
+
+SettingsType = TypeVar("SettingsType", bound=Settings)
+Item = TypeVar("Item")
+
+Switch = Annotated[SettingsType | None, BeforeValidator(_switch, json_schema_input_type=SettingsType | bool | None)]
+"""`true` takes the defaults of the section, `false` and `null` leave it out: `Switch[BatchNorm]`."""
+
+Items = Annotated[tuple[Item, ...], BeforeValidator(_sequence, json_schema_input_type=list[Item])]
+"""A YAML list that becomes an immutable tuple: `Items[int]`."""
+
+
+def kind_of(settings_class: type[Settings]) -> str:
+    """Return the name that a class of settings goes by in a config."""
+    return str(get_args(settings_class.model_fields["kind"].annotation)[0])
+
+
+def members(union: Any) -> dict[str, type[Settings]]:
+    """Map every name of an annotated union of settings to its class.
+
+    Args:
+        union: An annotated union, such as `Layer` or `Optimizer`.
+    """
+    classes: dict[str, type[Settings]] = {}
+    for argument in get_args(union) or (union,):
+        if isinstance(argument, type) and issubclass(argument, Settings):
+            classes[kind_of(argument)] = argument
+        elif get_args(argument):
+            classes |= members(argument)
+    return classes
+
+
+class ByKind:
+    """Annotation of a union over `kind` that also accepts a bare name: `optimizer: adam`."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(self._read, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        described = handler(schema)
+        names = sorted(described.get("discriminator", {}).get("mapping", {}))
+        return {"anyOf": [{"enum": names}, described]} if names else described
+
+    @staticmethod
+    def _read(value: object) -> object:
+        return {"kind": value} if isinstance(value, str) else value
+
+
+class ByName:
+    """Annotation of a union over `kind` that is written `name: {settings}`, `name: value` or `name`.
+
+    Args:
+        what: What the members are called in messages, such as `layer`.
+    """
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        classes = members(source)
+
+        def read(value: object) -> object:
+            return self._read(value, classes)
+
+        return core_schema.no_info_before_validator_function(
+            read,
+            handler(source),
+            serialization=core_schema.wrap_serializer_function_ser_schema(self._write),
+        )
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        described = handler(schema)
+        mapping: dict[str, str] = described.get("discriminator", {}).get("mapping", {})
+        named: list[dict[str, Any]] = [{"enum": sorted(mapping)}]
+        for name, reference in sorted(mapping.items()):
+            named.append(
+                {
+                    "type": "object",
+                    "properties": {
+                        name: {
+                            "anyOf": [{"$ref": reference}, {"type": ["number", "string", "boolean", "array", "null"]}]
+                        }
+                    },
+                    "required": [name],
+                    "additionalProperties": False,
+                }
+            )
+        return {"anyOf": named}
+
+    def _read(self, value: object, classes: Mapping[str, type[Settings]]) -> object:
+        if isinstance(value, Settings):
+            return value
+        name, settings = self._split(value)
+        if name not in classes:
+            raise PydanticCustomError(
+                "unknown_name",
+                "unknown {what} '{name}'",
+                {"what": self.what, "name": name, "known": sorted(classes)},
+            )
+        return {"kind": name, **expand(classes[name], settings)}
+
+    def _split(self, value: object) -> tuple[str, object]:
+        if isinstance(value, str):
+            return value, None
+        if isinstance(value, Mapping) and len(value) == 1:
+            ((name, settings),) = value.items()
+            return str(name), settings
+        raise PydanticCustomError(
+            "not_named",
+            "a {what} is written '- name: {{settings}}', one name an item",
+            {"what": self.what},
+        )
+
+    @staticmethod
+    def _write(value: Any, serialize: Any) -> object:
+        written = serialize(value)
+        if not isinstance(written, dict) or "kind" not in written:
+            return written
+        return {written.pop("kind"): written}
+
+
+def expand(settings_class: type[Settings], settings: object) -> dict[str, Any]:
+    """Turn what stands behind a name into a mapping of settings.
+
+    Args:
+        settings_class: The class that the name stands for.
+        settings: A mapping, a bare value for the main setting, or None for the defaults.
+
+    Raises:
+        PydanticCustomError: A bare value was given, and the class has no main setting.
+    """
+    if settings is None:
+        return {}
+    if isinstance(settings, Mapping):
+        return {str(key): value for key, value in settings.items()}
+    if settings_class.main is None:
+        raise PydanticCustomError(
+            "no_main_setting",
+            "expected a mapping of settings",
+            {"known": sorted(set(settings_class.model_fields) - {"kind"})},
+        )
+    return {settings_class.main: settings}

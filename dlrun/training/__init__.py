@@ -1,0 +1,1 @@
+"""Fitting: learners, optimizers, schedules, losses, engines, early stopping, checkpoints."""

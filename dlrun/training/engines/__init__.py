@@ -1,0 +1,1 @@
+"""What executes the epochs of a network; the only home of TensorFlow itself."""

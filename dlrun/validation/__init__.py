@@ -1,0 +1,1 @@
+"""Validation schemes, one file each; each turns a dataset and a seed into a `SplitPlan`."""
