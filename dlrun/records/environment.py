@@ -1,0 +1,150 @@
+"""environment.json: what a run was carried out with; never environment variables, which may hold secrets."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import socket
+import subprocess
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from dlrun import __version__
+
+PACKAGES = (
+    "keras",
+    "tensorflow",
+    "numpy",
+    "scikit-learn",
+    "polars",
+    "pydantic",
+    "hyperopt",
+    "matplotlib",
+    "safetensors",
+    "skops",
+    "tensorboardX",
+    "pyyaml",
+    "rich",
+    "typer",
+)
+"""Packages that a result may depend on."""
+
+_GIT_SECONDS = 5.0
+
+
+def environment(*, argv: Sequence[str], devices: Sequence[str] = (), threads: int | None = None) -> dict[str, Any]:
+    """Describe the present process and machine for environment.json.
+
+    Args:
+        argv: The command line as the user typed it.
+        devices: Names of the devices that the network may run on, as its framework calls them.
+        threads: Threads that the network computes with; None if the framework chooses.
+
+    Returns:
+        Plain values: `dlrun`, `python`, `packages`, `system`, `hardware`, `threads`, `git`, `argv`, `directory`.
+    """
+    return {
+        "dlrun": __version__,
+        "python": platform.python_version(),
+        "packages": versions(),
+        "system": {"name": platform.platform(), "host": socket.gethostname()},
+        "hardware": hardware() | {"devices": list(devices)},
+        "threads": threads,
+        "git": git_state(Path.cwd()),
+        "argv": list(argv),
+        "directory": str(Path.cwd()),
+    }
+
+
+def versions(packages: Sequence[str] = PACKAGES) -> dict[str, str | None]:
+    """Return the installed version of every package, without importing it; None for one that is missing."""
+    found: dict[str, str | None] = {}
+    for package in packages:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            found[package] = None
+    return found
+
+
+def hardware() -> dict[str, Any]:
+    """Describe the machine: `cpu`, `num_cpus`, `usable_cpus`, `memory_bytes`, and the names of NVIDIA cards, `gpus`."""
+    return {
+        "cpu": _cpu_name(),
+        "num_cpus": os.cpu_count(),
+        "usable_cpus": usable_cpus(),
+        "memory_bytes": _memory_bytes(),
+        "gpus": _gpu_names(),
+    }
+
+
+def usable_cpus() -> int:
+    """Return how many processors this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+def _cpu_name() -> str:
+    for line in _lines(Path("/proc/cpuinfo")):
+        key, _, value = line.partition(":")
+        if key.strip() == "model name":
+            return value.strip()
+    return platform.processor() or platform.machine()
+
+
+def _memory_bytes() -> int | None:
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (ValueError, OSError, AttributeError):
+        return None
+
+
+def _gpu_names() -> list[str]:
+    """Read the cards' names from the NVIDIA driver, which costs nothing, instead of starting nvidia-smi."""
+    names = []
+    for path in sorted(Path("/proc/driver/nvidia/gpus").glob("*/information")):
+        fields = dict(line.split(":", 1) for line in _lines(path) if ":" in line)
+        names.append(fields.get("Model", "NVIDIA").strip())
+    return names
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return []
+
+
+def git_state(directory: Path) -> dict[str, Any] | None:
+    """Return `commit`, and `dirty` if tracked files differ from it; None outside of a git repository or without git.
+
+    Args:
+        directory: Folder inside the repository.
+    """
+    commit = _git(directory, "rev-parse", "--verify", "--quiet", "HEAD")
+    if not commit:
+        return None
+    changes = _git(directory, "status", "--porcelain", "--untracked-files=no")
+    return {"commit": commit, "dirty": None if changes is None else bool(changes)}
+
+
+def _git(directory: Path, *arguments: str) -> str | None:
+    program = shutil.which("git")
+    if program is None:
+        return None
+    try:
+        result = subprocess.run(  # noqa: S603 - fixed arguments, no shell
+            [program, "--no-optional-locks", "-c", "core.fsmonitor=false", *arguments],
+            cwd=directory,
+            capture_output=True,
+            check=True,
+            text=True,
+            errors="replace",
+            timeout=_GIT_SECONDS,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return result.stdout.strip()

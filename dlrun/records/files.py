@@ -1,0 +1,165 @@
+"""Files that are either wholly there or not: written under a temporary name, flushed, synced and renamed."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dlrun.errors import StorageError
+from dlrun.records.text import printable
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_REASONS = {
+    errno.ENOSPC: ("the disk is full", "Free some space, or choose another folder with --runs-dir."),
+    errno.EDQUOT: ("the disk quota is used up", "Free some space, or choose another folder with --runs-dir."),
+    errno.EROFS: ("the disk is read-only", "Choose a folder that can be written to with --runs-dir."),
+    errno.EACCES: ("permission denied", "Choose a folder that you may write to with --runs-dir."),
+    errno.EPERM: ("permission denied", "Choose a folder that you may write to with --runs-dir."),
+    errno.EIO: ("the disk reports an input/output error", "Check the disk, or choose another folder with --runs-dir."),
+}
+
+
+def storage_error(verb: str, path: Path, error: OSError) -> StorageError:
+    """Say which file could not be read or written, and why.
+
+    Args:
+        verb: What failed: `read`, `write`, `create`.
+        path: The file or folder.
+        error: What the system said.
+    """
+    unknown = (error.strerror or str(error) or type(error).__name__, None)
+    reason, remedy = _REASONS.get(error.errno or 0, unknown)
+    return StorageError(f"cannot {verb} {printable(str(path))}: {reason}", remedy=None if verb == "read" else remedy)
+
+
+@contextmanager
+def publish(path: Path) -> Iterator[Path]:
+    """Yield a temporary path in the same folder; when the block ends well, what lies there becomes `path`.
+
+    The old content stays until the new one is complete and on the disk; after a failure nothing of the new one is left.
+    The temporary name keeps the suffix of `path`, since some writers choose their format by it. A folder may be
+    published as well, if `path` does not exist yet.
+
+    Args:
+        path: Where the file is to be; missing parent folders are made.
+
+    Raises:
+        StorageError: The system refused a step, inside the block or after it.
+    """
+    temporary = path.with_name(f".{path.stem[:100]}-{secrets.token_hex(4)}.tmp{path.suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        sync(temporary)
+        os.replace(temporary, path)  # noqa: PTH105 - tests make this very call fail
+        sync(path.parent)
+    except OSError as error:
+        _discard(temporary)
+        raise storage_error("write", path, error) from error
+    except BaseException:
+        _discard(temporary)
+        raise
+
+
+def _discard(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+        return
+    with suppress(OSError):
+        path.unlink()
+
+
+def sync(path: Path) -> None:
+    """Wait until a file, or a folder's list of names, is on the disk.
+
+    Raises:
+        OSError: The disk refused.
+    """
+    if os.name == "nt" and path.is_dir():
+        return  # Windows cannot open a folder, and needs no sync of it
+    descriptor = os.open(path, os.O_RDONLY if os.name != "nt" else os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Put a file in place, atomically.
+
+    Args:
+        path: Where the file is to be; an existing one is replaced.
+        content: All of it.
+
+    Raises:
+        StorageError: The file could not be written; a previous one is untouched.
+    """
+    with publish(path) as temporary:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+        try:
+            write_all(descriptor, content)
+        finally:
+            os.close(descriptor)
+
+
+def write_all(descriptor: int, content: bytes) -> None:
+    """Write all bytes to an open file, however few the system takes at a time.
+
+    Raises:
+        OSError: The disk refused.
+    """
+    rest = memoryview(content)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+
+
+def read_bytes(path: Path, *, limit: int | None = None) -> bytes:
+    """Read a whole file.
+
+    Args:
+        path: The file.
+        limit: Most bytes that the file may have; None for any number.
+
+    Raises:
+        StorageError: The file cannot be read, or is longer than `limit`.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read() if limit is None else file.read(limit + 1)
+    except OSError as error:
+        raise storage_error("read", path, error) from error
+    if limit is not None and len(content) > limit:
+        raise StorageError(f"cannot read {printable(str(path))}: it is longer than {limit:,} bytes")
+    return content
+
+
+def npz_bytes(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    """Pack arrays as an uncompressed `.npz`; the same arrays give the same bytes.
+
+    Args:
+        arrays: Arrays of numbers, truth values or fixed-width texts, by name.
+
+    Raises:
+        ValueError: An array holds Python objects, which only pickle could store.
+    """
+    import zipfile
+
+    import numpy as np
+
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for name, array in arrays.items():
+            entry = zipfile.ZipInfo(f"{name}.npy")  # without a date of its own it carries 1980-01-01
+            entry.create_system = 3
+            with archive.open(entry, "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, np.ascontiguousarray(array), allow_pickle=False)
+    return buffer.getvalue()

@@ -1,0 +1,177 @@
+"""RunFolder: the folder of one run; claimed once, written file by file."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from dlrun.errors import StorageError, UsageError
+from dlrun.records import files
+from dlrun.records.text import json_text, printable
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+MAX_NAME_LENGTH = 64
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_ID = re.compile(r"(\d{8}-\d{6})-([A-Za-z0-9][A-Za-z0-9._-]*)-([0-9a-f]{4,})")
+
+
+def check_name(name: str) -> str:
+    """Return the name of a run if it may become part of a folder's name.
+
+    Raises:
+        UsageError: It is empty, too long, or holds something else than letters, digits, dots, dashes and underscores.
+    """
+    if len(name) <= MAX_NAME_LENGTH and _NAME.fullmatch(name) and ".." not in name:
+        return name
+    raise UsageError(
+        f"'{printable(name[:80])}' cannot be the name of a run",
+        remedy=f"Use 1 to {MAX_NAME_LENGTH} letters, digits, '-', '_' and single '.'; begin with a letter or digit.",
+    )
+
+
+def is_id(text: str) -> bool:
+    """Tell whether a text has the form of a run's id, `YYYYmmdd-HHMMSS-name-xxxx`."""
+    return _ID.fullmatch(text) is not None
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The folder of one run.
+
+    Args:
+        path: The folder, absolute.
+    """
+
+    path: Path
+
+    @classmethod
+    def claim(cls, runs_dir: Path, name: str, *, now: datetime | None = None) -> RunFolder:
+        """Make a new folder that no other process can get.
+
+        Args:
+            runs_dir: Folder of all runs; made if missing.
+            name: Name of the run, the telling part of its id.
+            now: Time for the id; the present unless given. The id states it in UTC, so that ids sort by time.
+
+        Raises:
+            UsageError: The name cannot be part of a folder's name.
+            StorageError: The folder cannot be made.
+        """
+        check_name(name)
+        stamp = (now or datetime.now(UTC)).astimezone(UTC).strftime("%Y%m%d-%H%M%S")
+        root = Path(runs_dir).absolute()
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+            path = _make(root, f"{stamp}-{name}")
+            files.sync(root)
+        except FileExistsError as error:
+            raise StorageError(
+                f"cannot create {printable(str(root))}: there is a file with that name",
+                remedy="Choose another --runs-dir.",
+            ) from error
+        except OSError as error:
+            raise files.storage_error("create a run in", root, error) from error
+        return cls(path)
+
+    @classmethod
+    def at(cls, path: Path) -> RunFolder:
+        """Take an existing folder.
+
+        Raises:
+            UsageError: There is no such folder.
+        """
+        if not path.is_dir():
+            raise UsageError(f"there is no run folder {printable(str(path))}")
+        return cls(path.absolute())
+
+    @property
+    def id(self) -> str:
+        """Name of the folder."""
+        return self.path.name
+
+    def file(self, relative: str) -> Path:
+        """Return the path of a file of this run.
+
+        Args:
+            relative: Path inside the folder, with `/`.
+
+        Raises:
+            ValueError: The path leads out of the folder.
+        """
+        parts = PurePosixPath(relative).parts
+        if not parts or parts[0] == "/" or ".." in parts:
+            raise ValueError(f"{relative!r} is no path inside a run folder")
+        return self.path.joinpath(*parts)
+
+    def publish(self, relative: str) -> AbstractContextManager[Path]:
+        """Yield a temporary path; when the block ends well, what lies there becomes the file. See `files.publish`."""
+        return files.publish(self.file(relative))
+
+    def write_bytes(self, relative: str, content: bytes) -> None:
+        """Put a file in place, atomically; raises StorageError."""
+        files.write_bytes(self.file(relative), content)
+
+    def write_text(self, relative: str, text: str) -> None:
+        """Put a UTF-8 text in place, atomically; raises StorageError."""
+        self.write_bytes(relative, text.encode())
+
+    def write_json(self, relative: str, value: object) -> None:
+        """Put a value in place as JSON, atomically; NaN and infinity become null. Raises StorageError."""
+        self.write_text(relative, json_text(value) + "\n")
+
+    def write_npz(self, relative: str, **arrays: NDArray[Any]) -> None:
+        """Put arrays in place as an uncompressed `.npz`, atomically; equal arrays give equal bytes.
+
+        Args:
+            relative: Path inside the folder, with `/`.
+            arrays: Arrays by name; never Python objects.
+
+        Raises:
+            StorageError: The file could not be written.
+        """
+        self.write_bytes(relative, files.npz_bytes(arrays))
+
+    def read_text(self, relative: str) -> str:
+        """Read a UTF-8 text.
+
+        Raises:
+            StorageError: It cannot be read.
+        """
+        path = self.file(relative)
+        try:
+            return files.read_bytes(path).decode()
+        except UnicodeDecodeError as error:
+            raise StorageError(f"{printable(str(path))} is damaged: it is not UTF-8 text") from error
+
+    def read_json(self, relative: str) -> Any:
+        """Read a JSON file.
+
+        Raises:
+            StorageError: It cannot be read, or is not JSON.
+        """
+        text = self.read_text(relative)
+        try:
+            return json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise StorageError(f"{printable(str(self.file(relative)))} is damaged: it is not JSON") from error
+
+
+def _make(root: Path, stem: str) -> Path:
+    """Make a folder with a random end to its name; mkdir is atomic, so that only one process gets it."""
+    num_bytes = 2
+    while True:
+        path = root / f"{stem}-{secrets.token_hex(num_bytes)}"
+        try:
+            path.mkdir()
+        except FileExistsError:
+            num_bytes += 1
+        else:
+            return path

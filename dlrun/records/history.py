@@ -1,0 +1,163 @@
+"""history.csv: a row for every epoch of every fold; it only grows."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+
+from dlrun.errors import StorageError
+from dlrun.records import files
+from dlrun.records.text import printable
+
+KEYS = ("fold", "epoch")
+"""Columns that say which epoch a row belongs to; the rest are values."""
+
+_COLUMN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./@-]*")
+
+
+class HistoryWriter:
+    """Appends rows to a history file. The first row fixes the columns.
+
+    A row goes to the system in one write, so that a killed process tears at most the last line; a torn line that an
+    earlier process left is cut off when the file is opened.
+
+    Args:
+        path: The file; continued if it exists.
+
+    Raises:
+        StorageError: The file cannot be opened, or is not a history.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._columns: tuple[str, ...] | None = None
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o666)
+        except OSError as error:
+            raise files.storage_error("write", path, error) from error
+        try:
+            self._continue()
+        except BaseException:
+            os.close(self._file)
+            raise
+
+    def _continue(self) -> None:
+        content = files.read_bytes(self._path)
+        complete = content[: content.rfind(b"\n") + 1]
+        if complete:
+            self._columns, _ = _parse(self._path, complete)
+        if len(complete) < len(content):
+            os.ftruncate(self._file, len(complete))
+
+    def write(self, fold: int, epoch: int, values: Mapping[str, float]) -> None:
+        """Append a row.
+
+        Args:
+            fold: Position among the folds; -1 for the refit.
+            epoch: Number of the epoch, from 1.
+            values: Value of every column; a column of the first row that is missing here stays empty.
+
+        Raises:
+            StorageError: The row could not be written.
+            ValueError: A value has no column, or a column's name could not be read back.
+        """
+        lines = []
+        if self._columns is None:
+            self._columns = (*KEYS, *values)
+            unfit = [name for name in values if not _COLUMN.fullmatch(name) or name in KEYS]
+            if unfit:
+                raise ValueError(f"{unfit} cannot be columns of a history")
+            lines.append(",".join(self._columns))
+        unknown = sorted(set(values) - set(self._columns))
+        if unknown:
+            raise ValueError(f"{unknown} are no columns of this history: {self._columns}")
+        cells = [_written(values[name]) if name in values else "" for name in self._columns[len(KEYS) :]]
+        lines.append(",".join([str(int(fold)), str(int(epoch)), *cells]))
+        self._append("".join(f"{line}\n" for line in lines).encode())
+
+    def _append(self, content: bytes) -> None:
+        try:
+            files.write_all(self._file, content)
+        except OSError as error:
+            raise files.storage_error("write", self._path, error) from error
+
+    def sync(self) -> None:
+        """Wait until all rows are on the disk.
+
+        Raises:
+            StorageError: The disk refused.
+        """
+        try:
+            os.fsync(self._file)
+        except OSError as error:
+            raise files.storage_error("write", self._path, error) from error
+
+    def close(self) -> None:
+        """Sync and close the file; raises StorageError."""
+        try:
+            self.sync()
+        finally:
+            os.close(self._file)
+
+    def __enter__(self) -> HistoryWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _written(value: float) -> str:
+    """Write a number so that it reads back as the same number."""
+    number = float(value)
+    return str(int(number)) if number.is_integer() and abs(number) < 1e15 else repr(number)
+
+
+def read_history(path: Path) -> list[dict[str, float]]:
+    """Read the rows of a history file.
+
+    A last line without its end is what a killed process leaves; it is ignored.
+
+    Args:
+        path: The file.
+
+    Returns:
+        For every row its `fold` and `epoch`, which are whole numbers, and the values of the columns that are not empty.
+
+    Raises:
+        StorageError: The file cannot be read or is damaged; the line is named.
+    """
+    content = files.read_bytes(path)
+    return _parse(path, content[: content.rfind(b"\n") + 1])[1]
+
+
+def _parse(path: Path, content: bytes) -> tuple[tuple[str, ...] | None, list[dict[str, float]]]:
+    columns: tuple[str, ...] | None = None
+    rows = []
+    for number, line in enumerate(content.split(b"\n")[:-1], start=1):
+        try:
+            cells = line.decode("ascii").removesuffix("\r").split(",")
+            if columns is None:
+                columns = _header(cells)
+            else:
+                rows.append(_row(columns, cells))
+        except ValueError as error:
+            raise StorageError(f"{printable(str(path))} is damaged: line {number} is no row of a history") from error
+    return columns, rows
+
+
+def _header(cells: list[str]) -> tuple[str, ...]:
+    if tuple(cells[: len(KEYS)]) != KEYS or len(set(cells)) < len(cells) or not all(map(_COLUMN.fullmatch, cells)):
+        raise ValueError(cells)
+    return tuple(cells)
+
+
+def _row(columns: tuple[str, ...], cells: list[str]) -> dict[str, float]:
+    keys = {name: int(cell) for name, cell in zip(columns, cells[: len(KEYS)], strict=False)}
+    pairs = zip(columns, cells, strict=True)
+    return keys | {name: float(cell) for name, cell in pairs if cell and name not in keys}

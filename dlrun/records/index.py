@@ -1,0 +1,272 @@
+"""Which runs there are: a list that is read from the folders every time, and the names that a run answers to."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dlrun.errors import StorageError, UsageError
+from dlrun.records import files
+from dlrun.records.folder import RunFolder, is_id
+from dlrun.records.status import State, read_status
+from dlrun.records.text import printable
+
+_LEAF = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_MAX_CONFIG_BYTES = 1_000_000
+_MAX_LISTED = 8
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """One line of the list of runs.
+
+    Args:
+        id: Name of the folder.
+        path: The folder.
+        state: What became of the run; None if the folder is damaged.
+        started: When it began, ISO 8601 in UTC.
+        seconds: Seconds that it took, or has taken so far.
+        dataset: Kind of the dataset.
+        model: Kind of the model.
+        task: What is predicted.
+        fingerprint: Fingerprint of the dataset.
+        monitor: Name of the value that early stopping watched, such as `val_loss`.
+        validation: Validation scores by metric.
+        test: Test scores by metric.
+        problem: What is wrong with the folder; None if nothing is.
+    """
+
+    id: str
+    path: Path
+    state: State | None = None
+    started: str | None = None
+    seconds: float | None = None
+    dataset: str | None = None
+    model: str | None = None
+    task: str | None = None
+    fingerprint: str | None = None
+    monitor: str | None = None
+    validation: dict[str, float] | None = None
+    test: dict[str, float] | None = None
+    problem: str | None = None
+
+    @property
+    def primary(self) -> str | None:
+        """Name of the metric that the run was selected by, without the `val_`."""
+        return self.monitor.removeprefix("val_") if self.monitor else None
+
+
+def run_folders(runs_dir: Path) -> list[RunFolder]:
+    """Return the folders of a runs folder that carry a run's id, oldest first; links are left out.
+
+    Raises:
+        StorageError: The runs folder cannot be read. One that does not exist holds no runs.
+    """
+    root = Path(runs_dir).absolute()
+    try:
+        with os.scandir(root) as entries:
+            names = [entry.name for entry in entries if is_id(entry.name) and entry.is_dir(follow_symlinks=False)]
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise files.storage_error("read", root, error) from error
+    return [RunFolder(root / name) for name in sorted(names)]
+
+
+def index(runs_dir: Path, *, last: int | None = None) -> list[RunSummary]:
+    """Summarize the runs of a folder, oldest first; damaged ones by name with the reason.
+
+    Args:
+        runs_dir: Folder of all runs.
+        last: Only so many of the newest runs; None for all.
+
+    Raises:
+        StorageError: The runs folder cannot be read.
+    """
+    folders = run_folders(runs_dir)
+    return [summarize(folder) for folder in (folders if last is None else folders[max(len(folders) - last, 0) :])]
+
+
+def summarize(folder: RunFolder) -> RunSummary:
+    """Read what a list of runs tells of one; never fails."""
+    try:
+        status = read_status(folder)
+        dataset, model = _kinds(folder)
+        metrics = _mapping(folder, "metrics.json")
+        data = _mapping(folder, "dataset.json")
+    except StorageError as error:
+        return RunSummary(folder.id, folder.path, problem=error.message)
+    return RunSummary(
+        folder.id,
+        folder.path,
+        status.state,
+        status.started,
+        status.seconds,
+        dataset,
+        model,
+        _text(metrics.get("task")),
+        _text(data.get("fingerprint")),
+        _text(metrics.get("monitor")),
+        _scores(metrics.get("validation")),
+        _scores(metrics.get("test")),
+    )
+
+
+def _mapping(folder: RunFolder, name: str) -> dict[str, Any]:
+    """Read a JSON object; a file that is not there yet is an empty one."""
+    if not folder.file(name).exists():
+        return {}
+    value = folder.read_json(name)
+    if not isinstance(value, dict):
+        raise StorageError(f"{printable(str(folder.file(name)))} is damaged: it is no JSON object")
+    return value
+
+
+def _kinds(folder: RunFolder) -> tuple[str | None, str | None]:
+    """Read the kinds of dataset and model from the resolved config."""
+    import yaml
+
+    path = folder.file("config.yaml")
+    content = files.read_bytes(path, limit=_MAX_CONFIG_BYTES)
+    try:
+        config = yaml.load(content, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise StorageError(f"{printable(str(path))} is damaged: it is not YAML") from error
+    sections = config if isinstance(config, dict) else {}
+    return _kind(sections.get("dataset")), _kind(sections.get("model"))
+
+
+def _kind(section: object) -> str | None:
+    return _text(section.get("kind") if isinstance(section, dict) else section)
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _scores(value: object) -> dict[str, float] | None:
+    if not isinstance(value, dict):
+        return None
+    return {str(name): float(score) for name, score in value.items() if type(score) in (int, float)}
+
+
+def find_run(
+    runs_dir: Path,
+    reference: str,
+    *,
+    higher_is_better: Callable[[str], bool],
+    metric: str | None = None,
+) -> RunFolder:
+    """Find the run that a user means.
+
+    Args:
+        runs_dir: Folder of all runs.
+        reference: An id, its unique beginning, `latest`, `best`, or the path of a run folder.
+        higher_is_better: Tells the direction of a metric, for `best`.
+        metric: Metric that `best` compares; what the latest finished run was selected by unless given.
+
+    Raises:
+        UsageError: No run, or more than one, answers to the reference.
+        StorageError: The runs folder cannot be read.
+    """
+    folders = run_folders(runs_dir)
+    if reference == "latest":
+        return _latest(runs_dir, folders)
+    if reference == "best":
+        return _best(runs_dir, folders, metric, higher_is_better)
+    if not _LEAF.fullmatch(reference):
+        return _at_path(reference)
+    matching = [folder for folder in folders if folder.id.startswith(reference)]
+    exact = [folder for folder in matching if folder.id == reference]
+    if exact or len(matching) == 1:
+        return (exact or matching)[0]
+    if matching:
+        raise UsageError(
+            f"'{reference}' is the beginning of {len(matching)} runs: {_listed([folder.id for folder in matching])}",
+            remedy="Type more of the id.",
+        )
+    for path in (Path(runs_dir, reference), Path(reference)):  # a folder that somebody renamed still is a run
+        if path.is_symlink() or (path / "status.json").is_file():
+            return _at_path(str(path))
+    raise _unknown(runs_dir, reference, [folder.id for folder in folders])
+
+
+def _at_path(reference: str) -> RunFolder:
+    """Take a path that leads to a run folder; neither the folder nor its status may be a link."""
+    shown = printable(reference)
+    if not reference or "\0" in reference:
+        raise UsageError(f"'{shown}' is no name of a run", remedy="Type an id, its beginning, latest, best, or a path.")
+    path = Path(reference)
+    if path.is_symlink():
+        raise UsageError(f"{shown} is a link", remedy="Type the path that it leads to.")
+    if not (path / "status.json").is_file():
+        raise UsageError(f"{shown} is no run folder: it holds no status.json", remedy="`dlrun ls` lists the runs.")
+    return RunFolder.at(path)
+
+
+def _unknown(runs_dir: Path, reference: str, ids: Sequence[str]) -> UsageError:
+    message = f"there is no run '{printable(reference)}' in {printable(str(runs_dir))}"
+    near = difflib.get_close_matches(reference, ids, n=3, cutoff=0.5)
+    near += [run for run in ids if reference in run and run not in near]
+    if near:
+        return UsageError(message, remedy=f"Did you mean {_listed(near)}?")
+    return UsageError(message, remedy="`dlrun ls` lists the runs." if ids else "Train one first, with `dlrun train`.")
+
+
+def _listed(ids: Sequence[str]) -> str:
+    more = f" and {len(ids) - _MAX_LISTED} more" if len(ids) > _MAX_LISTED else ""
+    return ", ".join(ids[:_MAX_LISTED]) + more
+
+
+def _started(folder: RunFolder) -> tuple[str, str]:
+    try:
+        return read_status(folder).started, folder.id
+    except StorageError:
+        return "", folder.id
+
+
+def _latest(runs_dir: Path, folders: Sequence[RunFolder]) -> RunFolder:
+    """Take the newest run; ids tell the second, the status tells runs of one second apart."""
+    if not folders:
+        raise _unknown(runs_dir, "latest", [])
+    second = folders[-1].id[:15]
+    return max((folder for folder in folders if folder.id.startswith(second)), key=_started)
+
+
+def _best(
+    runs_dir: Path, folders: Sequence[RunFolder], metric: str | None, higher_is_better: Callable[[str], bool]
+) -> RunFolder:
+    """Take the finished run with the best validation score, among those on the data of the latest of them."""
+    finished = list(_finished(folders))
+    if not finished:
+        raise UsageError(
+            f"there is no finished run with validation scores in {printable(str(runs_dir))}",
+            remedy="Train one first, with `dlrun train`.",
+        )
+    newest = finished[-1]
+    name = metric or newest.primary or "loss"
+    sign = 1.0 if higher_is_better(name) else -1.0
+    scored = [
+        (sign * run.validation[name], run.id, run.path)
+        for run in finished
+        if (run.task, run.fingerprint) == (newest.task, newest.fingerprint)
+        and run.validation is not None
+        and math.isfinite(run.validation.get(name, math.nan))
+    ]
+    if not scored:
+        known = ", ".join(newest.validation or {})
+        raise UsageError(f"no finished run has a validation score '{printable(name)}'", remedy=f"Known: {known}.")
+    return RunFolder(max(scored)[2])
+
+
+def _finished(folders: Sequence[RunFolder]) -> Iterator[RunSummary]:
+    for folder in folders:
+        run = summarize(folder)
+        if run.state == "finished" and run.validation:
+            yield run

@@ -1,0 +1,234 @@
+"""status.json: the state of a run and the sign of life of the process that carries it out."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import threading
+from contextlib import suppress
+from dataclasses import dataclass, fields, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, get_args
+
+from dlrun.errors import DlrunError, Interrupted, StorageError
+from dlrun.records import files
+from dlrun.records.folder import RunFolder
+from dlrun.records.text import printable
+
+State = Literal["running", "finished", "failed", "pruned", "interrupted", "lost"]
+"""What became of a run. `lost` is never written: it is how a run reads whose process is gone."""
+
+FILE = "status.json"
+INTERVAL = 5.0
+"""Seconds between two heartbeats."""
+LOST_AFTER = 60.0
+"""Seconds without a heartbeat after which a run on another machine counts as lost."""
+
+_MAX_BYTES = 1_000_000
+
+
+@dataclass(frozen=True)
+class Status:
+    """The content of status.json. Times are ISO 8601 in UTC.
+
+    Args:
+        state: What became of the run.
+        started: When it began.
+        heartbeat: When the process last gave a sign of life.
+        finished: When it ended, in whatever state; None while it goes on.
+        pid: Number of the process.
+        host: Name of the machine.
+        process: What tells the process from a later one with the same number; empty where the system does not say.
+        error: What went wrong, in words for the user; None if nothing did.
+        exit_code: Exit code of the command; None while it goes on.
+    """
+
+    state: State
+    started: str
+    heartbeat: str
+    finished: str | None = None
+    pid: int = 0
+    host: str = ""
+    process: str = ""
+    error: str | None = None
+    exit_code: int | None = None
+
+    @property
+    def seconds(self) -> float:
+        """Seconds from the start to the end, or to the last sign of life."""
+        return (_time(self.finished or self.heartbeat) - _time(self.started)).total_seconds()
+
+
+def read_status(folder: RunFolder, *, now: datetime | None = None) -> Status:
+    """Read the status of a run; a run that claims to go on but whose process is gone reads as `lost`.
+
+    Args:
+        folder: The run.
+        now: Time to compare the heartbeat with; the present unless given.
+
+    Raises:
+        StorageError: There is no status, or it is damaged.
+    """
+    path = folder.file(FILE)
+    status = _parsed(path, files.read_bytes(path, limit=_MAX_BYTES))
+    if status.state == "running" and not _alive(status, now or datetime.now(UTC)):
+        return replace(status, state="lost")
+    return status
+
+
+def _parsed(path: Path, content: bytes) -> Status:
+    try:
+        written = json.loads(content)
+        values = {field.name: written[field.name] for field in fields(Status) if field.name in written}
+        status = Status(**values)
+        _check(status)
+    except (ValueError, TypeError, KeyError, RecursionError, OverflowError) as error:
+        raise StorageError(f"{printable(str(path))} is damaged: it holds no status of a run") from error
+    return status
+
+
+def _check(status: Status) -> None:
+    """Raise an error if a value has a wrong type."""
+    if status.state not in get_args(State) or status.state == "lost":
+        raise ValueError(status.state)
+    texts = (status.host, status.process, status.error or "")
+    numbers = (status.pid, status.exit_code or 0)
+    if not all(isinstance(text, str) for text in texts) or not all(type(number) is int for number in numbers):
+        raise TypeError(texts, numbers)
+    for moment in (status.started, status.heartbeat, status.finished or status.started):
+        _time(moment)
+
+
+def _time(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def _alive(status: Status, now: datetime) -> bool:
+    where, _, start = status.process.rpartition(" ")
+    if where and where == _system():
+        return _start(status.pid) == start
+    return (now - _time(status.heartbeat)).total_seconds() <= LOST_AFTER
+
+
+def _system() -> str:
+    """Name the kernel's present run and its set of process numbers, or nothing where /proc does not tell them.
+
+    A host name would not do: containers may share one and still count their processes apart.
+    """
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return f"{boot} {os.readlink('/proc/self/ns/pid')}"  # noqa: PTH115 - the link names no path
+    except (OSError, ValueError):
+        return ""
+
+
+def _start(pid: int) -> str:
+    """Return when a process started, in clock ticks since boot; empty if there is none or it is a zombie."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:
+        return ""
+    after_name = stat[stat.rfind(b")") + 1 :].split()
+    return "" if after_name[0] in {b"Z", b"X"} else after_name[19].decode()
+
+
+def _this_process() -> str:
+    system = _system()
+    return f"{system} {_start(os.getpid())}" if system else ""
+
+
+class Heartbeat:
+    """Keeps status.json alive while a run goes on, and writes how it ended.
+
+        with Heartbeat(folder) as heartbeat:
+            ...
+
+    Leaving the block writes `finished`, or after an error `interrupted` or `failed` with its message and exit code.
+    `end` does so before that, for a state that no error stands for.
+
+    Args:
+        folder: The run.
+        interval: Seconds between two signs of life.
+    """
+
+    def __init__(self, folder: RunFolder, *, interval: float = INTERVAL) -> None:
+        now = _now()
+        self._folder = folder
+        self._interval = interval
+        self._status = Status("running", now, now, None, os.getpid(), socket.gethostname(), _this_process())
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+
+    @property
+    def status(self) -> Status:
+        """What was last put into the file."""
+        return self._status
+
+    def __enter__(self) -> Heartbeat:
+        self._write()
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._over.is_set():
+            return
+        if error is None:
+            self.end("finished")
+            return
+        interrupted = isinstance(error, Interrupted | KeyboardInterrupt)
+        with suppress(StorageError):  # the error that ended the run is the one to hear of
+            self.end("interrupted" if interrupted else "failed", error=error_text(error), exit_code=exit_code(error))
+
+    def end(self, state: State, *, error: str | None = None, exit_code: int = 0) -> None:
+        """Stop beating and write the last state.
+
+        Args:
+            state: `finished`, `failed`, `pruned` or `interrupted`.
+            error: What went wrong, in words for the user.
+            exit_code: Exit code of the command.
+
+        Raises:
+            StorageError: The file could not be written.
+        """
+        self._over.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+        now = _now()
+        self._status = replace(self._status, state=state, heartbeat=now, finished=now, error=error, exit_code=exit_code)
+        self._write()
+
+    def _beat(self) -> None:
+        while not self._over.wait(self._interval):
+            self._status = replace(self._status, heartbeat=_now())
+            with suppress(StorageError):  # a disk that is full now may have room at the next beat
+                self._write()
+
+    def _write(self) -> None:
+        values: dict[str, Any] = {field.name: getattr(self._status, field.name) for field in fields(Status)}
+        self._folder.write_json(FILE, values)
+
+
+def error_text(error: BaseException) -> str:
+    """Put an error into words for the user: message and remedy of dlrun's own, name and message of others."""
+    if isinstance(error, DlrunError):
+        return str(error)
+    if isinstance(error, KeyboardInterrupt):
+        return "stopped by SIGINT"
+    return f"internal error: {type(error).__name__}: {error}"
+
+
+def exit_code(error: BaseException) -> int:
+    """Return the exit code that an error stands for."""
+    if isinstance(error, DlrunError):
+        return error.exit_code
+    return 130 if isinstance(error, KeyboardInterrupt) else 1

@@ -1,0 +1,62 @@
+"""Text that is safe to print and to store: control characters shown as escapes, values as strict JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+import unicodedata
+from collections.abc import Mapping
+from pathlib import PurePath
+from typing import Any
+
+_HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+
+
+def printable(text: str) -> str:
+    """Show every control, formatting and unassigned character of a text as an escape, in one line.
+
+    Names of runs, classes and columns come from files; printed as they are, they could move the cursor, change colours
+    or reverse the reading direction.
+
+    Args:
+        text: Any text, surrogates included.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(
+        _escaped(character) if unicodedata.category(character) in _HIDDEN else character for character in text
+    )
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape", "surrogatepass").decode("ascii")
+
+
+def json_text(value: object, *, indent: int | None = 2) -> str:
+    """Write a value as strict JSON that any parser reads.
+
+    Args:
+        value: Mappings, sequences, numbers, texts, paths, and NumPy arrays and scalars of them. NaN and infinity become
+            `null`, because JSON has no word for them.
+        indent: Spaces a level; None for one line.
+
+    Raises:
+        TypeError: The value holds something that JSON cannot say.
+    """
+    return json.dumps(_plain(value), indent=indent, ensure_ascii=False, allow_nan=False)
+
+
+def _plain(value: Any) -> Any:
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, PurePath):
+        return str(value)
+    if callable(getattr(value, "tolist", None)):
+        return _plain(value.tolist())
+    raise TypeError(f"{type(value).__name__} cannot be written as JSON")
