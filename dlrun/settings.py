@@ -46,10 +46,22 @@ def _sequence(value: object) -> object:
 SettingsType = TypeVar("SettingsType", bound=Settings)
 Item = TypeVar("Item")
 
-Switch = Annotated[SettingsType | None, BeforeValidator(_switch, json_schema_input_type=SettingsType | bool | None)]
+
+class ReadsSwitch:
+    """Annotation of an optional section that is also switched by `true`, `false` and `null`."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(_switch, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        described = handler(schema)
+        return {"anyOf": [{"type": "boolean"}, *described.get("anyOf", [described])]}
+
+
+Switch = Annotated[SettingsType | None, ReadsSwitch()]
 """`true` takes the defaults of the section, `false` and `null` leave it out: `Switch[BatchNorm]`."""
 
-Items = Annotated[tuple[Item, ...], BeforeValidator(_sequence, json_schema_input_type=list[Item])]
+Items = Annotated[tuple[Item, ...], BeforeValidator(_sequence)]
 """A YAML list that becomes an immutable tuple: `Items[int]`."""
 
 
@@ -82,7 +94,10 @@ class ByKind:
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         described = handler(schema)
         names = sorted(described.get("discriminator", {}).get("mapping", {}))
-        return {"anyOf": [{"enum": names}, described]} if names else described
+        if not names:
+            return described
+        described = {"type": "object", "required": ["kind"], **described}
+        return {"anyOf": [{"type": "string", "enum": names}, described]}
 
     @staticmethod
     def _read(value: object) -> object:
@@ -98,9 +113,11 @@ class ByName:
 
     def __init__(self, what: str) -> None:
         self.what = what
+        self._main: dict[str, str | None] = {}
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         classes = members(source)
+        self._main = {name: settings_class.main for name, settings_class in classes.items()}
 
         def read(value: object) -> object:
             return self._read(value, classes)
@@ -112,23 +129,21 @@ class ByName:
         )
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """Describe the written forms; `dlrun.config.json_schema` completes what `main` marks, when all is defined."""
         described = handler(schema)
         mapping: dict[str, str] = described.get("discriminator", {}).get("mapping", {})
-        named: list[dict[str, Any]] = [{"enum": sorted(mapping)}]
+        written: list[dict[str, Any]] = [{"type": "string", "enum": sorted(mapping)}]
         for name, reference in sorted(mapping.items()):
-            named.append(
+            settings = {"anyOf": [{"$ref": reference}, {"type": "null"}], "main": self._main.get(name)}
+            written.append(
                 {
                     "type": "object",
-                    "properties": {
-                        name: {
-                            "anyOf": [{"$ref": reference}, {"type": ["number", "string", "boolean", "array", "null"]}]
-                        }
-                    },
+                    "properties": {name: settings},
                     "required": [name],
                     "additionalProperties": False,
                 }
             )
-        return {"anyOf": named}
+        return {"anyOf": written}
 
     def _read(self, value: object, classes: Mapping[str, type[Settings]]) -> object:
         if isinstance(value, Settings):
@@ -150,7 +165,7 @@ class ByName:
             return str(name), settings
         raise PydanticCustomError(
             "not_named",
-            "a {what} is written '- name: {{settings}}', one name an item",
+            "a {what} is written '- name: {settings}', one name an item",
             {"what": self.what},
         )
 
@@ -170,11 +185,13 @@ def expand(settings_class: type[Settings], settings: object) -> dict[str, Any]:
         settings: A mapping, a bare value for the main setting, or None for the defaults.
 
     Raises:
-        PydanticCustomError: A bare value was given, and the class has no main setting.
+        PydanticCustomError: A bare value was given, and the class has no main setting; or `kind` is said again.
     """
     if settings is None:
         return {}
     if isinstance(settings, Mapping):
+        if "kind" in settings:
+            raise PydanticCustomError("kind_said_twice", "the name already says the kind: remove 'kind'")
         return {str(key): value for key, value in settings.items()}
     if settings_class.main is None:
         raise PydanticCustomError(
