@@ -43,3 +43,11 @@ class SplitPlan:
         """All rows that are not test: training and validation together, in order of their numbers."""
         first = self.folds[0]
         return np.sort(np.concatenate([first.training, first.validation]))
+
+    def arrays(self) -> dict[str, Rows]:
+        """Return the rows of every part as `split.npz` holds them: `test`, `training_0`, `validation_0`, ..."""
+        parts = {"test": self.test}
+        for fold in self.folds:
+            parts[f"training_{fold.number}"] = fold.training
+            parts[f"validation_{fold.number}"] = fold.validation
+        return parts
