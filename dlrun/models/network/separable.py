@@ -1,0 +1,102 @@
+"""Depthwise and depthwise separable convolutions (Chollet 2017)."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from dlrun.models.network.block import WindowBlock
+from dlrun.models.network.initializers import depthwise_initializer, pointwise_initializer
+from dlrun.models.network.layer import Place
+from dlrun.models.network.windows import Depth, EvenWindow2D, Filters, Window1D, check_window, image, steps
+
+if TYPE_CHECKING:
+    import keras
+
+
+class SeparableConv1D(WindowBlock, Depth, Window1D, Filters):
+    """Convolution over steps of each channel alone, then one that mixes the channels of each step."""
+
+    kind: Literal["separable_conv1d"] = "separable_conv1d"
+
+    def apply(self, x: keras.KerasTensor, place: Place) -> keras.KerasTensor:
+        from keras import layers
+
+        x = steps(x, place)
+        check_window(x, place, (self.kernel_size,), self.padding, dilation=self.dilation_rate)
+        x = layers.SeparableConv1D(
+            self.filters,
+            self.kernel_size,
+            strides=self.strides,
+            padding=self.padding,
+            dilation_rate=self.dilation_rate,
+            depth_multiplier=self.depth_multiplier,
+            activation=self.kernel_activation,
+            use_bias=self.has_bias,
+            depthwise_initializer=depthwise_initializer(self.initializer, self.kernel_size),
+            pointwise_initializer=pointwise_initializer(self.initializer, self.activation),
+            depthwise_regularizer=self.regularizer(),
+            pointwise_regularizer=self.regularizer(),
+            name=place.name,
+        )(x)
+        return self.finish(x, place)
+
+
+class SeparableConv2D(WindowBlock, Depth, EvenWindow2D, Filters):
+    """Convolution over each channel of an image alone, then one that mixes the channels of each pixel.
+
+    Data of shape (height, width) that come as they are get a channel axis.
+    """
+
+    kind: Literal["separable_conv2d"] = "separable_conv2d"
+
+    def apply(self, x: keras.KerasTensor, place: Place) -> keras.KerasTensor:
+        from keras import layers
+
+        x = image(x, place)
+        check_window(x, place, self.kernel_size, self.padding, dilation=self.dilation_rate)
+        x = layers.SeparableConv2D(
+            self.filters,
+            self.kernel_size,
+            strides=self.strides,
+            padding=self.padding,
+            dilation_rate=self.dilation_rate,
+            depth_multiplier=self.depth_multiplier,
+            activation=self.kernel_activation,
+            use_bias=self.has_bias,
+            depthwise_initializer=depthwise_initializer(self.initializer, prod(self.kernel_size)),
+            pointwise_initializer=pointwise_initializer(self.initializer, self.activation),
+            depthwise_regularizer=self.regularizer(),
+            pointwise_regularizer=self.regularizer(),
+            name=place.name,
+        )(x)
+        return self.finish(x, place)
+
+
+class DepthwiseConv2D(WindowBlock, Depth, EvenWindow2D):
+    """Convolution over each channel of an image alone; the channels are not mixed.
+
+    Data of shape (height, width) that come as they are get a channel axis.
+    """
+
+    kind: Literal["depthwise_conv2d"] = "depthwise_conv2d"
+    main: ClassVar[str | None] = "kernel_size"
+
+    def apply(self, x: keras.KerasTensor, place: Place) -> keras.KerasTensor:
+        from keras import layers
+
+        x = image(x, place)
+        check_window(x, place, self.kernel_size, self.padding, dilation=self.dilation_rate)
+        x = layers.DepthwiseConv2D(
+            self.kernel_size,
+            strides=self.strides,
+            padding=self.padding,
+            dilation_rate=self.dilation_rate,
+            depth_multiplier=self.depth_multiplier,
+            activation=self.kernel_activation,
+            use_bias=self.has_bias,
+            depthwise_initializer=depthwise_initializer(self.initializer, prod(self.kernel_size)),
+            depthwise_regularizer=self.regularizer(),
+            name=place.name,
+        )(x)
+        return self.finish(x, place)

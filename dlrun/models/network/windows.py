@@ -1,0 +1,174 @@
+"""The settings and checks that convolutions share: filters, and the window that moves over the input."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from dlrun.errors import ModelError
+from dlrun.models.network.dense import no_tokens
+from dlrun.models.network.layer import LayerSettings, Pair, Place, holds_numbers, shape_of, show
+
+if TYPE_CHECKING:
+    import keras
+
+
+class Filters(LayerSettings):
+    """Base of layers with a number of filters."""
+
+    main: ClassVar[str | None] = "filters"
+
+    filters: int = Field(ge=1)
+    """Number of output channels."""
+
+
+class Window1D(LayerSettings):
+    """Base of layers that move a window over steps."""
+
+    kernel_size: int = Field(default=3, ge=1)
+    """Steps that the window covers."""
+
+    strides: int = Field(default=1, ge=1)
+    """Steps that the window moves on."""
+
+    padding: Literal["valid", "same", "causal"] = "valid"
+    """`valid` adds nothing, `same` zeros on both sides, `causal` zeros before the first step."""
+
+    dilation_rate: int = Field(default=1, ge=1)
+    """Distance between the steps that the window takes in."""
+
+    @model_validator(mode="after")
+    def _strides_or_dilation(self) -> Self:
+        _check_strides_or_dilation(self.strides, self.dilation_rate)
+        return self
+
+
+class Window2D(LayerSettings):
+    """Base of layers that move a window over images."""
+
+    kernel_size: Pair = (3, 3)
+    """Height and width of the window; one number stands for both."""
+
+    strides: Pair = (1, 1)
+    """Pixels that the window moves down and right; one number stands for both."""
+
+    padding: Literal["valid", "same"] = "valid"
+    """`valid` adds nothing, `same` adds zeros on all sides."""
+
+    dilation_rate: Pair = (1, 1)
+    """Distance between the pixels that the window takes in; one number stands for both."""
+
+    @model_validator(mode="after")
+    def _strides_or_dilation(self) -> Self:
+        _check_strides_or_dilation(max(self.strides), max(self.dilation_rate))
+        return self
+
+
+class EvenWindow2D(LayerSettings):
+    """Base of layers whose window moves and stretches alike on both axes, as TensorFlow asks of depthwise kernels."""
+
+    kernel_size: Pair = (3, 3)
+    """Height and width of the window; one number stands for both."""
+
+    strides: int = Field(default=1, ge=1)
+    """Pixels that the window moves down and right."""
+
+    padding: Literal["valid", "same"] = "valid"
+    """`valid` adds nothing, `same` adds zeros on all sides."""
+
+    dilation_rate: int = Field(default=1, ge=1)
+    """Distance between the pixels that the window takes in."""
+
+    @model_validator(mode="after")
+    def _strides_or_dilation(self) -> Self:
+        _check_strides_or_dilation(self.strides, self.dilation_rate)
+        return self
+
+
+class Depth(LayerSettings):
+    """Base of layers with a kernel for each input channel."""
+
+    depth_multiplier: int = Field(default=1, ge=1)
+    """Windows for each input channel."""
+
+
+def _check_strides_or_dilation(strides: int, dilation: int) -> None:
+    if strides > 1 and dilation > 1:
+        raise PydanticCustomError(
+            "strides_and_dilation",
+            "strides {strides} and dilation_rate {dilation}: only one of them may be more than 1",
+            {"strides": strides, "dilation": dilation},
+        )
+
+
+def steps(x: keras.KerasTensor, place: Place) -> keras.KerasTensor:
+    """Return `x` if it has the form (steps, channels).
+
+    Raises:
+        ModelError: It has another form, or holds word indices.
+    """
+    if not holds_numbers(x):
+        raise no_tokens(x, place)
+    shape = shape_of(x)
+    if len(shape) == 1:
+        remedy = f"Add `- reshape: [{shape[0]}, 1]` before it if the values are steps in order."
+        raise place.mismatch(x, "(steps, channels)", remedy)
+    if len(shape) != 2:
+        raise place.mismatch(x, "(steps, channels)", "Use the two-dimensional layer, or `- reshape` before it.")
+    return x
+
+
+def image(x: keras.KerasTensor, place: Place) -> keras.KerasTensor:
+    """Return `x` in the form (height, width, channels), with a channel added to plain images.
+
+    Raises:
+        ModelError: It has another form, or holds word indices.
+    """
+    from keras import layers
+
+    if not holds_numbers(x):
+        raise no_tokens(x, place)
+    shape = shape_of(x)
+    if len(shape) == 2 and place.is_input(x):
+        return layers.Reshape((*shape, 1), name=place.part("channel"))(x)
+    if len(shape) != 3:
+        remedy = "Put it before the layers that flatten, or add `- reshape: [height, width, channels]` before it."
+        raise place.mismatch(x, "(height, width, channels)", remedy)
+    return x
+
+
+def check_window(
+    x: keras.KerasTensor,
+    place: Place,
+    size: Sequence[int],
+    padding: str,
+    *,
+    dilation: int | Sequence[int] = 1,
+    what: str = "kernel",
+) -> None:
+    """Refuse a window that does not fit into its input.
+
+    Args:
+        x: Input of shape (rows, ..., channels).
+        place: Place of the layer.
+        size: Positions of the window along each axis.
+        padding: Only with `valid` can an input be too small.
+        dilation: Distance between the positions, for all axes or for each.
+        what: What the window is called: `kernel` or `pool`.
+
+    Raises:
+        ModelError: The window is larger than the input.
+    """
+    distances = (dilation,) * len(size) if isinstance(dilation, int) else dilation
+    span = tuple((positions - 1) * distance + 1 for positions, distance in zip(size, distances, strict=True))
+    room = shape_of(x)[:-1]
+    if padding == "valid" and any(wide > available for wide, available in zip(span, room, strict=True)):
+        stretched = f", which spans {show(span)} with its dilation," if span != tuple(size) else ""
+        raise ModelError(
+            f"{place.path}: the {what} of size {show(size)}{stretched} is larger than its input of shape "
+            f"{show(shape_of(x))}.",
+            remedy=f"Set padding: same, make {what}_size at most {show(room)}, or shrink the input less before it.",
+        )
