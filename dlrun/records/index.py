@@ -14,11 +14,11 @@ from typing import Any
 from dlrun.errors import StorageError, UsageError
 from dlrun.records import files
 from dlrun.records.folder import RunFolder, is_id
+from dlrun.records.kinds import kinds
 from dlrun.records.status import State, read_status
 from dlrun.records.text import printable
 
 _LEAF = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_MAX_CONFIG_BYTES = 1_000_000
 _MAX_LISTED = 8
 
 
@@ -97,7 +97,7 @@ def summarize(folder: RunFolder) -> RunSummary:
     """Read what a list of runs tells of one; never fails."""
     try:
         status = read_status(folder)
-        dataset, model = _kinds(folder)
+        config = kinds(folder.file("config.yaml"))
         metrics = _mapping(folder, "metrics.json")
         data = _mapping(folder, "dataset.json")
     except StorageError as error:
@@ -108,8 +108,8 @@ def summarize(folder: RunFolder) -> RunSummary:
         status.state,
         status.started,
         status.seconds,
-        dataset,
-        model,
+        config.get("dataset"),
+        config.get("model"),
         _text(metrics.get("task")),
         _text(data.get("fingerprint")),
         _text(metrics.get("monitor")),
@@ -126,24 +126,6 @@ def _mapping(folder: RunFolder, name: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise StorageError(f"{printable(str(folder.file(name)))} is damaged: it is no JSON object")
     return value
-
-
-def _kinds(folder: RunFolder) -> tuple[str | None, str | None]:
-    """Read the kinds of dataset and model from the resolved config."""
-    import yaml
-
-    path = folder.file("config.yaml")
-    content = files.read_bytes(path, limit=_MAX_CONFIG_BYTES)
-    try:
-        config = yaml.load(content, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise StorageError(f"{printable(str(path))} is damaged: it is not YAML") from error
-    sections = config if isinstance(config, dict) else {}
-    return _kind(sections.get("dataset")), _kind(sections.get("model"))
-
-
-def _kind(section: object) -> str | None:
-    return _text(section.get("kind") if isinstance(section, dict) else section)
 
 
 def _text(value: object) -> str | None:

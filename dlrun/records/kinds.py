@@ -1,0 +1,75 @@
+"""The kinds of dataset and model of a run, read from its config without building anything from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dlrun.errors import StorageError
+from dlrun.records import files
+from dlrun.records.text import printable
+
+_MAX_BYTES = 1_000_000
+_MAX_DEPTH = 200
+
+
+def kinds(path: Path) -> dict[str, str]:
+    """Return the kind of every section of a config that has one, such as `{"dataset": "csv", "model": "network"}`.
+
+    The file is walked event by event: PyYAML's fast loader builds nested values by recursion in C, and a damaged file
+    of a thousand brackets would end the process.
+
+    Args:
+        path: A config, resolved or as written.
+
+    Raises:
+        StorageError: The file cannot be read or is not YAML.
+    """
+    import yaml
+
+    content = files.read_bytes(path, limit=_MAX_BYTES)
+    found = {}
+    try:
+        for keys, value in _scalars(yaml.parse(content, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))):
+            if len(keys) == 1 or (len(keys) == 2 and keys[1] == "kind"):
+                found[keys[0]] = value
+    except (yaml.YAMLError, ValueError) as error:
+        raise StorageError(f"{printable(str(path))} is damaged: it is not YAML") from error
+    return found
+
+
+@dataclass
+class _Open:
+    """A collection that has begun and not ended; `key` waits for its value. A sequence has no keys."""
+
+    mapping: bool
+    key: str | None = None
+
+    def complete(self, text: str) -> None:
+        """Take note that a key or a value is complete."""
+        self.key = text if self.mapping and self.key is None else None
+
+
+def _scalars(events: Iterator[Any]) -> Iterator[tuple[list[str], str]]:
+    """Yield every scalar that is reached through mappings alone, with the keys that lead to it."""
+    import yaml
+
+    stack: list[_Open] = []
+    for event in events:
+        if isinstance(event, yaml.CollectionStartEvent):
+            stack.append(_Open(isinstance(event, yaml.MappingStartEvent)))
+            if len(stack) > _MAX_DEPTH:
+                raise ValueError(f"nested deeper than {_MAX_DEPTH}")
+            continue
+        text = ""
+        if isinstance(event, yaml.ScalarEvent):
+            text = event.value
+            keys = [level.key for level in stack]
+            if None not in keys:
+                yield [str(key) for key in keys], text
+        elif isinstance(event, yaml.CollectionEndEvent):
+            stack.pop()
+        if stack and isinstance(event, yaml.NodeEvent | yaml.CollectionEndEvent):
+            stack[-1].complete(text)
