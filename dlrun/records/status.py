@@ -185,7 +185,7 @@ class Heartbeat:
         if error is None:
             self.end("finished")
             return
-        interrupted = isinstance(error, Interrupted | KeyboardInterrupt)
+        interrupted = isinstance(error, KeyboardInterrupt)
         with suppress(StorageError):  # the error that ended the run is the one to hear of
             self.end("interrupted" if interrupted else "failed", error=error_text(error), exit_code=exit_code(error))
 
@@ -220,7 +220,7 @@ class Heartbeat:
 
 def error_text(error: BaseException) -> str:
     """Put an error into words for the user: message and remedy of dlrun's own, name and message of others."""
-    if isinstance(error, DlrunError):
+    if isinstance(error, DlrunError | Interrupted):
         return str(error)
     if isinstance(error, KeyboardInterrupt):
         return "stopped by SIGINT"
@@ -229,6 +229,6 @@ def error_text(error: BaseException) -> str:
 
 def exit_code(error: BaseException) -> int:
     """Return the exit code that an error stands for."""
-    if isinstance(error, DlrunError):
+    if isinstance(error, DlrunError | Interrupted):
         return error.exit_code
     return 130 if isinstance(error, KeyboardInterrupt) else 1
