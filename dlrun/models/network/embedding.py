@@ -38,7 +38,7 @@ class Embedding(LayerSettings):
             )
         if place.num_tokens is not None and place.num_tokens > self.input_dim:
             raise ModelError(
-                f"{place.path}: input_dim is {self.input_dim}, but the data hold word indices up to {place.num_tokens - 1}.",
+                f"{place.path}: the data hold {place.num_tokens} word indices, input_dim is {self.input_dim}.",
                 remedy=f"Set input_dim to at least {place.num_tokens}, or have the dataset keep fewer words.",
             )
         return layers.Embedding(
