@@ -28,6 +28,11 @@ class LossSettings(Settings, ABC):
     needs_positive: ClassVar[bool] = False
     """Whether targets and outputs must not be negative; such targets cannot be standardized."""
 
+    @property
+    def tasks(self) -> frozenset[Task]:
+        """Tasks that the loss suits."""
+        return frozenset(self.keras_names)
+
     def build(self, task: Task, num_outputs: int) -> keras.losses.Loss:
         """Build the Keras loss.
 

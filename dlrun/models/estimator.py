@@ -1,0 +1,49 @@
+"""EstimatorSettings: the base of models that scikit-learn fits at one go."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, Literal, Self
+
+from dlrun.settings import Settings
+
+Task = Literal["binary", "multiclass", "multilabel", "regression"]
+
+
+class EstimatorSettings(Settings, ABC):
+    """Base of models that scikit-learn fits at one go."""
+
+    kind: str
+
+    @abstractmethod
+    def build_estimator(self, task: Task, num_outputs: int, seed: int) -> Any:
+        """Build the estimator, not fitted.
+
+        It is fitted on inputs of shape (rows, features) and on codes of shape (rows,), 0/1 labels of shape
+        (rows, labels), or numbers of shape (rows,) for one target and (rows, targets) for several. Classifiers have
+        `predict_proba`; for labels it returns a list with an array of shape (rows, classes found) for each label.
+
+        Args:
+            task: What is predicted.
+            num_outputs: Classes, labels or targets; 1 for a binary task.
+            seed: Where the estimator's random choices come from.
+        """
+
+    def resolved(self, _task: Task, /) -> Self:
+        """Return the model with every choice made that was left to dlrun; the argument is what is predicted."""
+        return self
+
+
+def one_for_each(estimator: Any, task: Task, num_outputs: int) -> Any:
+    """Return the estimator, or one of its kind for each label or target where it cannot take several at once.
+
+    Args:
+        estimator: A classifier or regressor of one output.
+        task: What is predicted.
+        num_outputs: Classes, labels or targets; 1 for a binary task.
+    """
+    from sklearn.multioutput import MultiOutputClassifier, MultiOutputRegressor
+
+    if task == "multilabel":
+        return MultiOutputClassifier(estimator)
+    return MultiOutputRegressor(estimator) if task == "regression" and num_outputs > 1 else estimator

@@ -1,0 +1,34 @@
+"""Linear models: logistic regression for classes and labels, ridge regression for numbers."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Literal
+
+from pydantic import Field
+
+from dlrun.models.estimator import EstimatorSettings, Task, one_for_each
+
+
+class Linear(EstimatorSettings):
+    """Logistic regression for classes and labels, ridge regression for numbers (scikit-learn)."""
+
+    kind: Literal["linear"] = "linear"
+
+    l2: float = Field(default=1.0, ge=0, allow_inf_nan=False)
+    """Strength of the penalty on squared weights: Ridge's alpha, and 1/C of LogisticRegression; 0 is none."""
+
+    max_iterations: int = Field(default=1000, ge=1)
+    """Most iterations of the solver of the logistic regression."""
+
+    tolerance: float = Field(default=1e-4, gt=0)
+    """Gradient at which that solver stops."""
+
+    def build_estimator(self, task: Task, num_outputs: int, seed: int) -> Any:
+        from sklearn.linear_model import LogisticRegression, Ridge
+
+        if task == "regression":
+            return Ridge(alpha=self.l2, random_state=seed)
+        strength = 1 / self.l2 if self.l2 else math.inf
+        estimator = LogisticRegression(C=strength, max_iter=self.max_iterations, tol=self.tolerance, random_state=seed)
+        return one_for_each(estimator, task, num_outputs)
