@@ -1,0 +1,193 @@
+"""Columns of a table: which are numbers, which are categories, and which cannot be used.
+
+The rule, after `dataset.types`: numbers are numeric; text and true/false are categories. Refused are dates and times,
+nested values, infinite numbers, and free text: columns of text with more than `MAX_TEXT_VALUES` different values that
+differ in more than half of the rows, unless `dataset.types` calls them categorical. NaN counts as missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Literal
+
+from dlrun.datasets.names import listed
+from dlrun.errors import DataError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+ColumnType = Literal["numeric", "categorical"]
+
+MAX_TEXT_VALUES = 100
+"""Different values that a text column may always have."""
+
+_MOSTLY = 0.5
+_LOOKED_AT = 1000
+_TIME = r"\d{1,2}:\d{2}(:\d{2}.*)?"
+_DATE = rf"^(\d{{1,4}}[-/.]\d{{1,2}}[-/.]\d{{1,4}}([ T]{_TIME})?|{_TIME})$"
+
+
+def prepare(frame: pl.DataFrame, types: Mapping[str, ColumnType]) -> tuple[pl.DataFrame, tuple[str, ...]]:
+    """Bring columns into the forms that preprocessing knows: numbers, booleans and text, missing values as null.
+
+    Args:
+        frame: Columns of inputs.
+        types: What the config says about columns.
+
+    Returns:
+        The same columns, and notes on what the user should know about them.
+
+    Raises:
+        DataError: Columns cannot be used; all columns with the same fault are named at once.
+    """
+    _refuse_nested(frame)
+    _refuse_dates(frame, types)
+    frame = frame.with_columns([_formed(column, types.get(column.name)) for column in frame])
+    _refuse_infinite(frame)
+    _refuse_free_text(frame, types)
+    return frame, _notes(frame, types)
+
+
+def as_numbers(column: pl.Series) -> pl.Series:
+    """Return a column as 64-bit floats with null for missing values.
+
+    Raises:
+        DataError: A value is not a number; the message counts these.
+    """
+    import polars as pl
+
+    text = column.cast(pl.String) if column.dtype in (pl.Categorical, pl.Enum) else column
+    numbers = text.cast(pl.Float64, strict=False)
+    failed = numbers.is_null() & text.is_not_null()
+    if failed.any():
+        first = failed.arg_max()
+        value = text[first] if first is not None else None
+        raise DataError(
+            f"column '{column.name}': {failed.sum()} values are not numbers, the first is '{value}' in row {first} "
+            "(from 0)",
+            remedy=f"List texts that mean a missing value in dataset.missing, such as dataset.missing=['{value}'], "
+            f"or set dataset.types.{column.name}=categorical.",
+        )
+    return numbers.fill_nan(None)
+
+
+def _formed(column: pl.Series, wanted: ColumnType | None) -> pl.Series:
+    import polars as pl
+
+    if wanted == "numeric" or (wanted is None and column.dtype.is_numeric() and not column.dtype.is_integer()):
+        return as_numbers(column)
+    if wanted == "categorical" or not (column.dtype.is_numeric() or column.dtype == pl.Boolean):
+        return column.cast(pl.String)
+    return column
+
+
+def _refuse_nested(frame: pl.DataFrame) -> None:
+    import polars as pl
+
+    nested = [column.name for column in frame if column.dtype.is_nested() or column.dtype in (pl.Binary, pl.Object)]
+    if nested:
+        raise DataError(
+            f"columns {listed(nested)} hold lists, structures or bytes",
+            remedy=f"Leave them out with {_drop(nested)}, or write one value a column.",
+        )
+
+
+def _refuse_dates(frame: pl.DataFrame, types: Mapping[str, ColumnType]) -> None:
+    dates = [column.name for column in frame if types.get(column.name) != "categorical" and _is_date(column)]
+    if dates:
+        raise DataError(
+            f"columns {listed(dates)} hold dates or times, which cannot be learned from yet",
+            remedy=f"Leave them out with {_drop(dates)}, or convert them to numbers, such as the year or the days "
+            "since a first day.",
+        )
+
+
+def _is_date(column: pl.Series) -> bool:
+    import polars as pl
+
+    if column.dtype.is_temporal():
+        return True
+    if column.dtype != pl.String:
+        return False
+    some = column.drop_nulls().head(_LOOKED_AT)
+    return len(some) > 0 and bool(some.str.contains(_DATE).all())
+
+
+def _refuse_infinite(frame: pl.DataFrame) -> None:
+    for column in frame:
+        if column.dtype.is_float():
+            infinite = column.is_infinite().fill_null(value=False)
+            if infinite.any():
+                raise DataError(
+                    f"column '{column.name}': {infinite.sum()} values are infinite, the first in row "
+                    f"{infinite.arg_max()} (from 0)",
+                    remedy="Correct the values, or leave them empty to have them treated as missing.",
+                )
+
+
+def _refuse_free_text(frame: pl.DataFrame, types: Mapping[str, ColumnType]) -> None:
+    import polars as pl
+
+    refused = {}
+    hints = ""
+    for column in frame:
+        if column.dtype == pl.String and column.name not in types and _is_free_text(column):
+            refused[column.name] = column.n_unique()
+            hints += _almost_numeric(column)
+    if refused:
+        counts = "; ".join(f"'{name}' has {count:,} different values" for name, count in list(refused.items())[:8])
+        first = next(iter(refused))
+        raise DataError(
+            f"{len(refused)} columns of text differ in most of their {frame.height:,} rows, as names and free text do: "
+            f"{counts}{hints}",
+            remedy=f"Leave them out with {_drop(list(refused))}, or make the most frequent values categories with "
+            f"dataset.types.{first}=categorical.",
+        )
+
+
+def _is_free_text(column: pl.Series) -> bool:
+    different = column.drop_nulls().n_unique()
+    return different > MAX_TEXT_VALUES and different > _MOSTLY * (len(column) - column.null_count())
+
+
+def _almost_numeric(column: pl.Series) -> str:
+    """Return a hint if most values of a column of text are numbers, else nothing."""
+    import polars as pl
+
+    text = column.drop_nulls()
+    numbers = text.str.strip_chars().cast(pl.Float64, strict=False)
+    count = len(text) - numbers.null_count()
+    if len(text) == 0 or count < _MOSTLY * len(text) or count == len(text):
+        return ""
+    others = text.filter(numbers.is_null()).unique(maintain_order=True).head(3).to_list()
+    return (
+        f"; {count:,} of the {len(text):,} values of '{column.name}' are numbers: if {listed(others)} mean a missing "
+        "value, list them in dataset.missing"
+    )
+
+
+def _notes(frame: pl.DataFrame, types: Mapping[str, ColumnType]) -> tuple[str, ...]:
+    import polars as pl
+
+    notes: list[str] = []
+    for column in frame:
+        name = f"column '{column.name}'"
+        if column.null_count() == len(column):
+            notes.append(f"{name} has no values at all")
+        elif column.null_count() == 0 and column.n_unique() == 1:
+            notes.append(f"{name} has the same value in every row")
+        elif _is_counter(column):
+            notes.append(f"{name} counts the rows, as an identifier does; dataset.drop leaves it out")
+        elif column.dtype == pl.String and column.name not in types and (hint := _almost_numeric(column)):
+            notes.append(f"{name} is taken for categories{hint}")
+    return tuple(notes)
+
+
+def _is_counter(column: pl.Series) -> bool:
+    if not column.dtype.is_integer() or column.null_count() or len(column) < 3:
+        return False
+    return bool((column.diff().drop_nulls() == 1).all())
+
+
+def _drop(names: list[str]) -> str:
+    return f"dataset.drop=[{', '.join(names[:8])}]"

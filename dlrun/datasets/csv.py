@@ -1,0 +1,74 @@
+"""Tables in CSV files."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field
+
+from dlrun.datasets.names import listed
+from dlrun.datasets.table import Table, unreadable
+from dlrun.errors import DataError
+from dlrun.settings import Items
+
+if TYPE_CHECKING:
+    import polars as pl
+
+MISSING = ("", "NA", "N/A", "#N/A", "NaN", "nan", "null", "NULL")
+"""Texts that always mean a missing value."""
+
+_REMEDY = "Check that it is a text file with one header line, dataset.separator and dataset.encoding."
+
+
+class Csv(Table):
+    """A CSV file with a header; `.gz` files are unpacked. Columns that look like dates are refused, not guessed at."""
+
+    kind: Literal["csv"] = "csv"
+
+    separator: str = Field(",", pattern=r"^[\x01-\x7f]$")
+    """Character between the columns, such as `;` or `"\\t"`."""
+
+    missing: Items[str] = ()
+    """Texts that mean a missing value, beside the empty text, NA, N/A, #N/A, NaN, nan, null and NULL."""
+
+    encoding: str = "utf8"
+    """Encoding of the text, a name that Python knows, such as `latin-1`."""
+
+    def _header(self, path: Path) -> list[str]:
+        header = self._read(path, has_header=False, n_rows=1, infer_schema=False).row(0)
+        names = [str(name) if name is not None else "" for name in header]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise DataError(
+                f"'{path}': the columns {listed(twice)} appear more than once", remedy="Give every column its own name."
+            )
+        return names
+
+    def _rows(self, path: Path, columns: list[str], text: Collection[str]) -> pl.DataFrame:
+        import polars as pl
+
+        frame = self._read(
+            path,
+            columns=columns,
+            schema_overrides={name: pl.String for name in columns if name in text},
+            null_values=[*MISSING, *self.missing],
+            infer_schema_length=None,
+            n_rows=self.limit,
+        )
+        return frame.select(columns)
+
+    def _read(self, path: Path, **options: Any) -> pl.DataFrame:
+        import polars as pl
+
+        try:
+            return pl.read_csv(path, separator=self.separator, encoding=self.encoding, glob=False, **options)
+        except (pl.exceptions.PolarsError, UnicodeError, LookupError, OSError) as error:
+            raise unreadable(path, "CSV", error, _REMEDY) from error
+
+    def _one_column(self, header: list[str]) -> str:
+        if len(header) > 1:
+            return ""
+        others = [mark for mark in (",", ";", "\t", "|") if mark != self.separator and mark in header[0]]
+        return f"; the header has a single column: is dataset.separator {others[0]!r}?" if others else ""

@@ -1,0 +1,43 @@
+"""Finding the file that a config names."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from dlrun.datasets.names import nearest
+from dlrun.errors import DataError
+
+
+def existing_file(path: str, setting: str) -> Path:
+    """Return the absolute path of a file that exists and can be read.
+
+    Args:
+        path: Path as the config names it; `~` is the home folder, relative paths start at the current directory.
+        setting: Dotted name of the setting, for the message.
+
+    Raises:
+        DataError: There is no such file, it is a folder, or it may not be read.
+    """
+    found = Path(path).expanduser().absolute()
+    if found.is_dir():
+        raise DataError(f"{setting}: '{found}' is a folder", remedy="Name one file.")
+    if not found.is_file():
+        raise DataError(
+            f"{setting}: there is no file '{found}'{_neighbour(found)}",
+            remedy=f"Correct {setting}; relative paths start at the current directory.",
+        )
+    if not os.access(found, os.R_OK):
+        raise DataError(f"{setting}: '{found}' may not be read", remedy="Change the permissions of the file.")
+    return found
+
+
+def _neighbour(path: Path) -> str:
+    if not path.parent.is_dir():
+        return " (the folder does not exist either)"
+    try:
+        names = [entry.name for entry in path.parent.iterdir() if entry.is_file()]
+    except OSError:
+        return ""
+    hint = nearest(path.name, names)
+    return f"; {hint}" if hint.startswith("did") else ""

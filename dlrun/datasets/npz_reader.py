@@ -1,0 +1,199 @@
+"""Reading the arrays of an `.npz` file without pickle and without trusting what it declares.
+
+An `.npz` file is a zip archive of `.npy` files; the format is described in `numpy.lib.format`. Sizes are compared with
+the archive's directory and with a limit before any memory is taken, and arrays are read straight into their place.
+"""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dlrun.datasets.names import listed
+from dlrun.errors import DataError
+
+DEFAULT_MAX_BYTES = 16 * 2**30
+_PIECE = 2**20
+_HEADERS: dict[tuple[int, int], Callable[[IO[bytes]], tuple[tuple[int, ...], bool, np.dtype[Any]]]] = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+    # 3.0 differs from 2.0 in the encoding of field names alone, and arrays with fields are refused.
+    (3, 0): np.lib.format.read_array_header_2_0,
+}
+
+
+@dataclass(frozen=True)
+class Header:
+    """What an array of an archive declares about itself.
+
+    Args:
+        shape: Its shape.
+        dtype: Its type.
+        fortran_order: Whether its columns lie together, instead of its rows.
+        start: Offset of the first value inside its member of the archive, in bytes.
+    """
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    fortran_order: bool
+    start: int
+
+    @property
+    def num_bytes(self) -> int:
+        return prod(self.shape) * self.dtype.itemsize
+
+
+class Archive:
+    """An open `.npz` file, as a context manager.
+
+    Args:
+        path: The file.
+        max_bytes: Most bytes that one array may take in memory.
+
+    Raises:
+        DataError: The file is no archive.
+    """
+
+    def __init__(self, path: Path, max_bytes: int = DEFAULT_MAX_BYTES) -> None:
+        self.path = path
+        self._max_bytes = max_bytes
+        with self._readable():
+            self._zip = zipfile.ZipFile(path)
+        self.names = tuple(
+            name.removesuffix(".npy") for name in dict.fromkeys(self._zip.namelist()) if name.endswith(".npy")
+        )
+
+    def __enter__(self) -> Archive:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._zip.close()
+
+    def header(self, name: str) -> Header:
+        """Return what an array declares about itself.
+
+        Raises:
+            DataError: It holds Python objects or fields, is damaged, or declares more than it has or than `max_bytes`.
+        """
+        with self._readable(name), self._zip.open(f"{name}.npy") as stream:
+            version = np.lib.format.read_magic(stream)
+            if version not in _HEADERS:
+                raise ValueError(f"unknown .npy version {version}")
+            shape, fortran_order, dtype = _HEADERS[version](stream)
+            header = Header(shape, dtype, fortran_order, stream.tell())
+        self._check(name, header)
+        return header
+
+    def read(self, name: str, num_rows: int | None = None) -> NDArray[Any]:
+        """Return an array, or its first rows, in C order.
+
+        Args:
+            name: Name of the array.
+            num_rows: Rows to read; all if None.
+
+        Raises:
+            DataError: As `header`, or the values are damaged.
+        """
+        header = self.header(name)
+        shape = header.shape if num_rows is None else (min(num_rows, header.shape[0]), *header.shape[1:])
+        values = np.empty(shape, header.dtype)
+        self.read_into(name, values)
+        return values
+
+    def read_into(self, name: str, out: NDArray[Any]) -> None:
+        """Read an array, or as many of its first rows as `out` has, into memory that exists.
+
+        Args:
+            name: Name of the array.
+            out: Where the values go: C-contiguous, of the array's type.
+
+        Raises:
+            DataError: As `header`, or the values are damaged.
+        """
+        header = self.header(name)
+        if header.fortran_order and len(header.shape) > 1:
+            columns = np.empty(header.shape[::-1], header.dtype)
+            self._fill(name, header, columns)
+            out[...] = columns.T[: len(out)]
+        else:
+            self._fill(name, header, out)
+
+    def _fill(self, name: str, header: Header, out: NDArray[Any]) -> None:
+        target = out.reshape(-1).view(np.uint8) if out.size else np.empty(0, np.uint8)
+        with self._readable(name), self._zip.open(f"{name}.npy") as stream:
+            stream.seek(header.start)
+            filled = 0
+            while filled < len(target):
+                piece = stream.read(min(_PIECE, len(target) - filled))
+                if not piece:
+                    raise EOFError("it ends too early")
+                target[filled : filled + len(piece)] = np.frombuffer(piece, np.uint8)
+                filled += len(piece)
+            # The checksum of a member is compared when its end is read.
+            if len(target) == header.num_bytes:
+                stream.read(1)
+
+    def _check(self, name: str, header: Header) -> None:
+        if header.dtype.hasobject:
+            raise DataError(
+                f"'{self.path}': the array '{name}' holds Python objects, which only pickle can read",
+                remedy="Pickle can run code and is never used. Save numbers: numpy.savez(path, x=x.astype('float32')).",
+            )
+        if header.dtype.names is not None or header.dtype.kind not in "biufUSMmc":
+            raise DataError(
+                f"'{self.path}': the array '{name}' has the type {header.dtype}",
+                remedy="Save plain arrays of numbers, booleans or text.",
+            )
+        if header.num_bytes > self._max_bytes:
+            raise DataError(
+                f"'{self.path}': the array '{name}' of shape {header.shape} takes {header.num_bytes:,} bytes, "
+                f"more than dataset.max_bytes={self._max_bytes:,}",
+                remedy="Raise dataset.max_bytes if the file can be trusted and the memory suffices.",
+            )
+        there = self._zip.getinfo(f"{name}.npy").file_size - header.start
+        if there != header.num_bytes:
+            raise DataError(
+                f"'{self.path}': the array '{name}' of shape {header.shape} needs {header.num_bytes:,} bytes, "
+                f"the file holds {there:,}",
+                remedy="The file is damaged: write or download it again.",
+            )
+
+    @contextmanager
+    def _readable(self, name: str | None = None) -> Iterator[None]:
+        try:
+            yield
+        except (zipfile.BadZipFile, zlib.error, ValueError, EOFError, NotImplementedError, RuntimeError) as error:
+            what = f"the array '{name}' cannot be read" if name else "this is no .npz archive"
+            raise DataError(
+                f"'{self.path}': {what}: {error}",
+                remedy="The file is damaged or no .npz file: write it with numpy.savez, or download it again.",
+            ) from error
+        except OSError as error:
+            raise DataError(f"'{self.path}' cannot be read: {error.strerror or error}") from error
+
+
+def missing_array(path: Path, wanted: str, names: tuple[str, ...]) -> DataError:
+    """Return the error for an array that an archive does not have.
+
+    Args:
+        path: The file.
+        wanted: What was looked for.
+        names: Arrays that are there.
+    """
+    there = f"there are {listed(names)}" if names else "it holds no arrays"
+    return DataError(
+        f"'{path}': found no array {wanted}; {there}",
+        remedy="Name the arrays x and y, or x_train, y_train, x_test and y_test, or set dataset.x_key and the like.",
+    )

@@ -1,0 +1,38 @@
+"""Tables in Parquet files."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from dlrun.datasets.table import Table, unreadable
+
+if TYPE_CHECKING:
+    import polars as pl
+
+_REMEDY = "Check that the file is complete and that it is a Parquet file."
+
+
+class Parquet(Table):
+    """A Parquet file; its own column types count, categories and booleans are categorical."""
+
+    kind: Literal["parquet"] = "parquet"
+
+    def _header(self, path: Path) -> list[str]:
+        import polars as pl
+
+        try:
+            return list(pl.read_parquet_schema(path))
+        except (pl.exceptions.PolarsError, OSError) as error:
+            raise unreadable(path, "Parquet", error, _REMEDY) from error
+
+    def _rows(self, path: Path, columns: list[str], text: Collection[str]) -> pl.DataFrame:  # noqa: ARG002 (contract)
+        import polars as pl
+
+        try:
+            return pl.read_parquet(
+                path, columns=columns, n_rows=self.limit, glob=False, hive_partitioning=False
+            ).select(columns)
+        except (pl.exceptions.PolarsError, OSError) as error:
+            raise unreadable(path, "Parquet", error, _REMEDY) from error

@@ -1,0 +1,71 @@
+"""Source: what every kind of dataset has in common."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Literal
+
+from pydantic import Field
+
+from dlrun.datasets.dataset import Dataset, DatasetFacts, InputKind, Task
+from dlrun.settings import Auto, Settings
+
+
+class Source(Settings, ABC):
+    """Where rows come from."""
+
+    kind: str
+
+    task: Task | Auto = "auto"
+    """What is predicted; `auto` infers it from the targets: text, true/false, whole numbers with at most 20 different
+    values and 0.0/1.0 are classes, other numbers are a regression, several columns of 0 and 1 are labels."""
+
+    target_transform: Literal["none", "standardize", "log"] | Auto = "auto"
+    """How regression targets are prepared for the learner; scores and predictions stay in original units. `standardize`
+    uses the mean and standard deviation of the training rows, `log` takes log(1 + y) first; `auto` standardizes for
+    networks."""
+
+    limit: int | None = Field(None, ge=1)
+    """Keep only the first rows of each part (the rows to learn from, the own test part); to try things out."""
+
+    @abstractmethod
+    def load(self) -> Dataset:
+        """Read every row into memory.
+
+        Raises:
+            DataError: The data are missing or cannot be used as asked.
+        """
+
+    @abstractmethod
+    def facts(self) -> DatasetFacts | None:
+        """Tell what can be told without Keras, scikit-learn or reading much; None if that is nothing.
+
+        Raises:
+            DataError: The data are missing or cannot be used as asked.
+        """
+
+    def kept(self, num_rows: int) -> int:
+        """Return how many of a part's rows `limit` keeps."""
+        return num_rows if self.limit is None else min(self.limit, num_rows)
+
+    def known_facts(
+        self,
+        task: Task,
+        input_kind: InputKind,
+        input_shape: tuple[int, ...],
+        rows: tuple[int, int],
+        num_outputs: int,
+    ) -> DatasetFacts | None:
+        """Return the facts of a dataset that never changes; None if the config asks for another task than its own.
+
+        Args:
+            task: The dataset's own task.
+            input_kind: How the inputs are to be read.
+            input_shape: Shape of one row of `x`.
+            rows: Rows to learn from and rows of the own test part.
+            num_outputs: Classes, labels or targets; 1 for a binary task.
+        """
+        if self.task not in ("auto", task):
+            return None
+        own_test = self.kept(rows[1])
+        return DatasetFacts(task, input_kind, input_shape, self.kept(rows[0]) + own_test, own_test, num_outputs)

@@ -1,0 +1,224 @@
+"""Tables in files: the part that CSV and Parquet have in common."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Collection
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
+from pydantic_core import PydanticCustomError
+
+from dlrun.datasets.columns import ColumnType, as_numbers, prepare
+from dlrun.datasets.dataset import Dataset, DatasetFacts
+from dlrun.datasets.files import existing_file
+from dlrun.datasets.names import listed, nearest
+from dlrun.datasets.source import Source
+from dlrun.datasets.targets import Targets, encode
+from dlrun.errors import DataError
+from dlrun.settings import Items
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    import polars as pl
+
+_SMALL_FILE = 16 * 2**20
+
+
+def _one_or_more(value: object) -> object:
+    if isinstance(value, str):
+        return (value,)
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _bare_if_one(names: tuple[str, ...]) -> str | list[str]:
+    return names[0] if len(names) == 1 else list(names)
+
+
+Names = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_one_or_more, json_schema_input_type=str | list[str]),
+    PlainSerializer(_bare_if_one),
+]
+"""One name, or a list of names."""
+
+
+class Table(Source):
+    """Columns with names: some are inputs, one or more are the target."""
+
+    path: str = Field(min_length=1)
+    """The file; relative paths start at the current directory."""
+
+    target: Names = Field(min_length=1)
+    """Name of the column to predict, or a list of names."""
+
+    drop: Items[str] = ()
+    """Columns to leave out."""
+
+    types: dict[str, ColumnType] = Field(default_factory=dict)
+    """Columns to take as `numeric` or `categorical`, whatever they look like; by default columns of numbers are numeric
+    and columns of text and true/false are categorical."""
+
+    test_path: str | None = None
+    """A file with the own test part: the same columns, with labels."""
+
+    drop_unlabeled_rows: bool = False
+    """Leave out rows without a target instead of refusing them."""
+
+    @model_validator(mode="after")
+    def _check_names(self) -> Self:
+        for names, section in ((self.drop, "drop"), (self.types, "types")):
+            for name in self.target:
+                if name in names:
+                    raise PydanticCustomError(
+                        "target_is_input",
+                        "the target '{name}' also stands in {section}",
+                        {"name": name, "section": section},
+                    )
+        return self
+
+    @abstractmethod
+    def _header(self, path: Path) -> list[str]:
+        """Return the names of the columns of a file."""
+
+    @abstractmethod
+    def _rows(self, path: Path, columns: list[str], text: Collection[str]) -> pl.DataFrame:
+        """Read columns of a file, at most `limit` rows.
+
+        Args:
+            path: The file.
+            columns: Columns to read.
+            text: Columns that are text, where the file does not say so.
+        """
+
+    def load(self) -> Dataset:
+        path = existing_file(self.path, "dataset.path")
+        inputs = self._inputs(path)
+        frame = self._rows(path, [*inputs, *self.target], self.types)
+        num_rows = frame.height
+        if self.test_path is not None:
+            frame = self._with_test(frame, existing_file(self.test_path, "dataset.test_path"))
+        unlabeled = self._unlabeled(frame)
+        x, notes = prepare(frame.filter(~unlabeled).select(inputs), self.types)
+        targets = self._targets(frame.filter(~unlabeled))
+        first_test = num_rows - int(unlabeled.head(num_rows).sum())
+        if dropped := int(unlabeled.sum()):
+            notes = (f"{dropped:,} rows without a label were left out", *notes)
+        return Dataset(
+            name=path.stem,
+            input_kind="table",
+            x=x,
+            y=targets.y,
+            task=targets.task,
+            class_names=targets.class_names,
+            feature_names=tuple(inputs),
+            target_names=targets.target_names,
+            test_rows=np.arange(first_test, x.height, dtype=np.int64) if self.test_path is not None else None,
+            notes=(*targets.notes, *notes),
+        )
+
+    def facts(self) -> DatasetFacts | None:
+        paths = [existing_file(self.path, "dataset.path")]
+        if self.test_path is not None:
+            paths.append(existing_file(self.test_path, "dataset.test_path"))
+        small = sum(path.stat().st_size for path in paths) <= _SMALL_FILE
+        return self.load().facts if small else None
+
+    def _inputs(self, path: Path) -> list[str]:
+        header = self._header(path)
+        for setting, names in (("target", self.target), ("drop", self.drop), ("types", self.types)):
+            self._require_columns(header, names, path, f"dataset.{setting}")
+        inputs = [name for name in header if name not in self.target and name not in self.drop]
+        if not inputs:
+            raise DataError(
+                f"'{path}' has no columns left to learn from", remedy="Shorten dataset.drop, or use another file."
+            )
+        return inputs
+
+    def _require_columns(self, header: list[str], wanted: Collection[str], path: Path, setting: str) -> None:
+        missing = [name for name in wanted if name not in header]
+        if missing:
+            hints = "; ".join(f"'{name}': {nearest(name, header)}" for name in missing[:8])
+            raise DataError(
+                f"'{path}' has no column {listed(missing)} ({hints})",
+                remedy=f"Correct {setting}{self._one_column(header)}.",
+            )
+
+    def _one_column(self, header: list[str]) -> str:  # noqa: ARG002 (contract)
+        """Return what else may be wrong with a file that seems to have a single column."""
+        return ""
+
+    def _with_test(self, frame: pl.DataFrame, path: Path) -> pl.DataFrame:
+        import polars as pl
+
+        self._require_columns(
+            self._header(path), frame.columns, path, "dataset.test_path, which needs all these columns"
+        )
+        text = {column.name for column in frame if column.dtype == pl.String}
+        test = self._rows(path, frame.columns, text | set(self.types))
+        for column in frame:
+            if column.dtype.is_numeric() and test[column.name].dtype == pl.String:
+                test = test.with_columns(as_numbers(test[column.name]))
+        try:
+            return pl.concat([frame, test], how="vertical_relaxed")
+        except pl.exceptions.PolarsError as error:
+            raise DataError(
+                f"'{path}' holds other types than '{self.path}': {_first_line(error)}",
+                remedy="Set dataset.types for the columns that differ.",
+            ) from error
+
+    def _unlabeled(self, frame: pl.DataFrame) -> pl.Series:
+        import polars as pl
+
+        missing = pl.Series("unlabeled", np.zeros(frame.height, bool))
+        for name in self.target:
+            column = frame[name]
+            missing = missing | (column.is_null() | column.is_nan() if column.dtype.is_float() else column.is_null())
+        if missing.any() and not self.drop_unlabeled_rows:
+            raise DataError(
+                f"{int(missing.sum()):,} of {frame.height:,} rows have no label in {listed(self.target)}, "
+                f"the first is row {missing.arg_max()} (from 0)",
+                remedy="Fill them in, or leave these rows out with dataset.drop_unlabeled_rows=true.",
+            )
+        return missing
+
+    def _targets(self, frame: pl.DataFrame) -> Targets:
+        import polars as pl
+
+        columns = [frame[name] for name in self.target]
+        for column in columns:
+            if column.dtype.is_temporal() or column.dtype.is_nested() or column.dtype in (pl.Binary, pl.Object):
+                raise DataError(
+                    f"the target '{column.name}' is of type {column.dtype}",
+                    remedy="Targets are numbers, booleans or text.",
+                )
+        if len(columns) == 1 and not (columns[0].dtype.is_numeric() or columns[0].dtype == pl.Boolean):
+            text = columns[0].cast(pl.String)
+            class_names = text.unique().sort().to_list()
+            codes = text.cast(pl.Enum(class_names)).to_physical().cast(pl.Int64).to_numpy()
+            return encode(codes, self.task, self.target, tuple(class_names))
+        return encode(_stacked(columns), self.task, self.target)
+
+
+def _stacked(columns: list[pl.Series]) -> np.ndarray[Any, np.dtype[Any]]:
+    import polars as pl
+
+    text = [column.name for column in columns if not (column.dtype.is_numeric() or column.dtype == pl.Boolean)]
+    if text:
+        raise DataError(
+            f"the targets {listed(text)} are text", remedy="Several targets must be numbers; name one target."
+        )
+    arrays = [(as_numbers(column) if column.dtype.is_decimal() else column).to_numpy() for column in columns]
+    return arrays[0] if len(arrays) == 1 else np.column_stack(arrays)
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
+def unreadable(path: Path, form: str, error: Exception, remedy: str) -> DataError:
+    """Return the error for a table that polars cannot read."""
+    return DataError(f"'{path}' cannot be read as {form}: {_first_line(error)}", remedy=remedy)
