@@ -51,7 +51,7 @@ class LossSettings(Settings, ABC):
 
         if task not in self.keras_names:
             raise ModelError(
-                f"training.loss: {self.kind} suits {' and '.join(self.keras_names)}, and this task is {task}.",
+                f"training.loss: {self.kind} suits {' and '.join(self.keras_names)}, and this task is {task}",
                 remedy="Leave the loss out, so that it follows from the task.",
             )
         loss = getattr(losses, self.keras_names[task])(**self._arguments(task))

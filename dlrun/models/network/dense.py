@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from dlrun.errors import ModelError
 from dlrun.models.network.block import KernelBlock
-from dlrun.models.network.layer import LayerSettings, Place, holds_numbers, shape_of, show
+from dlrun.models.network.layer import LayerSettings, Place, holds_numbers, shape_of
 
 if TYPE_CHECKING:
     import keras
@@ -60,7 +59,7 @@ def flat(x: keras.KerasTensor, place: Place) -> keras.KerasTensor:
     from keras import layers
 
     if not holds_numbers(x):
-        raise no_tokens(x, place)
+        raise place.refuse_tokens(x)
     rank = len(shape_of(x))
     if rank == 1:
         return x
@@ -68,12 +67,3 @@ def flat(x: keras.KerasTensor, place: Place) -> keras.KerasTensor:
         pooling = f"`- global_average_pooling{rank - 1}d`" if rank in (2, 3) else "a pooling"
         raise place.mismatch(x, "(features,)", f"Add `- flatten` or {pooling} before it.")
     return layers.Flatten(name=place.part("flatten"))(x)
-
-
-def no_tokens(x: keras.KerasTensor, place: Place) -> ModelError:
-    """Return the error for a layer that reckons with numbers and was given word indices."""
-    return ModelError(
-        f"{place.path}: expected numbers to reckon with, got word indices of shape {show(shape_of(x))}.",
-        remedy="Begin the network with `- embedding: {input_dim: ..., output_dim: ...}`, or have the dataset give 0/1 "
-        "indicators of the words.",
-    )

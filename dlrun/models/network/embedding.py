@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
@@ -18,6 +18,7 @@ class Embedding(LayerSettings):
     """Turn each word index into a learned vector; (steps,) becomes (steps, output_dim)."""
 
     kind: Literal["embedding"] = "embedding"
+    takes_tokens: ClassVar[bool] = True
 
     input_dim: int = Field(ge=1)
     """Number of indices, counted from 0: the size of the vocabulary."""
@@ -33,12 +34,12 @@ class Embedding(LayerSettings):
 
         if holds_numbers(x):
             raise ModelError(
-                f"{place.path}: expected word indices, got numbers of shape {show(shape_of(x))}.",
+                f"{place.path}: expected word indices, got numbers of shape {show(shape_of(x))}",
                 remedy="Put the embedding first, and use it only with a dataset of tokens.",
             )
         if place.num_tokens is not None and place.num_tokens > self.input_dim:
             raise ModelError(
-                f"{place.path}: the data hold {place.num_tokens} word indices, input_dim is {self.input_dim}.",
+                f"{place.path}: the data hold {place.num_tokens} word indices, input_dim is {self.input_dim}",
                 remedy=f"Set input_dim to at least {place.num_tokens}, or have the dataset keep fewer words.",
             )
         return layers.Embedding(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 
 from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticCustomError
@@ -65,13 +65,23 @@ class Place:
             remedy: What to change.
         """
         source = "the data as they come, of shape" if self.is_input(x) else "an input of shape"
-        return ModelError(f"{self.path}: expected {expected}, got {source} {show(shape_of(x))}.", remedy=remedy)
+        return ModelError(f"{self.path}: expected {expected}, got {source} {show(shape_of(x))}", remedy=remedy)
+
+    def refuse_tokens(self, x: keras.KerasTensor) -> ModelError:
+        """Return the error for a layer that reckons with numbers and was given word indices."""
+        return ModelError(
+            f"{self.path}: expected numbers to reckon with, got word indices of shape {show(shape_of(x))}",
+            remedy="Begin the network with `- embedding: {input_dim: ..., output_dim: ...}`.",
+        )
 
 
 class LayerSettings(Settings, ABC):
     """Base of every layer."""
 
     kind: str
+
+    takes_tokens: ClassVar[bool] = False
+    """Whether the layer may be given word indices; others reckon with numbers."""
 
     @abstractmethod
     def apply(self, x: keras.KerasTensor, place: Place) -> keras.KerasTensor:
@@ -106,6 +116,8 @@ def apply_layers(
     """
     for index, layer in enumerate(layers):
         inner = place.inside(index, kind_of(type(layer)), repetition)
+        if not (layer.takes_tokens or holds_numbers(x)):
+            raise inner.refuse_tokens(x)
         try:
             x = layer.apply(x, inner)
         except (ValueError, TypeError, RuntimeError) as error:

@@ -68,7 +68,7 @@ class Output(Settings):
         suitable = self.activation in ("auto", head.activation)
         if not suitable and (head.activation != "linear" or self.activation == "softmax"):
             raise ModelError(
-                f"{place.path}.activation: {self.activation} does not suit the task, which needs {head.activation}.",
+                f"{place.path}.activation: {self.activation} does not suit the task, which needs {head.activation}",
                 remedy="Leave it out, so that it follows from the task.",
             )
         return layers.Dense(

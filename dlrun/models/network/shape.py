@@ -19,6 +19,7 @@ class Flatten(LayerSettings):
     """Put all values of a row into one vector."""
 
     kind: Literal["flatten"] = "flatten"
+    takes_tokens: ClassVar[bool] = True
 
     def apply(self, x: keras.KerasTensor, place: Place) -> keras.KerasTensor:
         from keras import layers
@@ -31,6 +32,7 @@ class Reshape(LayerSettings):
 
     kind: Literal["reshape"] = "reshape"
     main: ClassVar[str | None] = "shape"
+    takes_tokens: ClassVar[bool] = True
 
     shape: Annotated[Items[Positive], Field(min_length=1)]
     """Shape of a row, the axis of the rows left out."""
@@ -42,7 +44,7 @@ class Reshape(LayerSettings):
         if found != wanted:
             raise ModelError(
                 f"{place.path}: the shape {show(self.shape)} holds {wanted} values, its input of shape "
-                f"{show(shape_of(x))} has {found}.",
+                f"{show(shape_of(x))} has {found}",
                 remedy=f"Choose a shape whose sizes multiply to {found}.",
             )
         return layers.Reshape(self.shape, name=place.name)(x)

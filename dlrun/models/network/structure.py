@@ -21,6 +21,7 @@ class Repeat(LayerSettings):
     """Build the same layers several times, one behind the other, each time with weights of its own."""
 
     kind: Literal["repeat"] = "repeat"
+    takes_tokens: ClassVar[bool] = True
 
     times: int = Field(ge=0, le=1000)
     """How many times; 0 leaves the layers out."""
@@ -100,6 +101,6 @@ def _stride(size: int, wanted: int) -> int | None:
 
 def _cannot_add(before: Shape, after: Shape, place: Place, remedy: str) -> ModelError:
     return ModelError(
-        f"{place.path}: cannot add the input of shape {show(before)} to the output of shape {show(after)}.",
+        f"{place.path}: cannot add the input of shape {show(before)} to the output of shape {show(after)}",
         remedy=remedy,
     )

@@ -9,8 +9,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from dlrun.errors import ModelError
-from dlrun.models.network.dense import no_tokens
-from dlrun.models.network.layer import LayerSettings, Pair, Place, holds_numbers, shape_of, show
+from dlrun.models.network.layer import LayerSettings, Pair, Place, shape_of, show
 
 if TYPE_CHECKING:
     import keras
@@ -108,10 +107,8 @@ def steps(x: keras.KerasTensor, place: Place) -> keras.KerasTensor:
     """Return `x` if it has the form (steps, channels).
 
     Raises:
-        ModelError: It has another form, or holds word indices.
+        ModelError: It has another form.
     """
-    if not holds_numbers(x):
-        raise no_tokens(x, place)
     shape = shape_of(x)
     if len(shape) == 1:
         remedy = f"Add `- reshape: [{shape[0]}, 1]` before it if the values are steps in order."
@@ -125,17 +122,18 @@ def image(x: keras.KerasTensor, place: Place) -> keras.KerasTensor:
     """Return `x` in the form (height, width, channels), with a channel added to plain images.
 
     Raises:
-        ModelError: It has another form, or holds word indices.
+        ModelError: It has another form.
     """
     from keras import layers
 
-    if not holds_numbers(x):
-        raise no_tokens(x, place)
     shape = shape_of(x)
     if len(shape) == 2 and place.is_input(x):
         return layers.Reshape((*shape, 1), name=place.part("channel"))(x)
     if len(shape) != 3:
-        remedy = "Put it before the layers that flatten, or add `- reshape: [height, width, channels]` before it."
+        reshape = "`- reshape: [height, width, channels]` before it"
+        remedy = f"Put it before the layers that flatten, or add {reshape}."
+        if place.is_input(x):
+            remedy = f"Use dense layers, or add {reshape} if the values are pixels."
         raise place.mismatch(x, "(height, width, channels)", remedy)
     return x
 
@@ -166,9 +164,16 @@ def check_window(
     span = tuple((positions - 1) * distance + 1 for positions, distance in zip(size, distances, strict=True))
     room = shape_of(x)[:-1]
     if padding == "valid" and any(wide > available for wide, available in zip(span, room, strict=True)):
-        stretched = f", which spans {show(span)} with its dilation," if span != tuple(size) else ""
+        stretched = span != tuple(size)
+        spans = f", which spans {_show_size(span)} with its dilation," if stretched else ""
+        smaller = "lower dilation_rate" if stretched else f"make {what}_size at most {_show_size(room)}"
         raise ModelError(
-            f"{place.path}: the {what} of size {show(size)}{stretched} is larger than its input of shape "
-            f"{show(shape_of(x))}.",
-            remedy=f"Set padding: same, make {what}_size at most {show(room)}, or shrink the input less before it.",
+            f"{place.path}: the {what} of size {_show_size(size)}{spans} is larger than its input of shape "
+            f"{show(shape_of(x))}",
+            remedy=f"Set padding: same, {smaller}, or shrink the input less before it.",
         )
+
+
+def _show_size(size: Sequence[int]) -> str:
+    """Write the size of a window as the config has it: a number for steps, height and width for images."""
+    return str(size[0]) if len(size) == 1 else f"[{', '.join(map(str, size))}]"

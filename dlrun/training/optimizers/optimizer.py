@@ -74,7 +74,7 @@ class OptimizerSettings(Settings, ABC):
         optimizer = getattr(keras.optimizers, self.keras_name, None)
         if optimizer is None:
             raise ModelError(
-                f"optimizer.kind: Keras {keras.__version__} does not have {self.keras_name} yet.",
+                f"optimizer.kind: Keras {keras.__version__} does not have {self.keras_name} yet",
                 remedy="Install a newer one with `pip install --upgrade keras`, or choose another optimizer.",
             )
         return optimizer(**self._arguments(), name=self.kind)
