@@ -39,7 +39,8 @@ def _switch(value: object) -> object:
     return None if value is False else value
 
 
-def _sequence(value: object) -> object:
+def as_tuple(value: object) -> object:
+    """Turn a YAML list into a tuple; leave all else to the validation that follows."""
     return tuple(value) if isinstance(value, list) else value
 
 
@@ -61,7 +62,7 @@ class ReadsSwitch:
 Switch = Annotated[SettingsType | None, ReadsSwitch()]
 """`true` takes the defaults of the section, `false` and `null` leave it out: `Switch[BatchNorm]`."""
 
-Items = Annotated[tuple[Item, ...], BeforeValidator(_sequence)]
+Items = Annotated[tuple[Item, ...], BeforeValidator(as_tuple)]
 """A YAML list that becomes an immutable tuple: `Items[int]`."""
 
 

@@ -1,0 +1,57 @@
+"""Schema: the JSON Schema of a config, for editors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dlrun.settings import Settings
+
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def json_schema(settings_class: type[Settings] | None = None) -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of a config as it is written, shorthand forms included.
+
+    Args:
+        settings_class: Class of the whole config; without it, Experiment.
+    """
+    if settings_class is None:
+        from dlrun.experiment import Experiment
+
+        settings_class = Experiment
+    schema = settings_class.model_json_schema()
+    definitions = schema.get("$defs", {})
+    named: set[str] = set()
+    _complete(schema, definitions, named)
+    for name in named:
+        definitions[name]["properties"].pop("kind", None)
+    _drop_titles(schema)
+    return {"$schema": _DIALECT, "title": "dlrun config", **schema}
+
+
+def _complete(schema: Any, definitions: dict[str, Any], named: set[str]) -> None:
+    """Allow a bare value for the main setting of what is written by name, and note which definitions these are."""
+    if isinstance(schema, list):
+        for item in schema:
+            _complete(item, definitions, named)
+    elif isinstance(schema, dict):
+        if isinstance(schema.get("anyOf"), list) and "main" in schema:
+            main = schema.pop("main")
+            reference = schema["anyOf"][0]["$ref"]
+            named.add(reference.rsplit("/", 1)[-1])
+            if main:
+                schema["anyOf"].append({"$ref": f"{reference}/properties/{main}"})
+        for item in schema.values():
+            _complete(item, definitions, named)
+
+
+def _drop_titles(schema: Any) -> None:
+    """Remove the titles that pydantic makes of names, which only repeat them."""
+    if isinstance(schema, list):
+        for item in schema:
+            _drop_titles(item)
+    elif isinstance(schema, dict):
+        if isinstance(schema.get("title"), str):
+            del schema["title"]
+        for item in schema.values():
+            _drop_titles(item)

@@ -1,0 +1,87 @@
+"""Space: whether the settings that a tuner would try exist and would be accepted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from dlrun.config import messages
+from dlrun.config.marks import Fault, Mark, Marks, Path
+from dlrun.config.overrides import Assignment, NoSuchSetting, assign
+from dlrun.config.phrases import show
+from dlrun.settings import Settings
+
+if TYPE_CHECKING:
+    from dlrun.tuning.tuner import Manual, Search
+
+
+def check_space(
+    data: Mapping[str, Any],
+    tuner: Search | Manual | None,
+    marks: Marks,
+    settings_class: type[Settings],
+) -> list[Fault]:
+    """Try the ends of every range, every option of every choice and every point of a list on the config.
+
+    Each is set on the config as written, the others staying as they are; what only a combination of values breaks
+    is not found.
+
+    Args:
+        data: Plain values of the config, which are valid.
+        tuner: Its tuner; None if it has none.
+        marks: Where they were written.
+        settings_class: Class of the whole config.
+    """
+    if tuner is None:
+        return []
+    base = {name: value for name, value in data.items() if name != "tuner"}
+    faults: dict[tuple[Path, str], Fault] = {}
+    for path, values in _trials(tuner):
+        mark = marks.of_key(path)
+        fault = _own_setting(values, path, mark) or _try(base, values, path, mark, settings_class)
+        if fault:
+            faults.setdefault((path, fault.hint or fault.message), fault)
+    return list(faults.values())
+
+
+def _trials(tuner: Search | Manual) -> Iterator[tuple[Path, Mapping[str, Any]]]:
+    """Yield what to set together, by setting, and the path of the tuner's setting that asks for it."""
+    from dlrun.tuning.tuner import Manual
+
+    if isinstance(tuner, Manual):
+        for number, point in enumerate(tuner.points):
+            yield ("tuner", "points", number), point
+        return
+    for path, distribution in tuner.space.items():
+        for value in distribution.extremes():
+            yield ("tuner", "space", path), {path: value}
+
+
+def _own_setting(values: Mapping[str, Any], path: Path, mark: Mark) -> Fault | None:
+    if any(setting.split(".")[0] == "tuner" for setting in values):
+        return Fault(mark, path, "the tuner's own settings cannot be searched")
+    return None
+
+
+def _try(
+    base: Mapping[str, Any], values: Mapping[str, Any], path: Path, mark: Mark, settings_class: type[Settings]
+) -> Fault | None:
+    """Set values on the config; return what is wrong with the result."""
+    data, marks = deepcopy(dict(base)), Marks()
+    marks.put((), mark)
+    for setting, value in values.items():
+        try:
+            assign(Assignment(tuple(setting.split(".")), value, mark), data, marks, settings_class)
+        except NoSuchSetting as error:
+            return Fault(mark, path, error.message, error.hint)
+    try:
+        settings_class.model_validate(data)
+    except ValidationError as error:
+        fault = messages.explain(error, data, marks, settings_class)[0]
+        tried = ", ".join(show(value) for value in values.values())
+        hint = fault.hint or ("Search integers with int, logint or quniform." if "an integer" in fault.message else "")
+        return Fault(mark, path, f"{tried} would be refused: {fault.message}", hint)
+    return None

@@ -1,0 +1,1 @@
+"""The search over settings: the space, and the kinds of search."""
