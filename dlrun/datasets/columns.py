@@ -71,13 +71,25 @@ def as_numbers(column: pl.Series) -> pl.Series:
     return numbers.fill_nan(None)
 
 
+def as_text(column: pl.Series) -> pl.Series:
+    """Return a column as text; whole numbers are written without a point, so that 1 and 1.0 are the same category."""
+    import polars as pl
+
+    if not column.dtype.is_float():
+        return column.cast(pl.String)
+    numbers = column.fill_nan(None)
+    whole = numbers == numbers.round()
+    written = numbers.cast(pl.Int64, strict=False).cast(pl.String)
+    return written.zip_with(whole & written.is_not_null(), numbers.cast(pl.String))
+
+
 def _formed(column: pl.Series, wanted: ColumnType | None) -> pl.Series:
     import polars as pl
 
     if wanted == "numeric" or (wanted is None and column.dtype.is_numeric() and not column.dtype.is_integer()):
         return as_numbers(column)
     if wanted == "categorical" or not (column.dtype.is_numeric() or column.dtype == pl.Boolean):
-        return column.cast(pl.String)
+        return as_text(column)
     return column
 
 

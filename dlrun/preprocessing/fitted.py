@@ -1,0 +1,102 @@
+"""FittedPreprocessing: what preprocessing has learned from training rows, ready for any row."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from dlrun.errors import DataError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+class Saved(BaseModel):
+    """A value that is saved as plain JSON and read back the same, floats included."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), use_attribute_docstrings=True)
+
+    def save(self) -> dict[str, Any]:
+        """Return plain JSON-able values."""
+        return self.model_dump(mode="json")
+
+
+class FittedPreprocessing(Saved, ABC):
+    """Turns inputs of a dataset's form into what learners take."""
+
+    kind: str
+
+    input_shape: tuple[int, ...]
+    """Shape of one row of inputs."""
+
+    input_names: tuple[str, ...] = ()
+    """Names of the columns of the inputs; empty where they have none."""
+
+    notes: tuple[str, ...] = ()
+    """What the user should know about what was learned."""
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        """Shape of one row of what `transform` returns."""
+        return self.input_shape
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """Names of the columns of what `transform` returns; empty where they have none."""
+        return self.input_names
+
+    @property
+    def network_scale(self) -> float | None:
+        """Factor that a network's first layer applies to `transform_for_network`; None if there is nothing to apply."""
+        return None
+
+    @abstractmethod
+    def transform(self, x: NDArray[Any] | pl.DataFrame) -> NDArray[Any]:
+        """Return inputs for any learner.
+
+        Args:
+            x: Rows of the form that the dataset has.
+
+        Returns:
+            Numbers as float32 of shape (rows, *output_shape); tokens as int32.
+
+        Raises:
+            DataError: The rows have another form, or hold values that cannot be used.
+        """
+
+    def transform_for_network(self, x: NDArray[Any] | pl.DataFrame) -> NDArray[Any]:
+        """Return inputs for a network: as `transform`, but pixels and indicators stay bytes and are not copied.
+
+        Args:
+            x: Rows of the form that the dataset has.
+
+        Raises:
+            DataError: As `transform`.
+        """
+        return self.transform(x)
+
+    def array(self, x: NDArray[Any] | pl.DataFrame) -> NDArray[Any]:
+        """Return `x` if it is an array of the right shape.
+
+        Raises:
+            DataError: It is not.
+        """
+        if not isinstance(x, np.ndarray):
+            raise DataError(
+                f"the inputs are a table, expected an array of shape (rows, {_axes(self.input_shape)})",
+                remedy="Give data of the form that the run was trained on.",
+            )
+        if x.shape[1:] != self.input_shape:
+            raise DataError(
+                f"one row of the inputs has the shape ({_axes(x.shape[1:])}), expected ({_axes(self.input_shape)})",
+                remedy="Give data of the form that the run was trained on.",
+            )
+        return x
+
+
+def _axes(shape: tuple[int, ...]) -> str:
+    return ", ".join(map(str, shape)) or "no axes"
