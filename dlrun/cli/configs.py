@@ -1,0 +1,84 @@
+"""The config that a command line means, and the places of what turns out wrong with it later."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dlrun.errors import ConfigError, ModelError, UsageError
+from dlrun.records.text import printable
+
+if TYPE_CHECKING:
+    from dlrun.config.loading import LoadedConfig
+
+_PATH = re.compile(r"model(\.\w+)+")
+
+
+def split_arguments(first: str | None, others: Sequence[str]) -> tuple[str | None, list[str]]:
+    """Tell the config from the overrides.
+
+    Args:
+        first: The first argument: a config, or already an override.
+        others: The arguments behind it.
+
+    Returns:
+        The config, or None if none is named, and the overrides.
+
+    Raises:
+        UsageError: An argument is neither.
+    """
+    is_config = first is not None and ("=" not in first or Path(first).is_file())
+    config = first if is_config else None
+    overrides = [*others] if is_config or first is None else [first, *others]
+    for override in overrides:
+        if "=" not in override:
+            raise UsageError(
+                f"'{printable(override)}' is no override: expected KEY.PATH=VALUE",
+                remedy="Write one config first, then overrides such as training.epochs=20.",
+            )
+    return config, overrides
+
+
+def load_config(first: str | None, others: Sequence[str], further: Sequence[str] = ()) -> LoadedConfig:
+    """Read and validate the config that a command line means.
+
+    Args:
+        first: The first argument: a config, or already an override.
+        others: The arguments behind it.
+        further: Overrides that options stand for.
+
+    Raises:
+        UsageError: An argument is neither config nor override.
+        ConfigError: With every problem of the config.
+    """
+    named, overrides = split_arguments(first, others)
+    from dlrun import config
+
+    return config.load(config.find(named), [*overrides, *further])
+
+
+@contextmanager
+def placing(loaded: LoadedConfig) -> Iterator[None]:
+    """Add the place in the file to errors that name a setting but came after the file was read.
+
+    Args:
+        loaded: The config.
+    """
+    try:
+        yield
+    except ConfigError as error:
+        raise ConfigError(
+            [
+                replace(problem, place=loaded.place(problem.path)) if problem.path and not problem.place else problem
+                for problem in error.problems
+            ]
+        ) from error
+    except ModelError as error:
+        path = _PATH.match(error.message)
+        if path is None:
+            raise
+        raise ModelError(f"{loaded.place(path.group())}: {error.message}", remedy=error.remedy) from error

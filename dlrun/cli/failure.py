@@ -1,0 +1,86 @@
+"""How an error is told: in words on stderr, and as one object on stdout where --json asks for it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from dlrun.cli.output import Output
+from dlrun.errors import ConfigError, DlrunError, Interrupted, Problem
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An error in words.
+
+    Args:
+        message: What was found and what was expected.
+        remedy: What to change; None if there is no advice.
+        problems: Every fault of a config.
+        exit_code: Exit code of the command.
+        told: Whether the user has been told already.
+    """
+
+    message: str
+    remedy: str | None = None
+    problems: list[Problem] = field(default_factory=list)
+    exit_code: int = 1
+    told: bool = False
+
+
+def failure_of(error: BaseException) -> Failure:
+    """Put any error into words."""
+    if isinstance(error, ConfigError):
+        return Failure(_counted(error.problems), None, error.problems, error.exit_code)
+    if isinstance(error, DlrunError):
+        return Failure(error.message, error.remedy, exit_code=error.exit_code)
+    if isinstance(error, Interrupted):
+        return Failure(error.message, exit_code=error.exit_code)
+    if isinstance(error, BrokenPipeError):
+        return Failure("nobody reads the output any more", told=True)
+    if isinstance(error, SystemExit):
+        return Failure("", exit_code=error.code if isinstance(error.code, int) else 1, told=True)
+    if hasattr(error, "format_message") and hasattr(error, "show"):  # an error of the command line that Typer found
+        error.show()
+        return Failure(error.format_message(), exit_code=2, told=True)
+    return Failure(
+        f"internal error: {type(error).__name__}: {error}",
+        "This is a fault of dlrun. DLRUN_DEBUG=1 shows where it happened.",
+    )
+
+
+def _counted(problems: list[Problem]) -> str:
+    return "the config has a problem" if len(problems) == 1 else f"the config has {len(problems)} problems"
+
+
+def report(failure: Failure, *, json: bool, run: Mapping[str, Any] | None) -> int:
+    """Tell a failure.
+
+    Args:
+        failure: What happened.
+        json: Whether stdout carries one JSON object.
+        run: Facts of the run that had begun, with its `path`; None if none had.
+
+    Returns:
+        The exit code.
+    """
+    if not failure.told:
+        lines = [f"error: {failure.message}", *(f"  {problem}" for problem in failure.problems)]
+        lines += failure.remedy.split("\n") if failure.remedy else []
+        lines += [f"run folder {run['path']}"] if run else []
+        _tell(lines)
+    if json and failure.message:
+        problems = [
+            {"place": problem.place, "path": problem.path, "message": problem.message, "hint": problem.hint}
+            for problem in failure.problems
+        ]
+        told = {"message": failure.message, "remedy": failure.remedy, "problems": problems}
+        Output(json=True).result({"error": told, **(run or {})})
+    return failure.exit_code
+
+
+def _tell(lines: list[str]) -> None:
+    sys.stdout.flush()
+    Output(json=True).tell("\n".join(lines))

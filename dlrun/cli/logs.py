@@ -1,0 +1,71 @@
+"""`dlrun logs`: what the screen showed during a run."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Annotated, BinaryIO
+
+import typer
+
+from dlrun.cli.options import DEFAULT_RUNS_DIR, Json, Metric, Run, RunsDir
+from dlrun.cli.output import Output
+
+if TYPE_CHECKING:
+    from dlrun.records.folder import RunFolder
+
+_SECONDS_BETWEEN_LOOKS = 0.5
+
+
+def logs(
+    run: Run,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Go on printing until the run ends; Ctrl-C leaves it alone.")
+    ] = False,
+    metric: Metric = None,
+    runs_dir: RunsDir = DEFAULT_RUNS_DIR,
+    json: Json = False,
+) -> None:
+    """Print what the screen showed during a run."""
+    from dlrun.cli.references import find
+    from dlrun.records.files import storage_error
+
+    out = Output(json=json)
+    folder = find(runs_dir, run, metric)
+    path = folder.file("output.log")
+    lines: list[str] = []
+    try:
+        with path.open("rb") as file:
+            _print_rest(file, out, lines)
+            if follow:
+                _follow(file, folder, out, lines)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise storage_error("read", path, error) from error
+    if json:
+        out.result({"id": folder.id, "path": path, "lines": lines})
+
+
+def _print_rest(file: BinaryIO, out: Output, lines: list[str]) -> None:
+    """Print every line up to the present end of the file; a line that is still being written waits."""
+    while True:
+        start = file.tell()
+        line = file.readline()
+        if not line.endswith(b"\n"):
+            file.seek(start)
+            return
+        text = line.decode("utf-8", "replace").rstrip("\r\n")
+        lines.append(text)
+        if not out.json:
+            out.say(text)
+
+
+def _follow(file: BinaryIO, folder: RunFolder, out: Output, lines: list[str]) -> None:
+    """Print new lines until the run has ended; its state is read first, so that its last line is not missed."""
+    from dlrun.records.status import read_status
+
+    over = False
+    while not over:
+        time.sleep(_SECONDS_BETWEEN_LOOKS)
+        over = read_status(folder).state != "running"
+        _print_rest(file, out, lines)

@@ -1,0 +1,103 @@
+"""`dlrun ls`: the runs of a folder in a table."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from dlrun.cli.options import DEFAULT_RUNS_DIR, Json, RunsDir
+from dlrun.cli.output import Output, table
+
+if TYPE_CHECKING:
+    from dlrun.records.index import RunSummary
+
+_HEADER = ["run", "state", "age", "dataset", "model", "validation", "test", "seconds"]
+_RIGHT = (2, 7)
+_UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
+
+
+def ls(
+    last: Annotated[
+        int | None, typer.Option("--last", "-n", min=1, metavar="N", help="Only the N newest runs.")
+    ] = None,
+    runs_dir: RunsDir = DEFAULT_RUNS_DIR,
+    json: Json = False,
+) -> None:
+    """List the runs with their scores.
+
+    Oldest first: id, state, age, kinds of dataset and model, validation and test score, seconds.
+    """
+    from dlrun.records.index import index
+
+    out = Output(json=json)
+    runs = index(runs_dir, last=last)
+    whole = [run for run in runs if run.problem is None]
+    now = datetime.now(UTC)
+    if whole:
+        out.say("\n".join(table(_HEADER, [_row(run, now) for run in whole], right=_RIGHT)))
+    if not runs:
+        out.say(f"no runs in {runs_dir}. Train one with `dlrun train`.")
+    for run in runs:
+        if run.problem is not None:
+            out.say(f"{run.id} is left out: {run.problem}")
+    if json:
+        out.result({"runs_dir": runs_dir.absolute(), "runs": [_object(run) for run in runs]})
+
+
+def _row(run: RunSummary, now: datetime) -> list[str]:
+    return [
+        run.id,
+        str(run.state),
+        age(run.started, now),
+        run.dataset or "",
+        run.model or "",
+        _score(run, run.validation),
+        _score(run, run.test),
+        f"{run.seconds:.1f}" if run.seconds is not None else "",
+    ]
+
+
+def _score(run: RunSummary, scores: dict[str, float] | None) -> str:
+    """Show the metric that the run was selected by; where that is missing, the first there is."""
+    from dlrun.records.log import number
+
+    if not scores:
+        return ""
+    name = run.primary if run.primary in scores else next(iter(scores))
+    return f"{name} {number(scores[name])}"
+
+
+def age(started: str | None, now: datetime) -> str:
+    """Write how long ago a run began, in its largest unit.
+
+    Args:
+        started: When it began, ISO 8601.
+        now: The present.
+    """
+    if started is None:
+        return ""
+    moment = datetime.fromisoformat(started)
+    seconds = (now - (moment if moment.tzinfo else moment.replace(tzinfo=UTC))).total_seconds()
+    for unit, size in _UNITS:
+        if seconds >= size:
+            return f"{int(seconds // size)} {unit}"
+    return "now"
+
+
+def _object(run: RunSummary) -> dict[str, Any]:
+    return {
+        "id": run.id,
+        "path": run.path,
+        "state": run.state,
+        "started": run.started,
+        "seconds": run.seconds,
+        "dataset": run.dataset,
+        "model": run.model,
+        "task": run.task,
+        "monitor": run.monitor,
+        "validation": run.validation,
+        "test": run.test,
+        "problem": run.problem,
+    }

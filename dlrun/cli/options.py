@@ -1,0 +1,47 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dlrun.cli.completion import complete_config, complete_run
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout; words for people go to stderr.")]
+
+RunsDir = Annotated[Path, typer.Option("--runs-dir", envvar="DLRUN_RUNS", metavar="FOLDER", help="Folder of all runs.")]
+
+Config = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="CONFIG",
+        help="A YAML file. Without it: ./config.yaml, else ./configs/default.yaml, else dlrun's quickstart.",
+        autocompletion=complete_config,
+        show_default=False,
+    ),
+]
+
+Overrides = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="KEY.PATH=VALUE",
+        help="Settings that override the config, such as training.epochs=20.",
+        show_default=False,
+    ),
+]
+
+Run = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN",
+        help="An id, its unique beginning, 'latest', 'best', or the path of a run folder.",
+        autocompletion=complete_run,
+        show_default=False,
+    ),
+]
+
+Metric = Annotated[str | None, typer.Option("--metric", metavar="NAME", help="Validation score that 'best' compares.")]
+
+DEFAULT_RUNS_DIR = Path("runs")

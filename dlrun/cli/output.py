@@ -1,0 +1,98 @@
+"""Output: words for people and one object for programs, each on its own stream."""
+
+from __future__ import annotations
+
+import os
+import sys
+import unicodedata
+from collections.abc import Iterable, Sequence
+from typing import TextIO
+
+from dlrun.records.text import json_text, printable
+
+
+class Output:
+    """Where a command's words go: to stdout, or to stderr if stdout is to carry one JSON object.
+
+    Nothing that is said can control the terminal: what comes from files is shown with its control characters escaped.
+
+    Args:
+        json: Whether stdout carries one JSON object.
+        quiet: Whether to leave out words that are not asked for.
+    """
+
+    def __init__(self, *, json: bool = False, quiet: bool = False) -> None:
+        self.json = json
+        self.quiet = quiet
+        self._lost = False
+
+    @property
+    def stream(self) -> TextIO:
+        """The stream for people."""
+        return sys.stderr if self.json else sys.stdout
+
+    def say(self, text: str = "") -> None:
+        """Print one or more lines for people, unless quiet. Raises BrokenPipeError if nobody reads any more."""
+        if not self.quiet:
+            self.tell(text)
+
+    def tell(self, text: str) -> None:
+        """Print lines for people, quiet or not."""
+        self.stream.write("".join(f"{printable(line)}\n" for line in text.split("\n")))
+        self.stream.flush()
+
+    def say_if_heard(self, text: str) -> None:
+        """Print lines as long as somebody reads: a run does not fail because `| head` has seen enough."""
+        if self._lost:
+            return
+        try:
+            self.say(text)
+        except OSError:
+            self._lost = True
+
+    def result(self, value: object) -> None:
+        """Print the one JSON object."""
+        sys.stdout.write(json_text(value) + "\n")
+        sys.stdout.flush()
+
+    def text(self, content: str) -> None:
+        """Print text that programs read as well, such as a config or a schema; only escapes are made harmless."""
+        lines = content.removesuffix("\n").split("\n")
+        sys.stdout.write("".join(f"{printable(line)}\n" for line in lines))
+        sys.stdout.flush()
+
+
+def is_live(stream: TextIO) -> bool:
+    """Tell whether a stream is a terminal on which lines can be redrawn."""
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def width(text: str) -> int:
+    """Return how many columns a text takes on a terminal."""
+    wide = sum(unicodedata.east_asian_width(character) in {"W", "F"} for character in text)
+    joined = sum(unicodedata.category(character) in {"Mn", "Me"} for character in text)
+    return len(text) + wide - joined
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]], *, right: Iterable[int] = ()) -> list[str]:
+    """Lay out a table in columns as wide as their content.
+
+    Args:
+        header: Titles of the columns.
+        rows: Cells; as many in each row as there are titles.
+        right: Positions of columns that are aligned to the right.
+
+    Returns:
+        One line for the titles, one for each row.
+    """
+    lines = [[printable(cell) for cell in cells] for cells in (header, *rows)]
+    widths = [max(width(line[column]) for line in lines) for column in range(len(header))]
+    to_right = set(right)
+    laid_out = []
+    for line in lines:
+        cells = []
+        for column, cell in enumerate(line):
+            space = " " * (widths[column] - width(cell))
+            cells.append(space + cell if column in to_right else cell + space)
+        laid_out.append("  ".join(cells).rstrip())
+    return laid_out

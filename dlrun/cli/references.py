@@ -1,0 +1,35 @@
+"""Which run a command line means."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dlrun.errors import UsageError
+from dlrun.records.folder import RunFolder
+from dlrun.records.text import printable
+
+
+def find(runs_dir: Path, reference: str, metric: str | None) -> RunFolder:
+    """Find the run that a user means.
+
+    Args:
+        runs_dir: Folder of all runs.
+        reference: An id, its unique beginning, `latest`, `best`, or the path of a run folder.
+        metric: Validation score that `best` compares; what the run was selected by unless given.
+
+    Raises:
+        UsageError: No run, or more than one, answers to the reference.
+    """
+    from dlrun.records.index import find_run
+
+    return find_run(runs_dir, reference, higher_is_better=_higher_is_better, metric=metric)
+
+
+def _higher_is_better(name: str) -> bool:
+    from dlrun.evaluation.metrics import higher_is_better
+
+    try:
+        return higher_is_better(name)
+    except KeyError as error:
+        remedy = "`dlrun show RUN` shows the scores of a run."
+        raise UsageError(f"there is no metric '{printable(name)}'", remedy=remedy) from error

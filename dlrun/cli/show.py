@@ -1,0 +1,87 @@
+"""`dlrun show`: what is known of one run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from dlrun.cli.options import DEFAULT_RUNS_DIR, Json, Metric, Run, RunsDir
+from dlrun.cli.output import Output, table
+
+if TYPE_CHECKING:
+    from dlrun.records.folder import RunFolder
+    from dlrun.records.status import Status
+
+_MAX_FILES = 200
+
+
+def show(run: Run, metric: Metric = None, runs_dir: RunsDir = DEFAULT_RUNS_DIR, json: Json = False) -> None:
+    """Show one run.
+
+    Its state, scores with intervals, baseline, diagnosis, config and files.
+    """
+    from dlrun.cli.references import find
+    from dlrun.records.status import read_status
+
+    out = Output(json=json)
+    folder = find(runs_dir, run, metric)
+    status = read_status(folder)
+    metrics = folder.read_json("metrics.json") if folder.file("metrics.json").is_file() else None
+    config = _config(folder)
+    files = list_files(folder)
+    _tell(out, folder, status, config, metrics, files)
+    if json:
+        out.result(
+            {
+                "id": folder.id,
+                "path": folder.path,
+                "state": status.state,
+                "status": vars(status),
+                "config": config,
+                "metrics": metrics,
+                "files": [name for name, _ in files],
+            }
+        )
+
+
+def _config(folder: RunFolder) -> str:
+    """Return the config as it was written, or the resolved one where that was not kept."""
+    name = "source.yaml" if folder.file("source.yaml").is_file() else "config.yaml"
+    return folder.read_text(name) if folder.file(name).is_file() else ""
+
+
+def list_files(folder: RunFolder) -> list[tuple[str, int]]:
+    """Return the files of a run with their sizes in bytes, by name; links are neither listed nor followed."""
+    found = []
+    for path, subfolders, names in os.walk(folder.path):
+        subfolders.sort()
+        for name in sorted(names):
+            file = folder.path.joinpath(path, name)
+            if file.is_file() and not file.is_symlink():
+                found.append((file.relative_to(folder.path).as_posix(), file.stat().st_size))
+    return sorted(found)
+
+
+def _tell(
+    out: Output,
+    folder: RunFolder,
+    status: Status,
+    config: str,
+    metrics: Mapping[str, Any] | None,
+    files: list[tuple[str, int]],
+) -> None:
+    out.say(f"{folder.id}  {status.state}  started {status.started}  {status.seconds:.1f} s")
+    if status.error is not None:
+        out.say(f"error: {status.error}")
+    if metrics is not None:
+        from dlrun.reporting.summary import summary_lines
+
+        out.say("\n".join(["", *summary_lines(metrics)]))
+    if config:
+        out.say("\n".join(["", "config", *(f"  {line}" for line in config.rstrip("\n").split("\n"))]))
+    shown = [[f"  {name}", f"{size:,} bytes"] for name, size in files[:_MAX_FILES]]
+    if shown:
+        out.say("\n".join(["", f"files in {folder.path}", *table(["", ""], shown, right=[1])[1:]]))
+    if len(files) > _MAX_FILES:
+        out.say(f"  and {len(files) - _MAX_FILES:,} more")
