@@ -98,11 +98,11 @@ class FittedCategorical(Saved):
         """Names of the columns that are written."""
         if self.settings.encoding == "ordinal":
             return (self.name,)
-        places = [
-            *self.categories,
-            *(["(other)"] if self.rare else []),
-            *(["(missing)"] if self.missing_is_category else []),
-        ]
+        places = list(self.categories)
+        if self.rare:
+            places.append("(other)")
+        if self.missing_is_category:
+            places.append("(missing)")
         return tuple(f"{self.name}={place}" for place in places)
 
     @property
@@ -110,8 +110,8 @@ class FittedCategorical(Saved):
         """What the user should know about the column, if anything."""
         if self.rare:
             return (
-                f"column '{self.name}': {len(self.rare):,} categories share '(other)', the {len(self.categories):,} most "
-                "frequent ones are kept (preprocessing.categorical.max_categories)"
+                f"column '{self.name}': {len(self.rare):,} categories share '(other)', the {len(self.categories):,} "
+                "most frequent ones are kept (preprocessing.categorical.max_categories)"
             )
         return None
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class FittedImages(FittedPreprocessing):
-    """Scales all pixels alike. `minmax` divides bytes by 255 and maps other numbers from their training range to 0..1."""
+    """Scales all pixels alike; `minmax` divides bytes by 255 and maps other numbers from their range to 0..1."""
 
     kind: Literal["images"] = "images"
 
@@ -62,7 +62,8 @@ class FittedImages(FittedPreprocessing):
         images = self._images(x)
         if self._stays_bytes:
             # As a network's first layer computes it, so that all learners see the same numbers.
-            return np.multiply(images, np.float32(1 / self.scale), dtype=np.float32)
+            scaled: NDArray[np.float32] = np.multiply(images, np.float32(1 / self.scale), dtype=np.float32)
+            return scaled
         scaled = scale_rows(images, np.array([self.offset]), np.array([self.scale]))
         require_finite(scaled, "the images")
         return scaled

@@ -121,6 +121,7 @@ def _fill(present: NDArray[np.float64], settings: NumericColumns) -> float | Non
 def _require_present(name: str, missing: NDArray[Any]) -> None:
     if missing.any():
         raise DataError(
-            f"column '{name}': {int(missing.sum()):,} values are missing, the first in row {int(missing.argmax())} (from 0)",
+            f"column '{name}': {int(missing.sum()):,} values are missing, the first in row {int(missing.argmax())} "
+            "(from 0)",
             remedy="Fill them in, or set preprocessing.numeric.missing=median.",
         )

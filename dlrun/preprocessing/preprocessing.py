@@ -36,8 +36,8 @@ class Preprocessing(Settings):
     scaling: Scaling | Auto = "auto"
     """How pixels, features and numeric columns are scaled. `standardize`: mean 0 and standard deviation 1 on training
     rows; `minmax`: to 0..1, bytes of images by 255, other numbers by their range in training rows; `none`: not at all.
-    Images share one scale, columns have their own. `auto` is `minmax` for images, `standardize` for features and tables,
-    and `none` for tokens and indicators, which are never scaled."""
+    Images share one scale, columns have their own. `auto` is `minmax` for images, `standardize` for features and
+    tables, and `none` for tokens and indicators, which are never scaled."""
 
     numeric: NumericColumns = NumericColumns()
     """Numeric columns of tables."""
@@ -54,14 +54,7 @@ class Preprocessing(Settings):
         Raises:
             DataError: Tokens or indicators are to be scaled.
         """
-        if self.scaling == "auto":
-            return self.model_copy(update={"scaling": _AUTO_SCALING[input_kind]})
-        if self.scaling != "none" and input_kind in ("tokens", "indicators"):
-            raise DataError(
-                f"preprocessing.scaling is {self.scaling}, and {input_kind} are not scaled",
-                remedy="Set preprocessing.scaling=auto.",
-            )
-        return self
+        return self.model_copy(update={"scaling": self._scaling(input_kind)})
 
     def fit(self, dataset: Dataset, rows: Rows) -> FittedPreprocessing:
         """Learn from training rows.
@@ -77,9 +70,7 @@ class Preprocessing(Settings):
             raise DataError(
                 "there are no training rows", remedy="Check validation.fraction and validation.test_fraction."
             )
-        scaling = self.resolve(dataset.input_kind).scaling
-        if scaling == "auto":
-            raise AssertionError("resolve leaves no auto")
+        scaling = self._scaling(dataset.input_kind)
         x = dataset.x
         if not isinstance(x, np.ndarray):
             return FittedTable.fit(x, rows, self.numeric, self.categorical, scaling)
@@ -90,6 +81,16 @@ class Preprocessing(Settings):
         if dataset.input_kind == "indicators":
             return FittedIndicators(input_shape=x.shape[1:], input_names=dataset.feature_names)
         return FittedFeatures.fit(x, rows, scaling, dataset.feature_names)
+
+    def _scaling(self, input_kind: InputKind) -> Scaling:
+        if self.scaling == "auto":
+            return _AUTO_SCALING[input_kind]
+        if self.scaling != "none" and input_kind in ("tokens", "indicators"):
+            raise DataError(
+                f"preprocessing.scaling is {self.scaling}, and {input_kind} are not scaled",
+                remedy="Set preprocessing.scaling=auto.",
+            )
+        return self.scaling
 
 
 _AnyFitted = Annotated[

@@ -16,7 +16,7 @@ TargetTransformKind = Literal["none", "standardize", "log"]
 
 
 class TargetTransform(Saved):
-    """Scales targets with the mean and standard deviation of the training rows, after log(1 + y) if the kind is `log`."""
+    """Scales targets with mean and standard deviation of the training rows, after log(1 + y) if the kind is `log`."""
 
     kind: TargetTransformKind
 
@@ -61,7 +61,8 @@ class TargetTransform(Saved):
             DataError: A target is -1 or less and the kind is `log`.
         """
         values = _logarithm(y) if self.kind == "log" else np.asarray(y, np.float64)
-        return ((values - np.array(self.mean)) / np.array(self.scale)).astype(dtype)
+        scaled: NDArray[Any] = ((values - np.array(self.mean)) / np.array(self.scale)).astype(dtype)
+        return scaled
 
     def inverse(self, y: NDArray[Any]) -> NDArray[np.float64]:
         """Return predictions in original units.
@@ -72,11 +73,11 @@ class TargetTransform(Saved):
         Returns:
             float64 of the same shape; infinite where a logarithm was predicted that no number has.
         """
-        values = np.asarray(y, np.float64) * np.array(self.scale) + np.array(self.mean)
-        if self.kind != "log":
-            return values
-        with np.errstate(over="ignore"):
-            return np.expm1(values)
+        values: NDArray[np.float64] = np.asarray(y, np.float64) * np.array(self.scale) + np.array(self.mean)
+        if self.kind == "log":
+            with np.errstate(over="ignore"):
+                np.expm1(values, out=values)
+        return values
 
 
 def _logarithm(y: NDArray[Any]) -> NDArray[np.float64]:
