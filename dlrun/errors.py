@@ -7,7 +7,8 @@
     ├── ModelError        2    the model cannot be built, or does not fit the data
     ├── RunFailed         1    training started and could not end well
     │   └── Diverged      1    the loss became NaN or infinite
-    ├── StorageError      1    a file of a run could not be written or read
+    └── StorageError      1    a file of a run could not be written or read
+    KeyboardInterrupt
     └── Interrupted  130/143   a signal asked the run to stop
 
 Library code raises; only `dlrun.cli.app` turns an error into text and an exit code.
@@ -49,7 +50,7 @@ class Problem:
     """One fault of a config, at the place where it was written.
 
     Args:
-        place: `file:line:column`, or the override as it was typed.
+        place: `file:line:column`, or the override as it was typed; empty for a setting that was not written.
         path: Dotted path of the setting as the YAML is written, such as `model.layers.0.dense.units`.
         message: What was found and what was expected.
         hint: The nearest known name or another remedy; empty if there is none.
@@ -61,9 +62,8 @@ class Problem:
     hint: str = ""
 
     def __str__(self) -> str:
-        subject = f"{self.path}: " if self.path else ""
         hint = f" {self.hint}" if self.hint else ""
-        return f"{self.place}: {subject}{self.message}{hint}"
+        return ": ".join(part for part in (self.place, self.path, self.message) if part) + hint
 
 
 class ConfigError(DlrunError):
@@ -104,14 +104,18 @@ class StorageError(DlrunError):
     """A file of a run could not be written or read."""
 
 
-class Interrupted(DlrunError):
+class Interrupted(KeyboardInterrupt):
     """A signal asked the run to stop.
+
+    It is no `Exception`, since it may be raised anywhere: TensorFlow and Keras catch exceptions in many places and go
+    on, or raise one of their own.
 
     Args:
         signal_number: The signal, such as `signal.SIGINT`.
     """
 
     def __init__(self, signal_number: int) -> None:
-        super().__init__(f"stopped by {signal.Signals(signal_number).name}")
+        self.message = f"stopped by {signal.Signals(signal_number).name}"
+        super().__init__(self.message)
         self.signal_number = signal_number
         self.exit_code = 128 + signal_number

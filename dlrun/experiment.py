@@ -1,0 +1,53 @@
+"""Experiment: the sections of a config put together."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from dlrun.datasets.sources import DatasetSource
+from dlrun.evaluation.evaluation import Evaluation
+from dlrun.models.model import Model
+from dlrun.preprocessing.preprocessing import Preprocessing
+from dlrun.settings import Settings
+from dlrun.training.optimizers import Optimizer, RMSprop
+from dlrun.training.training import Training
+from dlrun.tuning.tuner import Tuner
+from dlrun.validation.holdout import Holdout
+from dlrun.validation.schemes import Validation
+
+NAME_PATTERN = r"^[A-Za-z0-9](?:\.?[A-Za-z0-9_-])*$"
+"""What a run may be called; it becomes part of a folder's name."""
+
+
+class Experiment(Settings):
+    """One validated config: what is learned from which data, how, and how it is scored."""
+
+    name: str = Field("experiment", pattern=NAME_PATTERN, max_length=64)
+    """Name of the run; letters, digits, `_`, `-` and single dots, at most 64."""
+
+    seed: int = Field(42, ge=0, lt=2**32)
+    """Where all randomness comes from: split, initial weights, row order, dropout, bootstrap."""
+
+    dataset: DatasetSource
+    """The rows to learn from."""
+
+    preprocessing: Preprocessing = Preprocessing()
+    """How inputs are made ready; fitted on training rows only."""
+
+    model: Model
+    """What is fitted."""
+
+    optimizer: Optimizer = RMSprop()
+    """How a network's weights are moved; other models have no use for it."""
+
+    training: Training = Training()
+    """How the model is fitted."""
+
+    validation: Validation = Holdout()
+    """Which rows validate and which test."""
+
+    evaluation: Evaluation = Evaluation()
+    """How predictions are scored."""
+
+    tuner: Tuner | None = None
+    """The search space of `dlrun tune`; `dlrun train` does not use it."""

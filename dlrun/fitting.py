@@ -1,0 +1,269 @@
+"""Fitting: prepare a fold's data, fit the learner on it, predict every part; then refit, then predict the test."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dlrun.datasets.dataset import Dataset
+from dlrun.errors import ConfigError, Diverged, Problem
+from dlrun.evaluation.baselines import Baseline
+from dlrun.evaluation.evaluation import evaluate
+from dlrun.experiment import Experiment
+from dlrun.preprocessing.fitted import FittedPreprocessing
+from dlrun.preprocessing.target import TargetTransform, TargetTransformKind
+from dlrun.settings import Auto
+from dlrun.training.learner import CheckpointWriter, Fit, FitJob, Learner
+from dlrun.training.listener import REFIT, Listener
+from dlrun.validation.plan import Fold, Rows, SplitPlan
+
+SaveModel = Callable[[Learner, "Prepared", str], None]
+"""Stores a fitted learner and its preprocessing under a name such as `fold-0`."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """The way of the targets to the learner and back; classes and labels go as they are.
+
+    Args:
+        numbers: What was fitted for a regression, or None.
+    """
+
+    numbers: TargetTransform | None
+
+    @classmethod
+    def fit(cls, kind: TargetTransformKind | Auto, dataset: Dataset, training: Rows) -> Target:
+        """Fit on the training rows; an experiment that is settled leaves no `auto` for a regression."""
+        if dataset.task != "regression" or kind == "auto":
+            return cls(None)
+        return cls(TargetTransform.fit(kind, dataset.y[training]))
+
+    def transform(self, y: NDArray[Any]) -> NDArray[Any]:
+        return y if self.numbers is None else self.numbers.transform(y)
+
+    def inverse(self, predictions: NDArray[Any]) -> NDArray[Any]:
+        return predictions if self.numbers is None else self.numbers.inverse(predictions)
+
+    def save(self) -> dict[str, Any] | None:
+        """Return plain JSON-able values."""
+        return None if self.numbers is None else self.numbers.save()
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A dataset made ready for a learner; everything was fitted on the training rows.
+
+    Args:
+        preprocessing: What made the inputs ready.
+        target: What made the targets ready.
+        x: Inputs of all rows.
+        y: Targets of all rows, as the learner's loss takes them.
+    """
+
+    preprocessing: FittedPreprocessing
+    target: Target
+    x: NDArray[Any]
+    y: NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Predictions for some rows.
+
+    Args:
+        rows: Row numbers of the dataset, shape (rows,).
+        y_true: True values, as in the dataset.
+        y_pred: Probabilities, or numbers in original units, shape (rows, outputs).
+        losses: Loss of each row.
+    """
+
+    rows: Rows
+    y_true: NDArray[Any]
+    y_pred: NDArray[Any]
+    losses: NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True)
+class FittedFold:
+    """What came of one fold.
+
+    Args:
+        fold: Its rows.
+        fit: Epochs and times.
+        training: Predictions for the training rows.
+        validation: Predictions for the validation rows; empty for a refit.
+        test: Predictions for the test rows; nothing but the last look scores them.
+        validation_baseline: What the common-sense baseline predicts for the validation rows.
+        test_baseline: The same for the test rows.
+    """
+
+    fold: Fold
+    fit: Fit
+    training: Part
+    validation: Part
+    test: Part
+    validation_baseline: Part
+    test_baseline: Part
+
+
+@dataclass(frozen=True)
+class Context:
+    """What all fits of a run share.
+
+    Args:
+        experiment: Settled.
+        dataset: All rows.
+        plan: Their parts.
+        learner: Fitted anew for each fold.
+        listener: Hears of the progress.
+        checkpoint: Stores states while training.
+        save_model: Stores fitted models.
+    """
+
+    experiment: Experiment
+    dataset: Dataset
+    plan: SplitPlan
+    learner: Learner
+    listener: Listener
+    checkpoint: CheckpointWriter
+    save_model: SaveModel
+
+
+def prepare(experiment: Experiment, dataset: Dataset, learner: Learner, training: Rows) -> Prepared:
+    """Fit preprocessing on the training rows, transform all rows, and build the learner for what comes out.
+
+    Raises:
+        DataError: The training rows cannot be prepared as asked.
+        ModelError: The model does not fit the inputs.
+    """
+    preprocessing = experiment.preprocessing.fit(dataset, training)
+    target = Target.fit(experiment.dataset.target_transform, dataset, training)
+    return Prepared(preprocessing, target, learner.prepare(preprocessing, dataset.x), target.transform(dataset.y))
+
+
+def fit_fold(context: Context, fold: Fold, prepared: Prepared) -> FittedFold:
+    """Fit the learner on one fold and predict all of its parts."""
+    experiment, num_folds = context.experiment, len(context.plan.folds)
+    context.listener.fit_started(fold.number, num_folds, experiment.training.epochs)
+    fit = context.learner.fit(_job(context, fold, prepared, experiment.training.epochs))
+    context.save_model(context.learner, prepared, f"fold-{fold.number}")
+    return _predicted(context, fold, prepared, fit)
+
+
+def refit(context: Context, num_epochs: int) -> FittedFold:
+    """Fit the learner on all rows that are not test, for a number of epochs that validation has chosen."""
+    fold = Fold(REFIT, context.plan.development, np.empty(0, np.int64))
+    context.listener.fit_started(REFIT, len(context.plan.folds), num_epochs)
+    prepared = prepare(context.experiment, context.dataset, context.learner, fold.training)
+    fit = context.learner.fit(_job(context, fold, prepared, num_epochs))
+    context.save_model(context.learner, prepared, "refit")
+    return _predicted(context, fold, prepared, fit)
+
+
+def average(parts: list[Part]) -> Part:
+    """Average the predictions that several fits made for the same rows.
+
+    The loss is averaged over the fits too: that of the average prediction has no common scale across their targets.
+    """
+    first = parts[0]
+    if len(parts) == 1:
+        return first
+    y_pred = np.mean([part.y_pred for part in parts], axis=0)
+    return Part(first.rows, first.y_true, y_pred, np.mean([part.losses for part in parts], axis=0))
+
+
+def _job(context: Context, fold: Fold, prepared: Prepared, num_epochs: int) -> FitJob:
+    experiment, dataset = context.experiment, context.dataset
+    y_true, metrics = dataset.y[fold.validation], experiment.evaluation.metrics
+
+    def score(predictions: NDArray[np.float32], losses: NDArray[Any]) -> dict[str, float]:
+        scores = evaluate(dataset.task, y_true, prepared.target.inverse(predictions), metrics, losses=losses)
+        return {name: math.nan if value is None else value for name, value in scores.items()}
+
+    return FitJob(
+        x=prepared.x,
+        y=prepared.y,
+        training=fold.training,
+        validation=fold.validation,
+        score=score,
+        weights=row_weights(experiment.training.class_weights, dataset, fold.training),
+        fold=fold.number,
+        num_epochs=num_epochs,
+        listener=context.listener,
+        checkpoint=context.checkpoint,
+    )
+
+
+def _predicted(context: Context, fold: Fold, prepared: Prepared, fit: Fit) -> FittedFold:
+    learner, dataset, test = context.learner, context.dataset, context.plan.test
+    baseline = Baseline.fit(dataset.task, dataset.y[fold.training], dataset.num_outputs)
+
+    def part(rows: Rows) -> Part:
+        if not len(rows):
+            return Part(rows, dataset.y[rows], np.empty((0, dataset.num_outputs)), np.empty(0))
+        predictions = learner.predict(prepared.x, rows)
+        losses = learner.losses(prepared.y[rows], predictions)
+        return Part(rows, dataset.y[rows], _finite(prepared.target.inverse(predictions)), losses)
+
+    def baseline_part(rows: Rows) -> Part:
+        y_pred = baseline.predict(len(rows))
+        losses = learner.losses(prepared.y[rows], prepared.target.transform(y_pred).astype(np.float32))
+        return Part(rows, dataset.y[rows], y_pred, losses)
+
+    return FittedFold(
+        fold,
+        fit,
+        part(fold.training),
+        part(fold.validation),
+        part(test),
+        baseline_part(fold.validation),
+        baseline_part(test),
+    )
+
+
+def _finite(predictions: NDArray[Any]) -> NDArray[Any]:
+    """Refuse predictions that are not numbers: they would end as scores of nothing."""
+    wrong = int((~np.isfinite(predictions)).sum())
+    if wrong:
+        raise Diverged(
+            f"{wrong} of {predictions.size} predictions are NaN or infinite after training.",
+            remedy="Try a smaller learning rate, and look for extreme values in the data.",
+        )
+    return predictions
+
+
+def row_weights(
+    class_weights: str | Mapping[str, float] | None, dataset: Dataset, training: Rows
+) -> NDArray[np.float32] | None:
+    """Return the weight of every row in the loss, shape (rows,), or None if all weigh the same.
+
+    Args:
+        class_weights: `balanced` for rows / (classes x rows of the class), as in scikit-learn; or a weight by name.
+        dataset: All rows.
+        training: Rows that frequencies are counted on.
+
+    Raises:
+        ConfigError: The task has no classes, or a name is not one of them.
+    """
+    if class_weights is None:
+        return None
+    if dataset.task not in {"binary", "multiclass"}:
+        message = f"a {dataset.task} task has no classes to weigh"
+        raise ConfigError([Problem("", "training.class_weights", message, "Leave it out.")])
+    if isinstance(class_weights, str):
+        counts = np.bincount(dataset.y[training], minlength=len(dataset.class_names))
+        weights = len(training) / (len(counts) * np.maximum(counts, 1))
+    else:
+        unknown = sorted(set(class_weights) - set(dataset.class_names))
+        if unknown:
+            hint = f"The classes are {', '.join(dataset.class_names[:12])}."
+            message = f"no class is called {', '.join(map(repr, unknown))}"
+            raise ConfigError([Problem("", "training.class_weights", message, hint)])
+        weights = np.array([class_weights.get(name, 1.0) for name in dataset.class_names])
+    chosen: NDArray[np.float32] = weights.astype(np.float32)[dataset.y]
+    return chosen

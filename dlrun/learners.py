@@ -1,0 +1,126 @@
+"""make_learner(): from a resolved experiment to the learner that will be fitted."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from dlrun.datasets.dataset import DatasetFacts
+from dlrun.evaluation.metrics import higher_is_better
+from dlrun.experiment import Experiment
+from dlrun.models.network.network import Network
+from dlrun.resolve import output_head, resolve
+from dlrun.training.estimator_learner import EstimatorLearner
+from dlrun.training.input_form import InputForm
+from dlrun.training.learner import Learner
+from dlrun.training.network_learner import NetworkLearner
+
+if TYPE_CHECKING:
+    import keras
+
+    from dlrun.training.engines.engine import Engine
+
+
+def settle(experiment: Experiment, facts: DatasetFacts) -> Experiment:
+    """Resolve an experiment for this machine; starts TensorFlow if the model is a network.
+
+    Raises:
+        ConfigError: Something in the config does not suit the task.
+        UsageError: The device that was asked for is not there.
+    """
+    if not isinstance(experiment.model, Network):
+        return resolve(experiment, facts)
+    from dlrun.training.engines import tensorflow as engine
+
+    device = engine.begin(experiment.training.device)
+    resolved = resolve(experiment, facts, device)
+    assert isinstance(resolved.training.threads, int)  # noqa: S101 - narrows the type for the checker
+    threads = engine.set_threads(resolved.training.threads)
+    return resolved.model_copy(update={"training": resolved.training.model_copy(update={"threads": threads})})
+
+
+def make_learner(experiment: Experiment, facts: DatasetFacts) -> Learner:
+    """Return the learner that a settled experiment describes, not yet built.
+
+    Args:
+        experiment: Returned by `settle`.
+        facts: Facts of the dataset that was loaded.
+    """
+    model = experiment.model
+    if not isinstance(model, Network):
+        build = functools.partial(model.build_estimator, facts.task, facts.num_outputs, experiment.seed)
+        return EstimatorLearner(build=build, task=facts.task, num_outputs=facts.num_outputs)
+    optimizer, monitor = experiment.optimizer, str(experiment.training.monitor)
+    return NetworkLearner(
+        build=functools.partial(_build_network, experiment, facts),
+        compile_model=functools.partial(_compile, experiment, facts),
+        make_engine=functools.partial(_make_engine, experiment),
+        training=experiment.training,
+        rates=functools.partial(optimizer.schedule.rates, optimizer.learning_rate),
+        monitor=monitor,
+        mode="max" if higher_is_better(monitor.removeprefix("val_")) else "min",
+        seed=experiment.seed,
+    )
+
+
+def _build_network(experiment: Experiment, facts: DatasetFacts, form: InputForm) -> keras.Model:
+    assert isinstance(experiment.model, Network)  # noqa: S101 - narrows the type for the checker
+    with _precision(str(experiment.training.precision)):
+        return experiment.model.build(
+            form.shape,
+            output_head(facts),
+            input_dtype=form.dtype,
+            rescale=form.scale,
+            num_tokens=form.num_tokens,
+        )
+
+
+def _compile(experiment: Experiment, facts: DatasetFacts, model: keras.Model) -> None:
+    loss = experiment.training.loss
+    assert loss != "auto"  # noqa: S101 - narrows the type for the checker
+    with _precision(str(experiment.training.precision)):
+        model.compile(
+            optimizer=experiment.optimizer.build(),
+            loss=loss.build(facts.task, facts.num_outputs),
+            metrics=_training_metrics(facts),
+            jit_compile=False,
+        )
+    model.optimizer.build(model.trainable_variables)
+
+
+def _training_metrics(facts: DatasetFacts) -> list[Any]:
+    """Return what is measured in passing while training: accuracy, for tasks that have it."""
+    from keras import metrics
+
+    if facts.task == "multiclass":
+        return [metrics.SparseCategoricalAccuracy(name="accuracy")]
+    if facts.task == "regression":
+        return []
+    return [metrics.BinaryAccuracy(name="accuracy" if facts.task == "binary" else "binary_accuracy")]
+
+
+def _make_engine(experiment: Experiment, model: keras.Model) -> Engine:
+    from dlrun.training.engines.resident import ResidentEngine
+    from dlrun.training.engines.streaming import StreamingEngine
+
+    training = experiment.training
+    batch_size, slice_steps = training.batch_size, training.slice_steps
+    assert isinstance(slice_steps, int)  # noqa: S101 - narrows the type for the checker
+    if training.engine == "streaming":
+        return StreamingEngine(model, batch_size=batch_size, slice_steps=slice_steps)
+    return ResidentEngine(model, batch_size=batch_size, jit=bool(training.jit), slice_steps=slice_steps)
+
+
+@contextlib.contextmanager
+def _precision(name: str) -> Iterator[None]:
+    """Build layers under a dtype policy; Keras offers it as global state only, so it is put back."""
+    import keras
+
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)

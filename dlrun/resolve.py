@@ -1,0 +1,133 @@
+"""Resolving: every choice that a config leaves to dlrun is made here, from the facts of the dataset."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Literal
+
+from dlrun.datasets.dataset import DatasetFacts, Task
+from dlrun.errors import ConfigError, Problem
+from dlrun.evaluation.metrics import metrics_for
+from dlrun.experiment import Experiment
+from dlrun.models.network.network import Network, OutputHead
+from dlrun.records.environment import usable_cpus
+from dlrun.training import rules
+from dlrun.training.losses import BinaryCrossentropy, CategoricalCrossentropy, Loss, MeanSquaredError
+from dlrun.training.training import Training
+
+Device = Literal["cpu", "gpu"]
+
+_LOSSES: dict[Task, Loss] = {
+    "binary": BinaryCrossentropy(),
+    "multiclass": CategoricalCrossentropy(),
+    "multilabel": BinaryCrossentropy(),
+    "regression": MeanSquaredError(),
+}
+"""Loss of each task unless another one is asked for."""
+
+
+def resolve(experiment: Experiment, facts: DatasetFacts, device: Device = "cpu") -> Experiment:
+    """Return the experiment with every `auto` replaced by what it stands for.
+
+    Args:
+        experiment: What the user wrote.
+        facts: What is known of the dataset.
+        device: Where the training will take place if the config leaves it open.
+
+    Raises:
+        ConfigError: A metric, monitor or loss does not suit the task.
+        DataError: The rows cannot be divided as asked.
+    """
+    experiment.validation.check(facts)
+    transform = _target_transform(experiment, facts)
+    settled: dict[str, Any] = {
+        "dataset": experiment.dataset.model_copy(update={"task": facts.task, "target_transform": transform}),
+        "preprocessing": experiment.preprocessing.resolve(facts.input_kind),
+        "validation": experiment.validation.resolve(facts.task),
+        "evaluation": experiment.evaluation.resolve(facts.task, facts.num_outputs),
+    }
+    if isinstance(experiment.model, Network):
+        settled["model"] = experiment.model.resolved(output_head(facts).activation)
+        settled["training"] = _resolve_training(experiment, facts, device)
+    resolved = experiment.model_copy(update=settled)
+    _check_monitor(resolved, facts)
+    return resolved
+
+
+def output_head(facts: DatasetFacts) -> OutputHead:
+    """Return the output layer that a task asks for."""
+    if facts.task == "multiclass":
+        return OutputHead(facts.num_outputs, "softmax")
+    if facts.task == "regression":
+        return OutputHead(facts.num_outputs, "linear")
+    return OutputHead(facts.num_outputs, "sigmoid")
+
+
+def _resolve_training(experiment: Experiment, facts: DatasetFacts, device: Device) -> Training:
+    training, model = experiment.training, experiment.model
+    assert isinstance(model, Network)  # noqa: S101 - narrows the type for the checker
+    where: Device = device if training.device == "auto" else training.device
+    num_rows = facts.num_rows - facts.num_own_test_rows
+    steps = math.ceil(num_rows / training.batch_size) * training.epochs
+    convolutional = rules.convolves(model.layers)
+    batch_work = rules.work(model.layers, facts.input_shape, facts.num_outputs) * training.batch_size
+    chosen = {
+        "loss": _LOSSES[facts.task] if training.loss == "auto" else _suited(training.loss, facts),
+        "monitor": _monitor(training),
+        "engine": rules.engine(_num_bytes(facts)),
+        "precision": rules.precision(device=where, convolutional=convolutional),
+        "device": where,
+        "threads": rules.threads(batch_work, convolutional=convolutional, cores=usable_cpus()),
+        "jit": rules.jit(device=where, convolutional=convolutional, random=rules.draws(model.layers), num_steps=steps),
+        "slice_steps": rules.slice_steps(batch_work),
+    }
+    left_open = {name: value for name, value in chosen.items() if name == "loss" or getattr(training, name) == "auto"}
+    return training.model_copy(update=left_open)
+
+
+def _target_transform(experiment: Experiment, facts: DatasetFacts) -> str:
+    """Choose how regression targets are prepared; some losses only know targets as they are."""
+    written, loss = experiment.dataset.target_transform, experiment.training.loss
+    positive = loss != "auto" and loss.needs_positive and isinstance(experiment.model, Network)
+    if written == "auto":
+        return "none" if facts.task != "regression" or positive else "standardize"
+    if written != "none" and loss != "auto" and positive:
+        message = f"{written!r} yields negative targets, which the loss {loss.kind!r} does not take"
+        raise ConfigError([Problem("", "dataset.target_transform", message, "Set it to none, or choose another loss.")])
+    return written
+
+
+def _monitor(training: Training) -> str:
+    return "val_loss" if training.early_stopping is None else training.early_stopping.monitor
+
+
+def _num_bytes(facts: DatasetFacts) -> int:
+    width = 1 if facts.input_kind in {"images", "indicators"} else 4
+    return facts.num_rows * math.prod(facts.input_shape) * width
+
+
+def _suited(loss: Any, facts: DatasetFacts) -> Any:
+    if facts.task in loss.keras_names:
+        return loss
+    expected = _LOSSES[facts.task]
+    message = f"the loss {loss.kind!r} does not suit the task {facts.task!r}"
+    raise ConfigError([Problem("", "training.loss", message, f"Leave it out for {expected.kind!r}.")])
+
+
+def _check_monitor(experiment: Experiment, facts: DatasetFacts) -> None:
+    """Refuse a monitor that no epoch will measure, before anything is trained."""
+    training = experiment.training
+    if training.monitor == "auto":
+        return
+    names = ["val_loss", *(f"val_{name}" for name in experiment.evaluation.metrics)]
+    early = training.early_stopping
+    written = "training.monitor" if early is None or early.monitor == "val_loss" else "training.early_stopping.monitor"
+    if early is not None and training.monitor != early.monitor:
+        both = f"watches {training.monitor!r}, but early_stopping watches {early.monitor!r}"
+        raise ConfigError([Problem("", "training.monitor", both, "Name the same value in both, or leave it out.")])
+    if training.monitor not in names:
+        hint = f"Choose one of {', '.join(names)}."
+        metric = training.monitor.removeprefix("val_")
+        if metric != training.monitor and metric in metrics_for(facts.task):
+            hint = f"Add {metric!r} to evaluation.metrics, or choose one of {', '.join(names)}."
+        raise ConfigError([Problem("", written, f"no value {training.monitor!r} will be measured", hint)])

@@ -1,0 +1,159 @@
+"""Scoring: from the predictions of all fits to what `metrics.json` holds."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dlrun.datasets.dataset import Dataset
+from dlrun.evaluation.baselines import Baseline
+from dlrun.evaluation.diagnosis import diagnose
+from dlrun.evaluation.evaluation import evaluate, mean_scores, prepare
+from dlrun.evaluation.intervals import bootstrap, percentiles
+from dlrun.evaluation.metric import Scorer
+from dlrun.evaluation.metrics import higher_is_better
+from dlrun.experiment import Experiment
+from dlrun.fitting import FittedFold, Part, average
+from dlrun.training.learner import Learner
+
+Scores = dict[str, float | None]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What all fits of a run came to.
+
+    Args:
+        folds: One for every fold.
+        refit: The refit on all rows that are not test, or None.
+    """
+
+    folds: tuple[FittedFold, ...]
+    refit: FittedFold | None
+
+    @property
+    def final(self) -> tuple[FittedFold, ...]:
+        """The fits that predict the test rows: the refit, or else those of all folds, averaged."""
+        return self.folds if self.refit is None else (self.refit,)
+
+    @property
+    def all(self) -> tuple[FittedFold, ...]:
+        """Every fit, the refit last."""
+        return self.folds if self.refit is None else (*self.folds, self.refit)
+
+    @property
+    def test(self) -> Part:
+        return average([fitted.test for fitted in self.final])
+
+
+def best_num_epochs(folds: Sequence[FittedFold]) -> int:
+    """Return the number of epochs that validation found best: the mean over the folds, rounded."""
+    return max(1, round(float(np.mean([fitted.fit.best_epoch for fitted in folds]))))
+
+
+def score(experiment: Experiment, dataset: Dataset, outcome: Outcome, learner: Learner) -> dict[str, Any]:
+    """Score every part, with intervals, next to the baseline.
+
+    Args:
+        experiment: Settled.
+        dataset: All rows.
+        outcome: Predictions of all fits.
+        learner: What was fitted.
+
+    Returns:
+        The content of `metrics.json` but for times and diagnosis.
+    """
+    folds = outcome.folds
+    judge = functools.partial(_judge, experiment, dataset)
+    has_test = len(outcome.test.rows) > 0
+    fold_scores = [judge(fitted.validation) for fitted in folds]
+    has_epochs = bool(folds[0].fit.history)
+    return {
+        "task": dataset.task,
+        "monitor": experiment.training.monitor if has_epochs else None,
+        "best_epoch": best_num_epochs(folds) if has_epochs else None,
+        "train": mean_scores([judge(fitted.training) for fitted in outcome.final]),
+        "validation": mean_scores(fold_scores),
+        "test": judge(outcome.test) if has_test else None,
+        "intervals": {
+            "validation": _intervals(experiment, dataset, [fitted.validation for fitted in folds]),
+            "test": _intervals(experiment, dataset, [outcome.test]) if has_test else None,
+        },
+        "baseline": {
+            "kind": Baseline.fit(dataset.task, folds[0].training.y_true, dataset.num_outputs).kind,
+            "validation": mean_scores([judge(fitted.validation_baseline) for fitted in folds]),
+            "test": judge(average([fitted.test_baseline for fitted in outcome.final])) if has_test else None,
+        },
+        "folds": [_fold_entry(fitted, scores) for fitted, scores in zip(folds, fold_scores, strict=True)],
+        "refit": None if outcome.refit is None else {"epochs": len(outcome.refit.fit.history) or None},
+        "num_parameters": learner.num_parameters,
+    }
+
+
+def _judge(experiment: Experiment, dataset: Dataset, part: Part) -> Scores:
+    return evaluate(dataset.task, part.y_true, part.y_pred, experiment.evaluation.metrics, losses=part.losses)
+
+
+def _fold_entry(fitted: FittedFold, scores: Mapping[str, float | None]) -> dict[str, Any]:
+    epochs = len(fitted.fit.history)
+    return {
+        "validation": dict(scores),
+        "best_epoch": fitted.fit.best_epoch if epochs else None,
+        "epochs": epochs or None,
+    }
+
+
+def _intervals(experiment: Experiment, dataset: Dataset, parts: Sequence[Part]) -> dict[str, list[float]]:
+    """Find the intervals of the mean score over parts.
+
+    The rows of all parts are drawn together, each as often in every part that it stands in, so that repeats of a row
+    do not pass for new evidence.
+    """
+    evaluation = experiment.evaluation
+    scorers: dict[tuple[int, str], Scorer] = {}
+    start = 0
+    for number, part in enumerate(parts):
+        known = prepare(dataset.task, part.y_true, part.y_pred, evaluation.metrics, part.losses)
+        own = slice(start, start + len(part.rows))
+        scorers |= {(number, name): functools.partial(_on_slice, scorer, own) for name, scorer in known.items()}
+        start = own.stop
+    rows = np.concatenate([part.rows for part in parts])
+    drawn = bootstrap(scorers, len(rows), rows=rows, draws=evaluation.bootstrap, seed=experiment.seed)
+    names = [name for number, name in drawn if number == 0]
+    means = {name: np.mean([drawn[number, name] for number in range(len(parts))], axis=0) for name in names}
+    bounds = {name: percentiles(scores, evaluation.confidence) for name, scores in means.items()}
+    return {name: found for name, found in bounds.items() if found}
+
+
+def _on_slice(scorer: Scorer, own: slice, weights: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
+    return scorer(weights[:, own])
+
+
+def diagnosis(experiment: Experiment, metrics: Mapping[str, Any], outcome: Outcome) -> dict[str, Any]:
+    """Say where the experiment stands between not training and overfitting, and what to try next.
+
+    Args:
+        experiment: Settled.
+        metrics: Returned by `score`.
+        outcome: What all fits came to.
+    """
+    monitor = metrics["monitor"]
+    found = diagnose(
+        metric=experiment.evaluation.metrics[0],
+        train=metrics["train"],
+        validation=metrics["validation"],
+        baseline=metrics["baseline"]["validation"],
+        intervals=metrics["intervals"]["validation"],
+        history=[row for fitted in outcome.folds for row in fitted.fit.history],
+        monitor=monitor,
+        mode="max" if monitor and higher_is_better(monitor) else "min",
+        num_epochs_allowed=experiment.training.epochs if monitor else None,
+        learner=experiment.model.kind,
+        refit=experiment.training.refit,
+    )
+    return found.to_json()

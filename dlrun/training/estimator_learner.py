@@ -1,0 +1,97 @@
+"""EstimatorLearner: fits a scikit-learn estimator behind the same interface as a network."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dlrun.evaluation.losses import row_losses
+from dlrun.training.learner import Fit, FitJob
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from dlrun.datasets.dataset import Task
+    from dlrun.preprocessing.fitted import FittedPreprocessing
+    from dlrun.validation.plan import Rows
+
+
+class EstimatorLearner:
+    """Fits a scikit-learn estimator at one go; it has no epochs.
+
+    Args:
+        build: Builds a fresh estimator.
+        task: What is predicted.
+        num_outputs: Classes, labels or targets; 1 for a binary task.
+    """
+
+    suffix = ".skops"
+    num_parameters = None
+
+    def __init__(self, *, build: Callable[[], Any], task: Task, num_outputs: int) -> None:
+        self._build = build
+        self._task = task
+        self._num_outputs = num_outputs
+        self.estimator: Any = None
+
+    def prepare(self, preprocessing: FittedPreprocessing, x: Any) -> NDArray[Any]:
+        """Transform inputs and lay each row out flat."""
+        prepared = preprocessing.transform(x)
+        return prepared.reshape(len(prepared), -1)
+
+    def fit(self, job: FitJob) -> Fit:
+        started = time.perf_counter()
+        self.estimator = self._build()
+        y = job.y[job.training]
+        weights = {} if job.weights is None else {"sample_weight": job.weights[job.training]}
+        self.estimator.fit(job.x[job.training], y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y, **weights)
+        seconds = time.perf_counter() - started
+        return Fit((), 1, (seconds,), seconds)
+
+    def predict(self, x: NDArray[Any], rows: Rows) -> NDArray[np.float32]:
+        """Return probabilities or numbers in the shape that networks return them in."""
+        inputs = x[rows]
+        if self._task == "regression":
+            numbers: NDArray[Any] = self.estimator.predict(inputs)
+            return numbers.reshape(len(rows), -1).astype(np.float32)
+        if self._task == "multilabel":
+            return self._label_probabilities(inputs)
+        return self._class_probabilities(inputs)
+
+    def losses(self, y: NDArray[Any], predictions: NDArray[np.float32]) -> NDArray[np.floating[Any]]:
+        """Cross-entropy or squared error of each row."""
+        return row_losses(self._task, y, predictions)
+
+    def save(self, path: Path) -> None:
+        import skops.io
+
+        skops.io.dump(self.estimator, path)
+
+    def _class_probabilities(self, inputs: NDArray[Any]) -> NDArray[np.float32]:
+        """Put each probability into its class's column; a class that training did not see has none."""
+        num_classes = 2 if self._task == "binary" else self._num_outputs
+        probabilities = np.zeros((len(inputs), num_classes), np.float32)
+        probabilities[:, self.estimator.classes_] = self.estimator.predict_proba(inputs)
+        return probabilities[:, 1:] if self._task == "binary" else probabilities
+
+    def _label_probabilities(self, inputs: NDArray[Any]) -> NDArray[np.float32]:
+        """Collect the probability of 1 for each label; a label that is always 0 in training has none."""
+        columns = []
+        probabilities = self.estimator.predict_proba(inputs)
+        classes = getattr(self.estimator, "classes_", None)
+        for label in range(self._num_outputs):
+            values = probabilities[label] if isinstance(probabilities, list) else probabilities[:, label : label + 1]
+            known = classes[label] if isinstance(probabilities, list) and classes is not None else None
+            columns.append(_probability_of_one(values, known))
+        return np.stack(columns, axis=1).astype(np.float32)
+
+
+def _probability_of_one(values: NDArray[Any], classes: Any) -> NDArray[Any]:
+    if classes is None:
+        return values[:, -1]
+    found = np.flatnonzero(np.asarray(classes) == 1)
+    return values[:, found[0]] if len(found) else np.zeros(len(values))

@@ -1,0 +1,127 @@
+"""Learner: anything that can be fitted and can predict; the types that go in and out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dlrun.training.listener import REFIT, Listener
+
+if TYPE_CHECKING:
+    from dlrun.preprocessing.fitted import FittedPreprocessing
+    from dlrun.validation.plan import Rows
+
+Scorer = Callable[[NDArray[np.float32], NDArray[np.floating[Any]]], dict[str, float]]
+"""Takes predictions for the validation rows and the loss of each; returns `loss` and every metric."""
+
+CheckpointWriter = Callable[[str, Mapping[str, NDArray[Any]], Mapping[str, Any]], None]
+"""Stores named arrays and facts under a name such as `best/fold-0`, as a whole or not at all."""
+
+
+def _discard(_name: str, _arrays: Mapping[str, NDArray[Any]], _facts: Mapping[str, Any]) -> None:
+    """Write no checkpoint."""
+
+
+@dataclass(frozen=True)
+class FitJob:
+    """One fit: the rows and where its news goes.
+
+    Args:
+        x: Inputs of all rows of the dataset, as `Learner.prepare` returned them.
+        y: Targets of all rows, as the learner's loss takes them: codes (rows,), labels (rows, labels) or transformed
+            numbers (rows, targets).
+        training: Rows to fit on.
+        validation: Rows to validate on after each epoch; empty for a refit.
+        score: Scores predictions for the validation rows.
+        weights: Weight of each row of the dataset in the loss, or None.
+        fold: Position among the folds, or `REFIT`.
+        num_epochs: Most epochs to train.
+        listener: Hears of every slice and epoch.
+        checkpoint: Stores the last and the best state.
+    """
+
+    x: NDArray[Any]
+    y: NDArray[Any]
+    training: Rows
+    validation: Rows
+    score: Scorer
+    weights: NDArray[np.float32] | None = None
+    fold: int = 0
+    num_epochs: int = 1
+    listener: Listener = field(default_factory=Listener)
+    checkpoint: CheckpointWriter = _discard
+
+    @property
+    def name(self) -> str:
+        """Name of the fit in files: `fold-0`, `refit`."""
+        return "refit" if self.fold == REFIT else f"fold-{self.fold}"
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What a fit came to.
+
+    Args:
+        history: A row an epoch, as in `history.csv`; empty for learners without epochs.
+        best_epoch: Epoch whose weights the learner now holds, from 1.
+        epoch_seconds: Wall time of each epoch, validation included.
+        seconds: Wall time of the whole fit.
+    """
+
+    history: tuple[dict[str, float], ...]
+    best_epoch: int
+    epoch_seconds: tuple[float, ...]
+    seconds: float
+
+
+class Learner(Protocol):
+    """Anything that can be fitted and can predict."""
+
+    @property
+    def num_parameters(self) -> int | None:
+        """Weights of a network; None for learners that have no such count."""
+
+    def prepare(self, preprocessing: FittedPreprocessing, x: Any) -> NDArray[Any]:
+        """Transform the dataset's inputs into what this learner takes, and make ready to be fitted on that.
+
+        Args:
+            preprocessing: Fitted on training rows.
+            x: Inputs of the dataset's form.
+
+        Raises:
+            DataError: The inputs cannot be transformed.
+            ModelError: The model does not fit what comes out.
+        """
+
+    def fit(self, job: FitJob) -> Fit:
+        """Fit anew, forgetting earlier fits.
+
+        Raises:
+            Diverged: The loss became NaN or infinite.
+        """
+
+    def predict(self, x: NDArray[Any], rows: Rows) -> NDArray[np.float32]:
+        """Predict with what was fitted last.
+
+        Args:
+            x: Prepared inputs.
+            rows: Rows of `x` to predict, shape (rows,).
+
+        Returns:
+            Probabilities (rows, 1), (rows, classes) or (rows, labels); transformed numbers (rows, targets).
+        """
+
+    def losses(self, y: NDArray[Any], predictions: NDArray[np.float32]) -> NDArray[np.floating[Any]]:
+        """Loss of each row, shape (rows,), without penalties on weights."""
+
+    def save(self, path: Path) -> None:
+        """Write the fitted model to a file; `suffix` says of which form."""
+
+    @property
+    def suffix(self) -> str:
+        """Ending of the file that `save` writes: `.keras`, `.skops`."""

@@ -1,0 +1,74 @@
+"""Training: how a learner is fitted."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from dlrun.settings import Auto, Settings, Switch
+from dlrun.training.losses import Loss
+
+Precision = Literal["float32", "mixed_bfloat16", "mixed_float16"]
+
+
+class EarlyStopping(Settings):
+    """Stop when the monitored value has not improved for a while; the best epoch's weights are kept."""
+
+    monitor: str = "val_loss"
+    """Column of `history.csv` to watch, such as `val_loss` or `val_accuracy`."""
+
+    patience: int = Field(5, ge=0)
+    """Epochs without improvement after which to stop."""
+
+    min_delta: float = Field(0.0, ge=0)
+    """Smallest change that counts as an improvement."""
+
+
+class Training(Settings):
+    """How a network is fitted; learners without epochs use only `class_weights` and `refit`."""
+
+    epochs: int = Field(20, ge=1)
+    """Most passes over the training rows."""
+
+    batch_size: int = Field(32, ge=1)
+    """Rows a gradient step sees; the last, smaller batch of an epoch is kept."""
+
+    shuffle: bool = True
+    """Whether each epoch visits the rows in a new order, made from seed, fold and epoch."""
+
+    loss: Loss | Auto = "auto"
+    """What training minimizes; `auto` is cross-entropy for classes and labels, mean squared error for numbers."""
+
+    class_weights: Literal["balanced"] | dict[str, float] | None = None
+    """Weight of each class in the loss, by class name; `balanced` weighs inversely to the class's frequency."""
+
+    early_stopping: Switch[EarlyStopping] = None
+    """When to stop before the last epoch; `true` takes the defaults."""
+
+    monitor: str | Auto = "auto"
+    """Value that decides which epoch is best; `auto` is that of `early_stopping`, else `val_loss`."""
+
+    refit: bool = False
+    """Whether to retrain on training + validation rows, for the best number of epochs, before the test is scored."""
+
+    engine: Literal["resident", "streaming"] | Auto = "auto"
+    """`resident` keeps the data in the device's memory, `streaming` reads batches from the host."""
+
+    precision: Precision | Auto = "auto"
+    """Number format of the network's arithmetic; weights stay float32."""
+
+    device: Literal["cpu", "gpu"] | Auto = "auto"
+    """Where to compute; `auto` is the GPU if TensorFlow finds one."""
+
+    threads: int | Auto = Field("auto", union_mode="left_to_right")
+    """Threads of a single operation; `auto` is one for small networks, else every core."""
+
+    jit: bool | Auto = "auto"
+    """Whether XLA compiles the training loop; `auto` is yes except for convolutions on a CPU."""
+
+    slice_steps: int | Auto = "auto"
+    """Most steps between two signs of progress; `auto` is about a second's worth."""
+
+    checkpoint_seconds: float = Field(5.0, ge=0)
+    """Least time between two checkpoints while training; there is always one at the end."""
