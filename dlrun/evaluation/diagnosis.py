@@ -1,0 +1,241 @@
+"""Diagnosis: where an experiment stands on the way from not training to overfitting, and what to try next.
+
+The way is the one of Chollet, "Deep Learning with Python" (second edition, 2021, chapter 5): get training to start,
+beat the baseline, become able to overfit, and then regularize.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean, median
+from typing import Any, Literal
+
+from dlrun.evaluation.curves import Curve, curves
+from dlrun.evaluation.metrics import LOSS, higher_is_better
+from dlrun.evaluation.suggestions import Finding, suggest
+from dlrun.evaluation.wording import number, words
+
+Scores = Mapping[str, float | None]
+
+_NOT_LEARNED = 0.98
+"""Share of the baseline's loss above which training has not got anywhere."""
+
+_HALF_WAY = 0.5
+_NEARLY_PERFECT = 0.95
+_MUCH_BETTER = 0.5
+"""Share of the validation loss below which the training loss is much better."""
+
+_ANY_GUESS_BEATS_CONSTANT = frozenset({"precision", "recall", "f1", "macro_f1", "micro_f1"})
+"""Metrics in which random decisions beat the majority class; they do not show that anything was learned."""
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What the scores and curves of an experiment say.
+
+    Args:
+        finding: Name for other programs.
+        summary: The finding as one sentence.
+        evidence: The numbers that it rests on.
+        suggestions: What to try next, the most promising first.
+        epoch: Epoch after which the curves turn, where there is one.
+    """
+
+    finding: Finding
+    summary: str
+    evidence: tuple[str, ...]
+    suggestions: tuple[str, ...]
+    epoch: int | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the diagnosis as `metrics.json` holds it."""
+        return {
+            "finding": self.finding,
+            "summary": self.summary,
+            "epoch": self.epoch,
+            "evidence": list(self.evidence),
+            "suggestions": list(self.suggestions),
+        }
+
+
+@dataclass(frozen=True)
+class _Facts:
+    metric: str
+    train: Scores
+    validation: Scores
+    baseline: Scores
+    intervals: Mapping[str, Sequence[float]]
+    curves: Sequence[Curve]
+    num_epochs_allowed: int | None
+
+    @property
+    def train_loss(self) -> float | None:
+        return self.train.get(LOSS)
+
+    @property
+    def baseline_loss(self) -> float | None:
+        return self.baseline.get(LOSS)
+
+    def skill(self, scores: Scores) -> float | None:
+        """Share of the way from the baseline to a perfect score; the main metric's, else the loss's."""
+        for name in (self.metric, LOSS):
+            score, baseline = scores.get(name), self.baseline.get(name)
+            perfect = 1.0 if higher_is_better(name) else 0.0
+            if score is not None and baseline is not None and baseline != perfect:
+                return (score - baseline) / (perfect - baseline)
+        return None
+
+    def beats_baseline(self) -> bool:
+        """Whether any score that a guess cannot raise is better than the baseline's beyond the luck of the rows."""
+        comparable = [
+            name
+            for name in self.validation
+            if name not in _ANY_GUESS_BEATS_CONSTANT and None not in (self.validation[name], self.baseline.get(name))
+        ]
+        return not comparable or any(self._beats(name) for name in comparable)
+
+    def _beats(self, name: str) -> bool:
+        baseline, score = self.baseline[name], self.validation[name]
+        if baseline is None or score is None:
+            return False
+        low, high = self.intervals.get(name, (score, score))
+        return low > baseline if higher_is_better(name) else high < baseline
+
+
+def diagnose(
+    *,
+    metric: str,
+    train: Scores,
+    validation: Scores,
+    baseline: Scores,
+    intervals: Mapping[str, Sequence[float]] | None = None,
+    history: Sequence[Mapping[str, Any]] = (),
+    monitor: str | None = None,
+    mode: Literal["min", "max"] = "min",
+    num_epochs_allowed: int | None = None,
+    learner: str = "network",
+    refit: bool = False,
+) -> Diagnosis:
+    """Find where an experiment stands.
+
+    Args:
+        metric: Name of the main metric.
+        train: Scores on the training rows; may be empty.
+        validation: Scores on the validation rows.
+        baseline: Scores of the baseline on the validation rows.
+        intervals: Intervals of the validation scores.
+        history: Rows of `history.csv`; empty for learners without epochs.
+        monitor: Name of the value that early stopping watches, such as `val_loss`.
+        mode: Whether lower or higher values of the monitor are better.
+        num_epochs_allowed: Most epochs that a fit could have taken.
+        learner: Kind of the model, such as `network`.
+        refit: Whether the learner is refitted on training and validation rows already.
+    """
+    facts = _Facts(
+        metric, train, validation, baseline, intervals or {}, curves(history, monitor, mode), num_epochs_allowed
+    )
+    finding, summary, evidence, epoch = _find(facts)
+    rates = [curve.learning_rate for curve in facts.curves if curve.learning_rate is not None]
+    suggestions = suggest(
+        finding,
+        learner=learner,
+        learning_rate=rates[0] if rates else None,
+        num_epochs=num_epochs_allowed,
+        too_fast=any(curve.is_jagged(facts.baseline_loss) for curve in facts.curves),
+        refit=refit,
+        memorizes=(facts.skill(train) or 0) > _HALF_WAY,
+    )
+    return Diagnosis(finding, summary, evidence, suggestions, epoch)
+
+
+_Found = tuple[Finding, str, tuple[str, ...], int | None]
+
+
+def _find(facts: _Facts) -> _Found:
+    if _does_not_train(facts):
+        losses = _mean_of(facts.curves, "late_training")
+        reference = _loss_to_beat(facts)
+        evidence = (f"training loss of the later epochs: {number(losses)}; to be beaten: {number(reference)}",)
+        return "does_not_train", "Training does not start.", (*evidence, _against_baseline(facts)), None
+    if not facts.beats_baseline():
+        summary = "It trains, but does not generalize: validation is no better than the baseline."
+        return "does_not_generalize", summary, (_against_baseline(facts), *_gap(facts)), None
+    shapes = [curve.shape(facts.num_epochs_allowed) for curve in facts.curves]
+    shape = Counter(shapes).most_common(1)[0][0] if shapes else "flat"
+    chosen = [curve for curve, found in zip(facts.curves, shapes, strict=True) if found == shape]
+    if shape == "overfits":
+        return _overfits(facts, chosen)
+    if shape == "improving":
+        return _improving(facts, chosen)
+    return _flat(facts)
+
+
+def _does_not_train(facts: _Facts) -> bool:
+    reference = _loss_to_beat(facts)
+    if not facts.curves or reference is None:
+        return False
+    if _mean_of(facts.curves, "late_training") < _NOT_LEARNED * reference:
+        return False
+    skill = facts.skill(facts.train or facts.validation)
+    return skill is None or skill < _HALF_WAY
+
+
+def _loss_to_beat(facts: _Facts) -> float | None:
+    if facts.baseline_loss is not None:
+        return facts.baseline_loss
+    firsts = [curve.training[0] for curve in facts.curves if curve.num_epochs > 1]
+    return fmean(firsts) if firsts else None
+
+
+def _overfits(facts: _Facts, chosen: Sequence[Curve]) -> _Found:
+    epoch = round(median(curve.best_epoch for curve in chosen))
+    name = words(chosen[0].name)
+    folds = f"in {len(chosen)} of {len(facts.curves)} folds, " if len(facts.curves) > 1 else ""
+    turned = f"{folds}{name} is best at epoch {epoch} ({number(_mean_of(chosen, 'best'))})"
+    ended = f"and ends at {number(_mean_of(chosen, 'last'))}, while training loss still falls"
+    evidence = (f"{turned} {ended}", _against_baseline(facts), *_gap(facts))
+    return "overfits", f"Overfitting begins at epoch {epoch}.", evidence, epoch
+
+
+def _improving(facts: _Facts, chosen: Sequence[Curve]) -> _Found:
+    curve = chosen[0]
+    evidence = f"{words(curve.name)} was best at epoch {curve.best_epoch} of {curve.num_epochs} and still improving"
+    summary = "It was still improving when its epochs ran out."
+    return "improving", summary, (evidence, _against_baseline(facts), *_gap(facts)), None
+
+
+def _flat(facts: _Facts) -> _Found:
+    evidence = (_against_baseline(facts), *_gap(facts))
+    skill, train_skill = facts.skill(facts.validation), facts.skill(facts.train)
+    if skill is not None and skill >= _NEARLY_PERFECT:
+        return "good", "It generalizes, and little is left to gain.", evidence, None
+    train_loss, validation_loss = facts.train_loss, facts.validation.get(LOSS)
+    if train_loss is not None and validation_loss is not None and validation_loss > 0:
+        much_better = train_loss < _MUCH_BETTER * validation_loss
+    else:
+        much_better = None not in (skill, train_skill) and 1 - (train_skill or 0) < _MUCH_BETTER * (1 - (skill or 0))
+    if much_better:
+        return "gap", "It generalizes, but fits the training rows far better than the validation rows.", evidence, None
+    return "underfits", "It generalizes, but cannot overfit: it has too little capacity.", evidence, None
+
+
+def _against_baseline(facts: _Facts) -> str:
+    name = facts.metric if facts.validation.get(facts.metric) is not None else LOSS
+    interval = facts.intervals.get(name)
+    between = f" [{number(interval[0])}, {number(interval[1])}]" if interval else ""
+    score, baseline = facts.validation.get(name), facts.baseline.get(name)
+    return f"validation {words(name)}: {number(score)}{between}; baseline: {number(baseline)}"
+
+
+def _gap(facts: _Facts) -> tuple[str, ...]:
+    for name in (LOSS, facts.metric):
+        train, validation = facts.train.get(name), facts.validation.get(name)
+        if train is not None and validation is not None:
+            return (f"{words(name)}: {number(train)} on training rows, {number(validation)} on validation rows",)
+    return ()
+
+
+def _mean_of(found: Sequence[Curve], attribute: str) -> float:
+    return fmean(float(getattr(curve, attribute)) for curve in found)

@@ -1,0 +1,131 @@
+"""Evaluation: which scores, and how sure they are."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from dlrun.datasets.dataset import Task
+from dlrun.errors import DataError
+from dlrun.evaluation.metric import Scorer, Values, row_mean
+from dlrun.evaluation.metrics import LOSS, MetricName, default_metrics, metrics_for
+from dlrun.settings import Auto, Items, Settings
+
+_MORE_THAN_TOP = 5
+
+
+class Evaluation(Settings):
+    """Which scores are reported, and how the intervals around them are found."""
+
+    metrics: Items[MetricName] | Auto = "auto"
+    """Scores beside the loss, the main one first. `auto`: accuracy, auc and f1 for binary tasks, accuracy and macro_f1
+    for multi-class, binary_accuracy, micro_f1 and macro_f1 for multi-label, mae, rmse and r2 for regression."""
+    bootstrap: int = Field(default=1000, ge=0)
+    """Number of bootstrap draws behind each interval; 0 for no intervals."""
+    confidence: float = Field(default=0.95, gt=0, lt=1)
+    """Share of the bootstrap draws that an interval holds."""
+
+    @model_validator(mode="after")
+    def _no_metric_twice(self) -> Self:
+        for name in () if self.metrics == "auto" else self.metrics:
+            if self.metrics.count(name) > 1:
+                raise PydanticCustomError("metric_twice", "metrics names '{name}' more than once", {"name": name})
+        return self
+
+    def resolve(self, task: Task, num_outputs: int) -> Self:
+        """Return the same settings with the metrics of a task decided.
+
+        Args:
+            task: What is predicted.
+            num_outputs: Classes, labels or targets; 1 for a binary task.
+
+        Raises:
+            DataError: A metric does not suit the task.
+        """
+        if self.metrics == "auto":
+            return self.model_copy(update={"metrics": default_metrics(task)})
+        known = metrics_for(task)
+        for name in self.metrics:
+            if name not in known:
+                raise DataError(
+                    f"evaluation.metrics asks for {name}, which a {task} task does not have",
+                    remedy=f"Choose among {', '.join(sorted(known))}.",
+                )
+            if name == "top_5_accuracy" and num_outputs <= _MORE_THAN_TOP:
+                raise DataError(
+                    f"evaluation.metrics asks for top_5_accuracy, which is always 1 with {num_outputs} classes",
+                    remedy="Remove it from evaluation.metrics.",
+                )
+        return self
+
+
+def prepare(
+    task: Task, y_true: Values, y_pred: Values, metrics: Sequence[str], losses: NDArray[np.floating[Any]] | None
+) -> dict[str, Scorer]:
+    """Prepare scores under any weights, by name; `loss` comes first if losses are given.
+
+    Args:
+        task: What is predicted.
+        y_true: True values of the rows, as in `metric.Values`.
+        y_pred: Predictions for them, as in `metric.Values`.
+        metrics: Names of metrics of the task.
+        losses: Loss of each row, shape (rows,), or None.
+    """
+    known = metrics_for(task)
+    scorers = {} if losses is None else {LOSS: row_mean(losses)}
+    return scorers | {name: known[name].prepare(y_true, y_pred) for name in metrics}
+
+
+def evaluate(
+    task: Task,
+    y_true: Values,
+    y_pred: Values,
+    metrics: Sequence[str],
+    *,
+    losses: NDArray[np.floating[Any]] | None = None,
+) -> dict[str, float | None]:
+    """Score predictions.
+
+    Args:
+        task: What is predicted.
+        y_true: True values of the rows, as in `metric.Values`.
+        y_pred: Predictions for them, as in `metric.Values`.
+        metrics: Names of metrics of the task.
+        losses: Loss of each row, shape (rows,); its mean is scored as `loss`.
+
+    Returns:
+        Scores by name; None where a score is undefined for these rows, such as `auc` if only one class occurs.
+    """
+    weights = np.ones((1, len(y_true)))
+    return {
+        name: defined(float(scorer(weights)[0]))
+        for name, scorer in prepare(task, y_true, y_pred, metrics, losses).items()
+    }
+
+
+def defined(score: float) -> float | None:
+    """Return a score, or None for NaN and infinity, which JSON does not know."""
+    return score if math.isfinite(score) else None
+
+
+def mean_scores(parts: Sequence[Mapping[str, float | None]]) -> dict[str, float | None]:
+    """Average the scores of several parts, such as folds.
+
+    Args:
+        parts: Scores by name; the same names in each.
+
+    Returns:
+        The means; None where a score is undefined in a part.
+    """
+    means: dict[str, float | None] = {}
+    for name in parts[0]:
+        values = [part[name] for part in parts]
+        known = [value for value in values if value is not None]
+        means[name] = sum(known) / len(known) if len(known) == len(values) else None
+    return means
