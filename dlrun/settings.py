@@ -18,13 +18,17 @@ Auto = Literal["auto"]
 
 
 class Settings(BaseModel):
-    """Base of every config section: immutable, strict about types, closed to unknown keys."""
+    """Base of every config section: immutable, strict about types, closed to unknown keys.
+
+    A string under a field is its help; `dlrun.config.docs` reads it when it is asked for. Validators are built when
+    they are first used, so that the hundred classes of an experiment load fast.
+    """
 
     model_config = ConfigDict(
         extra="forbid",
         frozen=True,
         strict=True,
-        use_attribute_docstrings=True,
+        defer_build=True,
         protected_namespaces=(),
         ser_json_inf_nan="constants",
     )

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from dlrun.config.docs import descriptions
 from dlrun.config.marks import Fault, Marks, Path, dotted
 from dlrun.config.phrases import clip, expected, listed, nearest, one_of, show, suggestion
 from dlrun.config.places import Place, locate
@@ -44,6 +45,8 @@ def explain(error: ValidationError, data: Any, marks: Marks, settings_class: typ
     exact: list[Fault] = []
     meant: set[Path | None] = set()
     for details in error.errors(include_url=False):
+        if _is_short_list(details):
+            details = {**details, "type": "too_short", "loc": details["loc"][:-1]}
         context = _Context(details, locate(details["loc"], data, settings_class), marks, settings_class)
         explanation = _EXPLANATIONS.get(details["type"])
         if explanation:
@@ -76,6 +79,11 @@ def _without_vague(vague: dict[Path, Fault], exact: list[Path]) -> list[Fault]:
     ]
 
 
+def _is_short_list(details: ErrorDetails) -> bool:
+    """Tell whether an error says that an item of a list of fixed length is missing."""
+    return details["type"] == "missing" and isinstance(details["loc"][-1], int)
+
+
 def _is_mismatch(details: ErrorDetails) -> bool:
     """Tell whether an error says no more than that a value has not the form of its setting."""
     kind = details["type"]
@@ -105,6 +113,8 @@ _MISMATCHES = frozenset(
 def _mismatch(context: _Context) -> Fault:
     place = context.place
     hint = _mismatch_hint(place)
+    if context.error["type"] == "string_pattern_mismatch":
+        hint = descriptions(place.section).get(str(place.path[-1]), "")
     message = f"expected {expected(place.form, brief=hint.startswith('Did'))}, found {show(place.value)}"
     return Fault(context.marks.of_value(place.path), place.path, message, hint)
 

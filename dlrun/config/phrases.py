@@ -45,7 +45,10 @@ def _some(mapping: dict[str, Any]) -> str:
 def either(alternatives: Iterable[str]) -> str:
     """Join alternatives: `a`, `a or b`, `a, b or c`."""
     *most, last = dict.fromkeys(alternatives)
-    return f"{', '.join(most)} or {last}" if most else last
+    if not most:
+        return last
+    comma = "," if " and " in most[-1] else ""
+    return f"{', '.join(most)}{comma} or {last}"
 
 
 def listed(names: Iterable[object]) -> str:

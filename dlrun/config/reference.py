@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic.fields import FieldInfo
 
+from dlrun.config.docs import descriptions
 from dlrun.config.forms import Form, form_of_field
 from dlrun.config.phrases import MOST_NAMES, expected
 from dlrun.config.writing import one_line, plain
@@ -38,7 +39,7 @@ def reference(settings_class: type[Settings] | None = None) -> str:
     for name in settings_class.model_fields:
         form = form_of_field(settings_class, name)
         if form.sections:
-            lines += ["", f"## {name}", "", *_text(settings_class.model_fields[name].description)]
+            lines += ["", f"## {name}", "", *_text(descriptions(settings_class).get(name))]
             lines += _classes(form, described)
     return "\n".join(lines).rstrip() + "\n"
 
@@ -84,7 +85,7 @@ def _table(settings_class: type[Settings]) -> Iterator[str]:
     yield from ("| setting | values | default | |", "|---|---|---|---|")
     for name, known in fields.items():
         form = form_of_field(settings_class, name)
-        description = " ".join([*_text(known.description), *_names(form)])
+        description = " ".join([*_text(descriptions(settings_class).get(name)), *_names(form)])
         cells = (f"`{name}`", expected(form, brief=True), _default(known, form), description)
         yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
 

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
+from pydantic.json_schema import GenerateJsonSchema
+from pydantic_core import core_schema
+
+from dlrun.config.docs import descriptions
 from dlrun.settings import Settings
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+class _Described(GenerateJsonSchema):
+    """Adds the docstrings of the settings."""
+
+    def model_schema(self, schema: core_schema.ModelSchema) -> dict[str, Any]:
+        described = super().model_schema(schema)
+        for name, text in descriptions(cast("type[Settings]", schema["cls"])).items():
+            described["properties"][name]["description"] = text
+        return described
 
 
 def json_schema(settings_class: type[Settings] | None = None) -> dict[str, Any]:
@@ -19,7 +33,7 @@ def json_schema(settings_class: type[Settings] | None = None) -> dict[str, Any]:
         from dlrun.experiment import Experiment
 
         settings_class = Experiment
-    schema = settings_class.model_json_schema()
+    schema = settings_class.model_json_schema(schema_generator=_Described)
     definitions = schema.get("$defs", {})
     named: set[str] = set()
     _complete(schema, definitions, named)

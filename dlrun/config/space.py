@@ -82,6 +82,7 @@ def _try(
     except ValidationError as error:
         fault = messages.explain(error, data, marks, settings_class)[0]
         tried = ", ".join(show(value) for value in values.values())
-        hint = fault.hint or ("Search integers with int, logint or quniform." if "an integer" in fault.message else "")
-        return Fault(mark, path, f"{tried} would be refused: {fault.message}", hint)
+        is_float = any(isinstance(value, float) for value in values.values())
+        hint = "Search integers with int, logint or quniform." if is_float and "an integer" in fault.message else ""
+        return Fault(mark, path, f"{tried} would be refused: {fault.message}", fault.hint or hint)
     return None

@@ -115,8 +115,16 @@ def _open(node: yaml.CollectionNode, indent: int = 0) -> None:
                 _open(value, indent + 2)
     else:
         for item in node.value:
-            if isinstance(item, yaml.CollectionNode) and _holds_layers(item):
-                _open(item, indent + 2)
+            if isinstance(item, yaml.MappingNode) and (len(item.value) == 1 or _holds_layers(item)):
+                _open_item(item, indent + 2)
+
+
+def _open_item(node: yaml.MappingNode, indent: int) -> None:
+    """Write an item of a list of mappings: `- dense: {...}` on one line, unless it holds layers itself."""
+    node.flow_style = False
+    for _, value in node.value:
+        if isinstance(value, yaml.CollectionNode) and _holds_layers(value):
+            _open(value, indent + 2)
 
 
 def _holds_layers(node: yaml.Node) -> bool:
