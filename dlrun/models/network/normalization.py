@@ -101,7 +101,8 @@ def check_axis(axis: int, x: keras.KerasTensor, place: Place) -> None:
     """
     rank = len(shape_of(x)) + 1
     if axis == 0 or not -rank < axis < rank:
+        choice = "Leave axis out, so that it is the last." if rank == 2 else f"Set axis to -1, or from 1 to {rank - 1}."
         raise ModelError(
             f"{place.path}: axis {axis} does not exist in an input of shape {show(shape_of(x))}",
-            remedy="Leave it out, so that it is the last." if rank == 2 else f"Set it to -1, or from 1 to {rank - 1}.",
+            remedy=choice,
         )

@@ -19,6 +19,9 @@ class SeparableConv1D(WindowBlock, Depth, Window1D, Filters):
 
     kind: Literal["separable_conv1d"] = "separable_conv1d"
 
+    padding: Literal["valid", "same"] = "valid"
+    """`valid` adds nothing, `same` zeros on both sides."""
+
     def apply(self, x: keras.KerasTensor, place: Place) -> keras.KerasTensor:
         from keras import layers
 
