@@ -71,11 +71,15 @@ class Program:
             process.wait()
         return Ended(process.returncode, out, err)
 
-    def start(self, *arguments: str, environment: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
+    def start(
+        self, *arguments: str, environment: Mapping[str, str] | None = None, stdout: int = subprocess.PIPE
+    ) -> subprocess.Popen[str]:
         """Start the program and leave it running."""
-        return self.python("-m", "dlrun", *arguments, environment=environment)
+        return self.python("-m", "dlrun", *arguments, environment=environment, stdout=stdout)
 
-    def python(self, *arguments: str, environment: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
+    def python(
+        self, *arguments: str, environment: Mapping[str, str] | None = None, stdout: int = subprocess.PIPE
+    ) -> subprocess.Popen[str]:
         """Start the interpreter with the same surroundings."""
         dropped = {"DLRUN_RUNS", "DLRUN_DEBUG", "FORCE_COLOR", "CI", "GITHUB_ACTIONS", "PY_COLORS"}
         surroundings = {name: value for name, value in os.environ.items() if name not in dropped}
@@ -91,11 +95,17 @@ class Program:
             cwd=self.folder,
             env=surroundings | dict(environment or {}),
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+            stdout=stdout,
             stderr=subprocess.PIPE,
             text=True,
             encoding="utf-8",
         )
+
+
+@pytest.fixture(scope="session")
+def program() -> type[Program]:
+    """The class of `dlrun`, for fixtures that choose the folder themselves."""
+    return Program
 
 
 @pytest.fixture

@@ -109,6 +109,7 @@ def build(experiment: Experiment) -> list[LayerRow] | None:
     Raises:
         DataError, ModelError: Data or layers do not fit.
     """
+    from dlrun.fitting import prepare
     from dlrun.learners import make_learner, settle
     from dlrun.models.network.summary import summary
     from dlrun.training.network_learner import NetworkLearner
@@ -119,7 +120,7 @@ def build(experiment: Experiment) -> list[LayerRow] | None:
     learner = make_learner(settled, dataset.facts)
     if not isinstance(learner, NetworkLearner):
         return None
-    learner.build(settled.preprocessing.fit(dataset, plan.folds[0].training))
+    prepare(settled, dataset, learner, plan.folds[0].training)
     return summary(learner.model)
 
 
@@ -140,12 +141,13 @@ def layer_table(layers: list[LayerRow]) -> list[str]:
 def _object(
     loaded: LoadedConfig, facts: DatasetFacts | None, experiment: Experiment, layers: list[LayerRow] | None
 ) -> dict[str, Any]:
+    from dlrun.config.forms import form_of_section
     from dlrun.config.writing import plain
 
     return {
         "config": loaded.source_name,
         "valid": True,
         "dataset": None if facts is None else asdict(facts),
-        "resolved": plain(experiment),
+        "resolved": plain(experiment, form_of_section(type(experiment))),
         "layers": None if layers is None else [asdict(row) for row in layers],
     }

@@ -20,6 +20,7 @@ class Failure:
         remedy: What to change; None if there is no advice.
         problems: Every fault of a config.
         exit_code: Exit code of the command.
+        label: What stands before the message on screen.
         told: Whether the user has been told already.
     """
 
@@ -27,17 +28,18 @@ class Failure:
     remedy: str | None = None
     problems: list[Problem] = field(default_factory=list)
     exit_code: int = 1
+    label: str = "error: "
     told: bool = False
 
 
 def failure_of(error: BaseException) -> Failure:
     """Put any error into words."""
     if isinstance(error, ConfigError):
-        return Failure(_counted(error.problems), None, error.problems, error.exit_code)
+        return Failure(_headline(error.problems), None, error.problems, error.exit_code)
     if isinstance(error, DlrunError):
         return Failure(error.message, error.remedy, exit_code=error.exit_code)
     if isinstance(error, Interrupted):
-        return Failure(error.message, exit_code=error.exit_code)
+        return Failure(error.message, exit_code=error.exit_code, label="")
     if isinstance(error, BrokenPipeError):
         return Failure("nobody reads the output any more", told=True)
     if isinstance(error, SystemExit):
@@ -48,11 +50,12 @@ def failure_of(error: BaseException) -> Failure:
     return Failure(
         f"internal error: {type(error).__name__}: {error}",
         "This is a fault of dlrun. DLRUN_DEBUG=1 shows where it happened.",
+        label="",
     )
 
 
-def _counted(problems: list[Problem]) -> str:
-    return "the config has a problem" if len(problems) == 1 else f"the config has {len(problems)} problems"
+def _headline(problems: list[Problem]) -> str:
+    return str(problems[0]) if len(problems) == 1 else f"the config has {len(problems)} problems"
 
 
 def report(failure: Failure, *, json: bool, run: Mapping[str, Any] | None) -> int:
@@ -67,7 +70,8 @@ def report(failure: Failure, *, json: bool, run: Mapping[str, Any] | None) -> in
         The exit code.
     """
     if not failure.told:
-        lines = [f"error: {failure.message}", *(f"  {problem}" for problem in failure.problems)]
+        lines = [f"{failure.label}{failure.message}"]
+        lines += [f"  {problem}" for problem in failure.problems] if len(failure.problems) > 1 else []
         lines += failure.remedy.split("\n") if failure.remedy else []
         lines += [f"run folder {run['path']}"] if run else []
         _tell(lines)

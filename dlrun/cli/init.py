@@ -15,6 +15,8 @@ from dlrun.cli.output import Output, table
 from dlrun.errors import StorageError, UsageError
 
 FOLDER = Path(__file__).parent / "templates"
+QUICKSTART = Path(__file__).parents[1] / "config" / "quickstart.yaml"
+"""The config that `dlrun train` takes where there is none."""
 
 
 @dataclass(frozen=True)
@@ -34,17 +36,14 @@ class Template:
 
 def templates() -> list[Template]:
     """Return all templates, the quickstart first."""
-    found = []
-    for path in sorted(FOLDER.glob("*.yaml"), key=lambda path: (path.stem != "quickstart", path.stem)):
-        text = path.read_text(encoding="utf-8")
-        found.append(Template(path.stem, text.partition("\n")[0].removeprefix("# "), text))
-    return found
+    texts = {path.stem: path.read_text(encoding="utf-8") for path in (QUICKSTART, *sorted(FOLDER.glob("*.yaml")))}
+    return [Template(name, text.partition("\n")[0].removeprefix("# "), text) for name, text in texts.items()]
 
 
 def init(
     template: Annotated[
         str,
-        typer.Argument(metavar="[TEMPLATE]", help="What to begin with.", autocompletion=complete_template),
+        typer.Argument(metavar="TEMPLATE", help="What to begin with.", autocompletion=complete_template),
     ] = "quickstart",
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="Where to write the config.")] = Path(
         "config.yaml"

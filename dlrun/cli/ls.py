@@ -60,13 +60,14 @@ def _row(run: RunSummary, now: datetime) -> list[str]:
 
 
 def _score(run: RunSummary, scores: dict[str, float] | None) -> str:
-    """Show the metric that the run was selected by; where that is missing, the first there is."""
+    """Show the metric that the run was selected by, and the first one beside the loss."""
     from dlrun.records.log import number
 
     if not scores:
         return ""
-    name = run.primary if run.primary in scores else next(iter(scores))
-    return f"{name} {number(scores[name])}"
+    first = next((name for name in scores if name != "loss"), "loss")
+    names = dict.fromkeys(name for name in (run.primary, first) if name in scores)
+    return ", ".join(f"{name} {number(scores[name])}" for name in names if name is not None)
 
 
 def age(started: str | None, now: datetime) -> str:

@@ -1,0 +1,172 @@
+"""`dlrun check`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from dlrun.cli.check import layer_table
+from dlrun.cli.configs import load_config, placing, split_arguments
+from dlrun.errors import ConfigError, ModelError, Problem, UsageError
+from dlrun.models.network.summary import LayerRow
+
+CONFIG = """\
+name: wine
+dataset: wine
+model:
+  kind: network
+  layers:
+    - dense: 16
+"""
+
+
+@pytest.mark.parametrize(
+    ("first", "others", "config", "overrides"),
+    [
+        (None, [], None, []),
+        ("a.yaml", [], "a.yaml", []),
+        ("a.yaml", ["seed=1", "name=a=b"], "a.yaml", ["seed=1", "name=a=b"]),
+        ("dataset.path=data.yaml", ["seed=1"], None, ["dataset.path=data.yaml", "seed=1"]),
+        ("a=b.yaml", ["seed=1"], "a=b.yaml", ["seed=1"]),
+    ],
+)
+def test_config_and_overrides(tmp_path, monkeypatch, first, others, config, overrides) -> None:
+    (tmp_path / "a=b.yaml").write_text("")
+    monkeypatch.chdir(tmp_path)
+    assert split_arguments(first, others) == (config, overrides)
+
+
+@pytest.mark.parametrize(("first", "others"), [("a.yaml", ["b.yaml"]), ("seed=1", ["a.yaml"])])
+def test_an_argument_that_is_neither(first, others) -> None:
+    with pytest.raises(UsageError, match="yaml' is no override"):
+        split_arguments(first, others)
+
+
+def test_without_a_config_the_packaged_quickstart_is_named(dlrun, golden) -> None:
+    ended = dlrun("check")
+    assert (ended.code, ended.err) == (0, "")
+    kept = [
+        line for line in ended.out.splitlines(keepends=True) if not line.startswith("engine")
+    ]  # the machine's choice
+    assert len(kept) == ended.out.count("\n") - 1
+    golden("cli/check.txt", "".join(kept))
+
+
+def test_the_nearest_config_is_taken(dlrun) -> None:
+    (dlrun.folder / "configs").mkdir()
+    (dlrun.folder / "configs" / "default.yaml").write_text(CONFIG)
+    assert dlrun("check").out.startswith(f"{Path('configs/default.yaml')} is valid\n")
+    (dlrun.folder / "config.yaml").write_text(CONFIG)
+    assert dlrun("check").out.startswith("config.yaml is valid\n")
+    (dlrun.folder / "other.yaml").write_text(CONFIG)
+    assert dlrun("check", "other.yaml").out.startswith("other.yaml is valid\n")
+
+
+def test_the_resolved_config_is_complete_and_resolves_to_itself(dlrun) -> None:
+    ended = dlrun("check", "--resolved", "training.epochs=7")
+    assert ended.code == 0
+    assert ended.err.endswith("jit False\n")
+    assert "epochs: 7" in ended.out
+    assert "auto" not in ended.out
+    (dlrun.folder / "again.yaml").write_text(ended.out)
+    assert dlrun("check", "again.yaml", "--resolved").out == ended.out
+
+
+def test_json(dlrun) -> None:
+    (dlrun.folder / "config.yaml").write_text(CONFIG)
+    ended = dlrun("check", "--json", "optimizer={kind: sgd, learning_rate: 0.5}")
+    checked = json.loads(ended.out)
+    assert checked["config"] == "config.yaml"
+    assert checked["valid"] is True
+    assert checked["dataset"] == {
+        "task": "multiclass",
+        "input_kind": "features",
+        "input_shape": [13],
+        "num_rows": 178,
+        "num_own_test_rows": 0,
+        "num_outputs": 3,
+    }
+    assert checked["resolved"]["optimizer"]["learning_rate"] == 0.5
+    assert checked["layers"] is None
+    assert ended.err.startswith("config.yaml is valid\n")
+
+
+def test_every_problem_at_once(dlrun, golden) -> None:
+    (dlrun.folder / "config.yaml").write_text(
+        "dataset: digit\nmodel:\n  kind: network\n  layers:\n    - dens: 64\n    - dense: {unit: 3}\n"
+        "training: {epochs: 0}\n"
+    )
+    ended = dlrun("check", "seed=-1", "--json")
+    assert ended.code == 2
+    golden("cli/check-problems.txt", ended.err)
+    problems = json.loads(ended.out)["error"]["problems"]
+    assert problems[0]["place"] == "config.yaml:1:10"
+    assert len(problems) == ended.err.count("\n") - 1
+
+
+def test_a_missing_file_suggests_a_near_one(dlrun) -> None:
+    (dlrun.folder / "config.yml").write_text(CONFIG)
+    ended = dlrun("check", "confg.yml")
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err == "error: confg.yml: there is no such file. Did you mean 'config.yml'?\n"
+
+
+def test_a_monitor_that_nothing_measures_is_refused_with_its_place(dlrun) -> None:
+    (dlrun.folder / "config.yaml").write_text(f"{CONFIG}training: {{early_stopping: {{monitor: val_beauty}}}}\n")
+    ended = dlrun("check")
+    assert ended.code == 2
+    assert ended.err.startswith("error: config.yaml:7:29: training.early_stopping.monitor: no value 'val_beauty'")
+
+
+def test_errors_that_come_late_are_placed(tmp_path, monkeypatch) -> None:
+    (tmp_path / "config.yaml").write_text(CONFIG)
+    monkeypatch.chdir(tmp_path)
+    loaded = load_config("config.yaml", [])
+
+    def fail(error: Exception) -> None:
+        with placing(loaded):
+            raise error
+
+    with pytest.raises(ModelError, match=r"^config\.yaml:6:7: model\.layers\.0\.dense: too wide\nNarrow") as caught:
+        fail(ModelError("model.layers.0.dense: too wide", remedy="Narrow it."))
+    assert caught.value.remedy == "Narrow it."
+    with pytest.raises(ModelError, match=r"^nothing named$"):
+        fail(ModelError("nothing named"))
+    problems = [Problem("", "dataset", "a"), Problem("here", "dataset", "b"), Problem("", "", "c")]
+    with pytest.raises(ConfigError) as placed:
+        fail(ConfigError(problems))
+    assert [problem.place for problem in placed.value.problems] == ["config.yaml:2:1", "here", ""]
+
+
+def test_layer_table_adds_up() -> None:
+    rows = [LayerRow("dense_0", "Dense", (64,), 4160, 4096), LayerRow("flatten", "Flatten", (8, 8, 3), 0, 0)]
+    assert layer_table(rows) == [
+        "layer    kind     output     parameters  multiply-adds",
+        "dense_0  Dense    64              4,160          4,096",
+        "flatten  Flatten  8 x 8 x 3           0              0",
+        "total                             4,160          4,096",
+    ]
+
+
+@pytest.mark.slow
+def test_model_prints_the_layers(dlrun) -> None:
+    (dlrun.folder / "config.yaml").write_text(CONFIG)
+    ended = dlrun("check", "--model", "--json")
+    assert ended.code == 0
+    layers = json.loads(ended.out)["layers"]
+    assert [layer["parameters"] for layer in layers] == [0, 13 * 16 + 16, 16 * 3 + 3]
+    assert layers[1]["multiply_adds"] == 13 * 16
+    assert "total" in ended.err
+    ended = dlrun("check", "--model", "model.layers=[conv2d: 3]")
+    assert ended.code == 2
+    assert "model.layers.0.conv2d: expected (height, width, channels)" in ended.err
+    assert "(13,)" in ended.err
+
+
+def test_a_model_without_layers_says_so(dlrun) -> None:
+    (dlrun.folder / "config.yaml").write_text("dataset: wine\nmodel: random_forest\n")
+    ended = dlrun("check", "--model")
+    assert ended.code == 0
+    assert ended.out.endswith("a model of kind random_forest has no layers\n")
