@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
+import gzip
+import io
+import zlib
 from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -18,6 +22,8 @@ if TYPE_CHECKING:
 
 MISSING = ("", "NA", "N/A", "#N/A", "NaN", "nan", "null", "NULL")
 """Texts that always mean a missing value."""
+
+_GZIP = b"\x1f\x8b"
 
 _REMEDY = "Check that it is a text file with one header line, dataset.separator and dataset.encoding."
 
@@ -63,9 +69,16 @@ class Csv(Table):
         import polars as pl
 
         try:
-            return pl.read_csv(path, separator=self.separator, encoding=self.encoding, glob=False, **options)
-        except (pl.exceptions.PolarsError, UnicodeError, LookupError, OSError) as error:
+            return pl.read_csv(self._source(path), separator=self.separator, glob=False, **options)
+        except (pl.exceptions.PolarsError, UnicodeError, LookupError, OSError, EOFError, zlib.error) as error:
             raise unreadable(path, "CSV", error, _REMEDY) from error
+
+    def _source(self, path: Path) -> Path | io.BytesIO:
+        if codecs.lookup(self.encoding).name == "utf-8":
+            return path
+        content = path.read_bytes()
+        text = gzip.decompress(content) if content.startswith(_GZIP) else content
+        return io.BytesIO(text.decode(self.encoding).encode())
 
     def _one_column(self, header: list[str]) -> str:
         if len(header) > 1:

@@ -31,8 +31,9 @@ class Parquet(Table):
         import polars as pl
 
         try:
-            return pl.read_parquet(
-                path, columns=columns, n_rows=self.limit, glob=False, hive_partitioning=False
-            ).select(columns)
+            frame = pl.read_parquet(path, columns=columns, n_rows=self.limit, glob=False, hive_partitioning=False)
         except (pl.exceptions.PolarsError, OSError) as error:
             raise unreadable(path, "Parquet", error, _REMEDY) from error
+        # Two files number their categories differently.
+        named = [column.cast(pl.String) for column in frame if column.dtype in (pl.Categorical, pl.Enum)]
+        return frame.with_columns(named).select(columns)

@@ -159,16 +159,8 @@ class Table(Source):
         )
         text = {column.name for column in frame if column.dtype == pl.String}
         test = self._rows(path, frame.columns, text | set(self.types))
-        for column in frame:
-            if column.dtype.is_numeric() and test[column.name].dtype == pl.String:
-                test = test.with_columns(as_numbers(test[column.name]))
-        try:
-            return pl.concat([frame, test], how="vertical_relaxed")
-        except pl.exceptions.PolarsError as error:
-            raise DataError(
-                f"'{path}' holds other types than '{self.path}': {_first_line(error)}",
-                remedy="Set dataset.types for the columns that differ.",
-            ) from error
+        test = test.with_columns([_alike(test[column.name], column.dtype, path) for column in frame])
+        return pl.concat([frame, test], how="vertical_relaxed")
 
     def _unlabeled(self, frame: pl.DataFrame) -> pl.Series:
         import polars as pl
@@ -213,6 +205,22 @@ def _stacked(columns: list[pl.Series]) -> np.ndarray[Any, np.dtype[Any]]:
         )
     arrays = [(as_numbers(column) if column.dtype.is_decimal() else column).to_numpy() for column in columns]
     return arrays[0] if len(arrays) == 1 else np.column_stack(arrays)
+
+
+def _alike(column: pl.Series, dtype: pl.DataType, path: Path) -> pl.Series:
+    """Return a column of the test file so that it can follow one of the given type."""
+    import polars as pl
+
+    if column.dtype == dtype or (column.dtype.is_numeric() and dtype.is_numeric()):
+        return column
+    if column.null_count() == len(column):
+        return column.cast(dtype)
+    if dtype.is_numeric() and column.dtype == pl.String:
+        return as_numbers(column)
+    raise DataError(
+        f"'{path}': column '{column.name}' is of type {column.dtype}, in dataset.path it is of type {dtype}",
+        remedy=f"Write both files alike, or set dataset.types.{column.name}.",
+    )
 
 
 def _first_line(error: Exception) -> str:

@@ -1,0 +1,98 @@
+"""Which columns of a table can be used, and as what."""
+
+from __future__ import annotations
+
+from datetime import date, time
+
+import polars as pl
+import pytest
+
+from dlrun.datasets.columns import MAX_TEXT_VALUES, as_numbers, as_text, prepare
+from dlrun.errors import DataError
+
+ROWS = 2 * MAX_TEXT_VALUES + 10
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pl.Series("when", [date(2020, 1, 1), None]),
+        pl.Series("when", [time(1, 2), None]),
+        pl.Series("when", ["2020-01-31", None]),
+        pl.Series("when", ["31.1.2020", "1.2.2020"]),
+        pl.Series("when", ["1/31/20", "2/1/20"]),
+        pl.Series("when", ["2020-01-31T10:15:00Z", "2020-01-31 10:15"]),
+        pl.Series("when", ["10:15", "23:59:01.5"]),
+    ],
+)
+def test_dates_and_times_are_refused_by_name(column: pl.Series) -> None:
+    frame = pl.DataFrame([column, pl.Series("ok", [1, 2])])
+    with pytest.raises(DataError, match="columns 'when' hold dates or times") as caught:
+        prepare(frame, {})
+    assert "dataset.drop=[when]" in str(caught.value.remedy)
+
+
+def test_dates_may_be_categories() -> None:
+    frame, _ = prepare(pl.DataFrame({"day": [date(2020, 1, 1), date(2020, 1, 2)]}), {"day": "categorical"})
+    assert frame["day"].to_list() == ["2020-01-01", "2020-01-02"]
+
+
+@pytest.mark.parametrize("values", [["1-2", "3-4"], ["2020", "2021"], ["1.5.2", "a"], ["2020-01-01", "soon"]])
+def test_what_only_resembles_dates_is_kept(values: list[str]) -> None:
+    assert prepare(pl.DataFrame({"a": values}), {})[0]["a"].to_list() == values
+
+
+def test_free_text_needs_many_values_that_mostly_differ() -> None:
+    different = [f"name {row}" for row in range(ROWS)]
+    with pytest.raises(DataError, match=rf"'name' has {ROWS} different values"):
+        prepare(pl.DataFrame({"name": different}), {})
+    repeated = [f"name {row // 2}" for row in range(ROWS)]
+    assert prepare(pl.DataFrame({"name": repeated}), {})[0].height == ROWS
+    few = [f"name {row}" for row in range(MAX_TEXT_VALUES)]
+    assert prepare(pl.DataFrame({"name": few}), {})[0].height == MAX_TEXT_VALUES
+    assert prepare(pl.DataFrame({"name": different}), {"name": "categorical"})[0].height == ROWS
+
+
+def test_every_text_column_is_named_at_once() -> None:
+    texts = [f"text {row}" for row in range(ROWS)]
+    with pytest.raises(DataError, match="2 columns of text") as caught:
+        prepare(pl.DataFrame({"a": texts, "b": texts, "c": [1] * ROWS}), {})
+    assert "dataset.drop=[a, b]" in str(caught.value.remedy)
+
+
+def test_numbers_spoiled_by_a_mark_are_pointed_out() -> None:
+    values = [str(row) for row in range(ROWS)]
+    values[3] = "?"
+    with pytest.raises(DataError, match=rf"{ROWS - 1} of the {ROWS} values of 'a' are numbers: if '\?' mean"):
+        prepare(pl.DataFrame({"a": values}), {})
+    _, notes = prepare(pl.DataFrame({"a": ["1", "2", "?", "3"]}), {})
+    assert notes[0].startswith("column 'a' is taken for categories; 3 of the 4 values of 'a' are numbers: if '?'")
+
+
+def test_notes_on_columns_without_information() -> None:
+    frame = pl.DataFrame({"none": [None, None, None], "same": [1, 1, 1], "row": [5, 6, 7], "ok": [3, 1, 2]})
+    prepared, notes = prepare(frame, {})
+    assert prepared.columns == frame.columns
+    assert notes == (
+        "column 'none' has no values at all",
+        "column 'same' has the same value in every row",
+        "column 'row' counts the rows, as an identifier does; dataset.drop leaves it out",
+    )
+
+
+def test_nan_is_missing_and_infinity_is_refused() -> None:
+    assert prepare(pl.DataFrame({"a": [1.0, float("nan")]}), {})[0]["a"].to_list() == [1.0, None]
+    with pytest.raises(DataError, match="column 'a': 1 values are infinite, the first in row 1"):
+        prepare(pl.DataFrame({"a": [1.0, float("inf")]}), {})
+
+
+def test_numbers_from_text() -> None:
+    assert as_numbers(pl.Series("a", ["1", None, "2.5"])).to_list() == [1.0, None, 2.5]
+    assert as_numbers(pl.Series("a", ["3"], dtype=pl.Categorical)).to_list() == [3.0]
+    assert as_numbers(pl.Series("a", [None, None], dtype=pl.String)).to_list() == [None, None]
+
+
+def test_text_from_numbers() -> None:
+    assert as_text(pl.Series([1.0, 2.5, None, float("nan"), 1e300])).to_list() == ["1", "2.5", None, None, "1e+300"]
+    assert as_text(pl.Series([True, False, None])).to_list() == ["true", "false", None]
+    assert as_text(pl.Series([7, None])).to_list() == ["7", None]
