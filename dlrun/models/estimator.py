@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, Literal, Self
+from typing import Any, Self
 
+from dlrun.datasets.dataset import Task
 from dlrun.settings import Settings
-
-Task = Literal["binary", "multiclass", "multilabel", "regression"]
 
 
 class EstimatorSettings(Settings, ABC):

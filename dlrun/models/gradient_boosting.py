@@ -6,7 +6,8 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from dlrun.models.estimator import EstimatorSettings, Task, one_for_each
+from dlrun.datasets.dataset import Task
+from dlrun.models.estimator import EstimatorSettings, one_for_each
 
 
 class GradientBoosting(EstimatorSettings):

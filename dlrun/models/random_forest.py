@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field
 
-from dlrun.models.estimator import EstimatorSettings, Task
+from dlrun.datasets.dataset import Task
+from dlrun.models.estimator import EstimatorSettings
 
 
 class RandomForest(EstimatorSettings):

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
+from dlrun.datasets.dataset import Task
 from dlrun.errors import ModelError
 from dlrun.settings import ByKind, Settings
 
 if TYPE_CHECKING:
     import keras
-
-Task = Literal["binary", "multiclass", "multilabel", "regression"]
 
 
 class LossSettings(Settings, ABC):

@@ -17,8 +17,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from dlrun.settings import ByKind, Items, Settings
-
-Mode = Literal["min", "max"]
+from dlrun.training.best_epoch import Mode
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ class ScheduleSettings(Settings, ABC):
         done = epoch + np.arange(steps) / steps
         rates = base * self._factors(Progress(base, done, num_epochs, monitored[:epoch], mode))
         if self.warmup_epochs:
-            rates = rates * np.minimum(1.0, (done + 1 / steps) / self.warmup_epochs)
+            rates = rates * (np.minimum(done + 1 / steps, self.warmup_epochs) / self.warmup_epochs)
         return rates.astype(np.float32)
 
     @abstractmethod

@@ -21,6 +21,15 @@ def test_optimizer_that_an_older_keras_lacks(monkeypatch: pytest.MonkeyPatch) ->
     )
 
 
+def test_setting_that_an_older_keras_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    def older(*, learning_rate: float, name: str) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(keras.optimizers, "Muon", older)
+    with pytest.raises(ModelError, match=f"^optimizer: Keras {keras.__version__} refuses these settings of Muon: "):
+        Muon().build()
+
+
 def test_only_one_way_of_clipping() -> None:
     with pytest.raises(ValidationError, match="only one way of clipping may be set, found clipnorm, global_clipnorm"):
         RMSprop(clipnorm=1.0, global_clipnorm=1.0)

@@ -66,4 +66,4 @@ def flat(x: keras.KerasTensor, place: Place) -> keras.KerasTensor:
     if not place.is_input(x):
         pooling = f"`- global_average_pooling{rank - 1}d`" if rank in (2, 3) else "a pooling"
         raise place.mismatch(x, "(features,)", f"Add `- flatten` or {pooling} before it.")
-    return layers.Flatten(name=place.part("flatten"))(x)
+    return layers.Flatten("channels_last", name=place.part("flatten"))(x)

@@ -67,7 +67,7 @@ class MaxPooling1D(Pool1D):
     def _layer(self, name: str) -> keras.Layer:
         from keras import layers
 
-        return layers.MaxPooling1D(self.pool_size, self.strides, self.padding, name=name)
+        return layers.MaxPooling1D(self.pool_size, self.strides, self.padding, "channels_last", name=name)
 
 
 class AveragePooling1D(Pool1D):
@@ -78,7 +78,7 @@ class AveragePooling1D(Pool1D):
     def _layer(self, name: str) -> keras.Layer:
         from keras import layers
 
-        return layers.AveragePooling1D(self.pool_size, self.strides, self.padding, name=name)
+        return layers.AveragePooling1D(self.pool_size, self.strides, self.padding, "channels_last", name=name)
 
 
 class MaxPooling2D(Pool2D):
@@ -89,7 +89,7 @@ class MaxPooling2D(Pool2D):
     def _layer(self, name: str) -> keras.Layer:
         from keras import layers
 
-        return layers.MaxPooling2D(self.pool_size, self.strides, self.padding, name=name)
+        return layers.MaxPooling2D(self.pool_size, self.strides, self.padding, "channels_last", name=name)
 
 
 class AveragePooling2D(Pool2D):
@@ -100,7 +100,7 @@ class AveragePooling2D(Pool2D):
     def _layer(self, name: str) -> keras.Layer:
         from keras import layers
 
-        return layers.AveragePooling2D(self.pool_size, self.strides, self.padding, name=name)
+        return layers.AveragePooling2D(self.pool_size, self.strides, self.padding, "channels_last", name=name)
 
 
 class GlobalMaxPooling1D(LayerSettings):
@@ -111,7 +111,7 @@ class GlobalMaxPooling1D(LayerSettings):
     def apply(self, x: keras.KerasTensor, place: Place) -> keras.KerasTensor:
         from keras import layers
 
-        return layers.GlobalMaxPooling1D(name=place.name)(steps(x, place))
+        return layers.GlobalMaxPooling1D("channels_last", name=place.name)(steps(x, place))
 
 
 class GlobalAveragePooling1D(LayerSettings):
@@ -122,7 +122,7 @@ class GlobalAveragePooling1D(LayerSettings):
     def apply(self, x: keras.KerasTensor, place: Place) -> keras.KerasTensor:
         from keras import layers
 
-        return layers.GlobalAveragePooling1D(name=place.name)(steps(x, place))
+        return layers.GlobalAveragePooling1D("channels_last", name=place.name)(steps(x, place))
 
 
 class GlobalMaxPooling2D(LayerSettings):
@@ -133,7 +133,7 @@ class GlobalMaxPooling2D(LayerSettings):
     def apply(self, x: keras.KerasTensor, place: Place) -> keras.KerasTensor:
         from keras import layers
 
-        return layers.GlobalMaxPooling2D(name=place.name)(image(x, place))
+        return layers.GlobalMaxPooling2D("channels_last", name=place.name)(image(x, place))
 
 
 class GlobalAveragePooling2D(LayerSettings):
@@ -144,4 +144,4 @@ class GlobalAveragePooling2D(LayerSettings):
     def apply(self, x: keras.KerasTensor, place: Place) -> keras.KerasTensor:
         from keras import layers
 
-        return layers.GlobalAveragePooling2D(name=place.name)(image(x, place))
+        return layers.GlobalAveragePooling2D("channels_last", name=place.name)(image(x, place))

@@ -43,7 +43,7 @@ class SpatialDropout(LayerSettings):
         if rank == 2:
             return layers.SpatialDropout1D(self.rate, name=place.name)(x)
         if rank == 3:
-            return layers.SpatialDropout2D(self.rate, name=place.name)(x)
+            return layers.SpatialDropout2D(self.rate, "channels_last", name=place.name)(x)
         expected = "(steps, channels) or (height, width, channels)"
         raise place.mismatch(x, expected, "Use `- dropout` where the input has no channels.")
 

@@ -24,7 +24,7 @@ class Flatten(LayerSettings):
     def apply(self, x: keras.KerasTensor, place: Place) -> keras.KerasTensor:
         from keras import layers
 
-        return layers.Flatten(name=place.name)(x)
+        return layers.Flatten("channels_last", name=place.name)(x)
 
 
 class Reshape(LayerSettings):

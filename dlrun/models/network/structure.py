@@ -92,7 +92,7 @@ def project(x: keras.KerasTensor, shape: Shape, place: Place) -> keras.KerasTens
     if len(shape) == 1:
         return layers.Dense(shape[-1], use_bias=False, name=name)(x)
     convolution = layers.Conv1D if len(shape) == 2 else layers.Conv2D
-    return convolution(shape[-1], 1, strides=tuple(strides), use_bias=False, name=name)(x)
+    return convolution(shape[-1], 1, strides=tuple(strides), data_format="channels_last", use_bias=False, name=name)(x)
 
 
 def _stride(size: int, wanted: int) -> int | None:

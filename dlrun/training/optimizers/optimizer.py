@@ -67,7 +67,7 @@ class OptimizerSettings(Settings, ABC):
         """Build the Keras optimizer, at the base learning rate; its variables are named after its kind.
 
         Raises:
-            ModelError: The installed Keras does not have it yet.
+            ModelError: The installed Keras does not have it yet, or not with these settings.
         """
         import keras
 
@@ -77,7 +77,13 @@ class OptimizerSettings(Settings, ABC):
                 f"optimizer.kind: Keras {keras.__version__} does not have {self.keras_name} yet",
                 remedy="Install a newer one with `pip install --upgrade keras`, or choose another optimizer.",
             )
-        return optimizer(**self._arguments(), name=self.kind)
+        try:
+            return optimizer(**self._arguments(), name=self.kind)
+        except (TypeError, ValueError) as error:
+            raise ModelError(
+                f"optimizer: Keras {keras.__version__} refuses these settings of {self.keras_name}: {error}",
+                remedy="Install a newer Keras with `pip install --upgrade keras`, or choose another optimizer.",
+            ) from error
 
     def _arguments(self) -> dict[str, Any]:
         return self.model_dump(exclude={"kind", "schedule"})

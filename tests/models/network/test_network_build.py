@@ -164,6 +164,22 @@ def test_structures_nest(build: Any) -> None:
     assert "repeat_0_0_residual_0_repeat_0_1_dense_0" in _names(model)
 
 
+def test_order_of_axes_does_not_hang_on_the_configuration_of_keras(build: Any) -> None:
+    layers: list[Any] = [{"residual": [{"conv2d": {"filters": 4, "padding": "same", "strides": 2}}]}]
+    layers += [{"separable_conv2d": 5}, {"depthwise_conv2d": 2}, "max_pooling2d", {"spatial_dropout": 0.1}]
+    before = keras.config.image_data_format()
+    expected = [layer.output.shape for layer in build([*layers, "flatten"], (16, 14, 3)).layers]
+    keras.config.set_image_data_format("channels_first")
+    try:
+        model = build([*layers, "flatten"], (16, 14, 3))
+        pooled = build([*layers, "global_average_pooling2d"], (16, 14, 3))
+    finally:
+        keras.config.set_image_data_format(before)
+    assert [layer.output.shape for layer in model.layers] == expected
+    assert pooled.get_layer("output").kernel.shape == (5, 3)
+    assert {layer.data_format for layer in model.layers if hasattr(layer, "data_format")} == {"channels_last"}
+
+
 def test_two_builds_have_the_same_names_and_with_one_seed_the_same_weights() -> None:
     network = Network.model_validate({"layers": [*DESIGN, {"residual": [{"dense": 8}]}]})
     models = []
