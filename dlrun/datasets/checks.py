@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlrun.datasets.dataset import Dataset
-from dlrun.datasets.names import listed
+from dlrun.datasets.names import counted, listed
 from dlrun.errors import DataError
 from dlrun.validation.plan import Rows, SplitPlan
 
@@ -102,7 +102,7 @@ def require_finite(values: NDArray[Any], what: str) -> None:
         place = np.argwhere(bad)[0]
         number = sum(int((~np.isfinite(part)).sum()) for _, part in _chunks(values))
         raise DataError(
-            f"{what} hold {number:,} values that are NaN or infinite, the first is {chunk[tuple(place)]} at "
+            f"{what} are NaN or infinite at {counted(number, 'place')}, the first is {chunk[tuple(place)]} in "
             f"row {first + int(place[0])}{_position(place[1:])} (from 0)",
             remedy="Remove these rows or fill the values in; missing values of csv and parquet tables are filled in "
             "by preprocessing.",
@@ -126,7 +126,7 @@ def _require_variety(dataset: Dataset, rows: Rows, where: str) -> None:
     if dataset.task in ("binary", "multiclass"):
         if (y == y[0]).all():
             raise DataError(
-                f"{where} holds one class only, '{dataset.class_names[int(y[0])]}' in all {len(y):,} rows",
+                f"{where} holds one class only: '{dataset.class_names[int(y[0])]}'",
                 remedy="There is nothing to learn from one class: check the target, dataset.limit and "
                 "validation.stratify.",
             )
@@ -135,7 +135,7 @@ def _require_variety(dataset: Dataset, rows: Rows, where: str) -> None:
         if len(constant):
             name = dataset.target_names[constant[0]] if dataset.target_names else str(constant[0])
             raise DataError(
-                f"{where} holds the same target '{name}' in all {len(y):,} rows: {y[0, constant[0]]}",
+                f"the target '{name}' is {y[0, constant[0]]:g} in every row of {where}",
                 remedy="There is nothing to learn from a constant target: check dataset.target and dataset.limit.",
             )
 
@@ -177,9 +177,9 @@ def _duplicate_notes(duplicates: dict[str, Any], plan: SplitPlan) -> list[str]:
     notes = []
     num_validation = sum(len(fold.validation) for fold in plan.folds)
     if shared := sum(duplicates["validation_in_training"]):
-        notes.append(f"{shared:,} of {num_validation:,} validation rows have the same inputs as a training row")
+        notes.append(f"validation rows with the inputs of a training row: {shared:,} of {num_validation:,}")
     if shared := duplicates["test_in_development"]:
-        notes.append(f"{shared:,} of {len(plan.test):,} test rows have the same inputs as a row learned from")
+        notes.append(f"test rows with the inputs of a row learned from: {shared:,} of {len(plan.test):,}")
     return notes
 
 

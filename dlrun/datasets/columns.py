@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
-from dlrun.datasets.names import listed
+from dlrun.datasets.names import counted, listed
 from dlrun.errors import DataError
 
 if TYPE_CHECKING:
@@ -63,8 +63,8 @@ def as_numbers(column: pl.Series) -> pl.Series:
         first = failed.arg_max()
         value = text[first] if first is not None else None
         raise DataError(
-            f"column '{column.name}': {failed.sum()} values are not numbers, the first is '{value}' in row {first} "
-            "(from 0)",
+            f"column '{column.name}' holds no number in {counted(int(failed.sum()), 'row')}, the first is '{value}' in "
+            f"row {first} (from 0)",
             remedy=f"List texts that mean a missing value in dataset.missing, such as dataset.missing=['{value}'], "
             f"or set dataset.types.{column.name}=categorical.",
         )
@@ -99,7 +99,7 @@ def _refuse_nested(frame: pl.DataFrame) -> None:
     nested = [column.name for column in frame if column.dtype.is_nested() or column.dtype in (pl.Binary, pl.Object)]
     if nested:
         raise DataError(
-            f"columns {listed(nested)} hold lists, structures or bytes",
+            f"lists, structures and bytes cannot be learned from: {listed(nested)}",
             remedy=f"Leave them out with {_drop(nested)}, or write one value a column.",
         )
 
@@ -108,7 +108,7 @@ def _refuse_dates(frame: pl.DataFrame, types: Mapping[str, ColumnType]) -> None:
     dates = [column.name for column in frame if types.get(column.name) != "categorical" and _is_date(column)]
     if dates:
         raise DataError(
-            f"columns {listed(dates)} hold dates or times, which cannot be learned from yet",
+            f"dates and times cannot be learned from yet: {listed(dates)}",
             remedy=f"Leave them out with {_drop(dates)}, or convert them to numbers, such as the year or the days "
             "since a first day.",
         )
@@ -131,7 +131,7 @@ def _refuse_infinite(frame: pl.DataFrame) -> None:
             infinite = column.is_infinite().fill_null(value=False)
             if infinite.any():
                 raise DataError(
-                    f"column '{column.name}': {infinite.sum()} values are infinite, the first in row "
+                    f"column '{column.name}' is infinite in {counted(int(infinite.sum()), 'row')}, the first is row "
                     f"{infinite.arg_max()} (from 0)",
                     remedy="Correct the values, or leave them empty to have them treated as missing.",
                 )
@@ -150,8 +150,7 @@ def _refuse_free_text(frame: pl.DataFrame, types: Mapping[str, ColumnType]) -> N
         counts = "; ".join(f"'{name}' has {count:,} different values" for name, count in list(refused.items())[:8])
         first = next(iter(refused))
         raise DataError(
-            f"{len(refused)} columns of text differ in most of their {frame.height:,} rows, as names and free text do: "
-            f"{counts}{hints}",
+            f"text that differs in most of the {frame.height:,} rows, as names and free text do: {counts}{hints}",
             remedy=f"Leave them out with {_drop(list(refused))}, or make the most frequent values categories with "
             f"dataset.types.{first}=categorical.",
         )

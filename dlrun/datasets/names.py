@@ -21,6 +21,16 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"there are {listed(known)}" if known else "there are none"
 
 
+def counted(number: int, noun: str) -> str:
+    """Write `1 row` or `1,200 rows`.
+
+    Args:
+        number: How many.
+        noun: What is counted, in the singular; its plural ends in s.
+    """
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def listed(names: Iterable[object], most: int = 8) -> str:
     """Write names as `'a', 'b', 'c' and 12 more`.
 

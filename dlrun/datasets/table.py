@@ -14,7 +14,7 @@ from pydantic_core import PydanticCustomError
 from dlrun.datasets.columns import ColumnType, as_numbers, prepare
 from dlrun.datasets.dataset import Dataset, DatasetFacts
 from dlrun.datasets.files import existing_file
-from dlrun.datasets.names import listed, nearest
+from dlrun.datasets.names import counted, listed, nearest
 from dlrun.datasets.source import Source
 from dlrun.datasets.targets import Targets, encode
 from dlrun.errors import DataError
@@ -106,7 +106,7 @@ class Table(Source):
         targets = self._targets(frame.filter(~unlabeled))
         first_test = num_rows - int(unlabeled.head(num_rows).sum())
         if dropped := int(unlabeled.sum()):
-            notes = (f"{dropped:,} rows without a label were left out", *notes)
+            notes = (f"left out {counted(dropped, 'row')} without a label", *notes)
         return Dataset(
             name=path.stem,
             input_kind="table",
@@ -171,7 +171,7 @@ class Table(Source):
             missing = missing | (column.is_null() | column.is_nan() if column.dtype.is_float() else column.is_null())
         if missing.any() and not self.drop_unlabeled_rows:
             raise DataError(
-                f"{int(missing.sum()):,} of {frame.height:,} rows have no label in {listed(self.target)}, "
+                f"no label in {listed(self.target)} for {int(missing.sum()):,} of {counted(frame.height, 'row')}, "
                 f"the first is row {missing.arg_max()} (from 0)",
                 remedy="Fill them in, or leave these rows out with dataset.drop_unlabeled_rows=true.",
             )

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlrun.datasets.dataset import Task
-from dlrun.datasets.names import listed
+from dlrun.datasets.names import counted, listed
 from dlrun.errors import DataError
 from dlrun.settings import Auto
 
@@ -114,7 +114,7 @@ def _require_finite(raw: _Raw) -> None:
     if bad.any():
         rows = np.flatnonzero(bad if bad.ndim == 1 else bad.any(axis=1))
         raise DataError(
-            f"{raw.label}: {len(rows)} rows hold NaN or infinity instead of a target, first row {rows[0]} (from 0)",
+            f"{raw.label}: NaN or infinite in {counted(len(rows), 'row')}, the first is row {rows[0]} (from 0)",
             remedy="Remove these rows from the file.",
         )
 

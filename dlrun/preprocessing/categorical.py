@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from dlrun.datasets.columns import as_text
-from dlrun.datasets.names import listed
+from dlrun.datasets.names import counted, listed
 from dlrun.errors import DataError
 from dlrun.preprocessing.fitted import Saved
 from dlrun.settings import Settings
@@ -110,8 +110,8 @@ class FittedCategorical(Saved):
         """What the user should know about the column, if anything."""
         if self.rare:
             return (
-                f"column '{self.name}': {len(self.rare):,} categories share '(other)', the {len(self.categories):,} "
-                "most frequent ones are kept (preprocessing.categorical.max_categories)"
+                f"column '{self.name}': '(other)' stands for {len(self.rare):,} of its categories, the "
+                f"{len(self.categories):,} most frequent ones are kept (preprocessing.categorical.max_categories)"
             )
         return None
 
@@ -158,13 +158,13 @@ class FittedCategorical(Saved):
         unseen = values.filter(~values.is_in(list(self.rare)))
         if len(unseen):
             raise DataError(
-                f"column '{self.name}': {len(unseen):,} values are categories that training rows do not hold: "
-                f"{listed(unseen.unique(maintain_order=True).to_list(), most=5)}",
+                f"column '{self.name}' holds categories that training rows do not hold, in "
+                f"{counted(len(unseen), 'row')}: {listed(unseen.unique(maintain_order=True).to_list(), most=5)}",
                 remedy="Correct the values, or set preprocessing.categorical.unseen=ignore.",
             )
         if is_null.any() and not self.missing_is_category:
             raise DataError(
-                f"column '{self.name}': {int(is_null.sum()):,} values are missing, and none is in training rows",
+                f"column '{self.name}' is missing in {counted(int(is_null.sum()), 'row')}, and in no training row",
                 remedy="Fill them in, or set preprocessing.categorical.unseen=ignore.",
             )
 
@@ -172,7 +172,7 @@ class FittedCategorical(Saved):
 def _require_present(column: pl.Series) -> None:
     if column.null_count():
         raise DataError(
-            f"column '{column.name}': {column.null_count():,} values are missing, the first in row "
+            f"column '{column.name}' is missing in {counted(column.null_count(), 'row')}, the first is row "
             f"{column.is_null().arg_max()} (from 0)",
             remedy="Fill them in, or set preprocessing.categorical.missing=category.",
         )

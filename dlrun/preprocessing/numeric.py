@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlrun.datasets.columns import as_numbers
+from dlrun.datasets.names import counted
 from dlrun.errors import DataError
 from dlrun.preprocessing.fitted import Saved
 from dlrun.preprocessing.scaling import Scaling, fit_scaling, scale_rows
@@ -97,7 +98,7 @@ class FittedNumeric(Saved):
         infinite = np.flatnonzero(~np.isfinite(out[:, 0]))
         if len(infinite):
             raise DataError(
-                f"column '{self.name}': {len(infinite):,} values are infinite or too large, the first is "
+                f"column '{self.name}' is infinite or too large in {counted(len(infinite), 'row')}, the first is "
                 f"{column[int(infinite[0])]} in row {infinite[0]} (from 0)",
                 remedy="Correct the values, or leave them empty to have them treated as missing.",
             )
@@ -121,7 +122,7 @@ def _fill(present: NDArray[np.float64], settings: NumericColumns) -> float | Non
 def _require_present(name: str, missing: NDArray[Any]) -> None:
     if missing.any():
         raise DataError(
-            f"column '{name}': {int(missing.sum()):,} values are missing, the first in row {int(missing.argmax())} "
-            "(from 0)",
+            f"column '{name}' is missing in {counted(int(missing.sum()), 'row')}, the first is row "
+            f"{int(missing.argmax())} (from 0)",
             remedy="Fill them in, or set preprocessing.numeric.missing=median.",
         )

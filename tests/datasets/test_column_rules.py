@@ -27,7 +27,7 @@ ROWS = 2 * MAX_TEXT_VALUES + 10
 )
 def test_dates_and_times_are_refused_by_name(column: pl.Series) -> None:
     frame = pl.DataFrame([column, pl.Series("ok", [1, 2])])
-    with pytest.raises(DataError, match="columns 'when' hold dates or times") as caught:
+    with pytest.raises(DataError, match="dates and times cannot be learned from yet: 'when'") as caught:
         prepare(frame, {})
     assert "dataset.drop=[when]" in str(caught.value.remedy)
 
@@ -55,7 +55,7 @@ def test_free_text_needs_many_values_that_mostly_differ() -> None:
 
 def test_every_text_column_is_named_at_once() -> None:
     texts = [f"text {row}" for row in range(ROWS)]
-    with pytest.raises(DataError, match="2 columns of text") as caught:
+    with pytest.raises(DataError, match="as names and free text do: 'a' has 210 different values; 'b'") as caught:
         prepare(pl.DataFrame({"a": texts, "b": texts, "c": [1] * ROWS}), {})
     assert "dataset.drop=[a, b]" in str(caught.value.remedy)
 
@@ -82,7 +82,7 @@ def test_notes_on_columns_without_information() -> None:
 
 def test_nan_is_missing_and_infinity_is_refused() -> None:
     assert prepare(pl.DataFrame({"a": [1.0, float("nan")]}), {})[0]["a"].to_list() == [1.0, None]
-    with pytest.raises(DataError, match="column 'a': 1 values are infinite, the first in row 1"):
+    with pytest.raises(DataError, match="column 'a' is infinite in 1 row, the first is row 1"):
         prepare(pl.DataFrame({"a": [1.0, float("inf")]}), {})
 
 

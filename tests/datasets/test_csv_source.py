@@ -83,7 +83,7 @@ def test_types_override_what_columns_look_like(folder: Path) -> None:
 
 def test_numeric_override_counts_what_is_no_number(folder: Path) -> None:
     path = write(folder, "count,label\n3,1\n?,0\n?,1\n")
-    with pytest.raises(DataError, match=r"column 'count': 2 values are not numbers, the first is '\?' in row 1"):
+    with pytest.raises(DataError, match=r"column 'count' holds no number in 2 rows, the first is '\?' in row 1"):
         Csv(path=path, target="label", types={"count": "numeric"}).load()
 
 
@@ -134,8 +134,8 @@ def test_limit_applies_to_the_own_test_part_too(folder: Path) -> None:
     ("text", "message"),
     [
         ("id,color,size\n5,red,1\n", "has no column 'label'"),
-        ("id,color,size,label\n5,red,big,no\n", "column 'size': 1 values are not numbers, the first is 'big'"),
-        ("id,color,size,label\n5,red,1,\n", "1 of 5 rows have no label in 'label', the first is row 4"),
+        ("id,color,size,label\n5,red,big,no\n", "column 'size' holds no number in 1 row, the first is 'big'"),
+        ("id,color,size,label\n5,red,1,\n", "no label in 'label' for 1 of 5 rows, the first is row 4"),
     ],
 )
 def test_own_test_part_must_look_alike(folder: Path, text: str, message: str) -> None:
@@ -145,7 +145,7 @@ def test_own_test_part_must_look_alike(folder: Path, text: str, message: str) ->
 
 def test_rows_without_a_label(tmp_path: Path) -> None:
     path = write(tmp_path, "a,y\n1,no\n2,\n3,yes\n4,NA\n5,no\n")
-    with pytest.raises(DataError, match=r"2 of 5 rows have no label in 'y', the first is row 1 ") as caught:
+    with pytest.raises(DataError, match=r"no label in 'y' for 2 of 5 rows, the first is row 1 ") as caught:
         Csv(path=path, target="y").load()
     assert "dataset.drop_unlabeled_rows=true" in str(caught.value.remedy)
     dataset = Csv(path=path, target="y", drop_unlabeled_rows=True, test_path=path).load()
@@ -153,7 +153,7 @@ def test_rows_without_a_label(tmp_path: Path) -> None:
     assert dataset.x["a"].to_list() == [1, 3, 5, 1, 3, 5]
     assert dataset.test_rows is not None
     assert dataset.test_rows.tolist() == [3, 4, 5]
-    assert "4 rows without a label were left out" in dataset.notes
+    assert "left out 4 rows without a label" in dataset.notes
 
 
 @pytest.mark.parametrize(
@@ -170,8 +170,8 @@ def test_rows_without_a_label(tmp_path: Path) -> None:
         ("a,b,y\n1,2,0\n2,3,1\n", {"target": ["a", "y"], "task": "binary"}, "not one-hot"),
         ("a,b,y\n1,2,q\n2,3,p\n", {"target": ["a", "y"]}, "the targets 'y' are text"),
         ("a;y\n1;0\n", {}, "has no column 'y'"),
-        ("a,y\n1,inf\n2,1.5\n", {}, "1 rows hold NaN or infinity"),
-        ("a,y\n1,0\ninf,1\n-inf,1\n", {}, "column 'a': 2 values are infinite, the first in row 1"),
+        ("a,y\n1,inf\n2,1.5\n", {}, "NaN or infinite in 1 row,"),
+        ("a,y\n1,0\ninf,1\n-inf,1\n", {}, "column 'a' is infinite in 2 rows, the first is row 1"),
         ("a,y\n1,0\n2,0\n", {}, "every row has the same label '0'"),
         ("a,y\n\xff,0\n", {"encoding": "ascii"}, "cannot be read as CSV"),
         ("a,y\n1,0\n", {"encoding": "klingon"}, "unknown encoding: klingon"),

@@ -70,10 +70,10 @@ def test_categorical_target(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("column", "message"),
     [
-        (pl.Series("t", [datetime(2020, 1, 1)] * 4), "columns 't' hold dates or times"),
-        (pl.Series("t", [[1], [2], [3], [4]]), "columns 't' hold lists, structures or bytes"),
-        (pl.Series("t", [{"a": 1}] * 4), "columns 't' hold lists, structures or bytes"),
-        (pl.Series("t", [b"1"] * 4), "columns 't' hold lists, structures or bytes"),
+        (pl.Series("t", [datetime(2020, 1, 1)] * 4), "dates and times cannot be learned from yet: 't'"),
+        (pl.Series("t", [[1], [2], [3], [4]]), "lists, structures and bytes cannot be learned from: 't'"),
+        (pl.Series("t", [{"a": 1}] * 4), "lists, structures and bytes cannot be learned from: 't'"),
+        (pl.Series("t", [b"1"] * 4), "lists, structures and bytes cannot be learned from: 't'"),
     ],
 )
 def test_types_that_cannot_be_used(tmp_path: Path, column: pl.Series, message: str) -> None:

@@ -88,7 +88,7 @@ def test_single_column_of_labels() -> None:
         ([[1, 1], [0, 1]], "multiclass", "not one-hot"),
         (["a", "a"], "auto", "every row has the same label 'a'"),
         ([1, 1], "auto", "every row has the same label '1'"),
-        ([1.0, np.nan, np.inf], "auto", "2 rows hold NaN or infinity instead of a target, first row 1"),
+        ([1.0, np.nan, np.inf], "auto", "NaN or infinite in 2 rows, the first is row 1"),
         ([], "auto", "no rows"),
         ([1j], "auto", "cannot be used: an array of complex128"),
         ([[["a"]]], "auto", "with shape"),
