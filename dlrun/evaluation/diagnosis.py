@@ -207,7 +207,7 @@ def _improving(facts: _Facts, chosen: Sequence[Curve]) -> _Found:
 
 
 def _flat(facts: _Facts) -> _Found:
-    evidence = (_against_baseline(facts), *_gap(facts))
+    evidence = (*_gap(facts), _against_baseline(facts))
     skill, train_skill = facts.skill(facts.validation), facts.skill(facts.train)
     if skill is not None and skill >= _NEARLY_PERFECT:
         return "good", "It generalizes, and little is left to gain.", evidence, None

@@ -1,0 +1,77 @@
+"""Summary: the outcome of a run on a few lines for people."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from dlrun.evaluation.wording import number, words
+
+_BULLET = "- "
+
+
+def summary_lines(metrics: Mapping[str, Any], *, width: int = 100) -> list[str]:
+    """Sum up a run: scores with intervals beside the baseline, the facts, the diagnosis, what to try next.
+
+    Args:
+        metrics: Content of `metrics.json`; what is missing is left out.
+        width: Longest line of running text, in letters.
+    """
+    lines = _score_table(metrics)
+    facts = _facts(metrics)
+    lines += ["", *_wrapped(facts, width)] if facts else []
+    diagnosis = metrics.get("diagnosis")
+    if diagnosis:
+        lines += ["", *_wrapped(diagnosis["summary"], width)]
+        lines += [line for evidence in diagnosis["evidence"][:1] for line in _wrapped(evidence, width, "  ")]
+        lines += ["", "What to try next"] if diagnosis["suggestions"] else []
+        for suggestion in diagnosis["suggestions"]:
+            lines += _wrapped(suggestion, width, _BULLET)
+    return lines
+
+
+def _score_table(metrics: Mapping[str, Any]) -> list[str]:
+    parts = [part for part in ("validation", "test") if metrics.get(part)]
+    baseline = metrics.get("baseline") or {}
+    baselines: Mapping[str, float | None] = next((baseline[part] for part in reversed(parts) if baseline.get(part)), {})
+    rows = [["", *parts, f"baseline ({baseline['kind']})" if baselines else ""]]
+    for name in dict.fromkeys(name for part in parts for name in metrics[part]):
+        scores = [_score(metrics, part, name) for part in parts]
+        rows.append([words(name), *scores, number(baselines.get(name)) if baselines else ""])
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def _score(metrics: Mapping[str, Any], part: str, name: str) -> str:
+    score = number(metrics[part].get(name))
+    bounds: Sequence[float] | None = ((metrics.get("intervals") or {}).get(part) or {}).get(name)
+    return f"{score} [{number(bounds[0])}, {number(bounds[1])}]" if bounds else score
+
+
+def _facts(metrics: Mapping[str, Any]) -> str:
+    facts = []
+    folds = metrics.get("folds") or []
+    if len(folds) > 1:
+        facts.append(f"validation is the mean of {len(folds)} folds")
+    if any((metrics.get("intervals") or {}).values()):
+        facts.append("in brackets: bootstrap intervals")
+    if metrics.get("best_epoch"):
+        facts.append(f"best epoch {metrics['best_epoch']}")
+    if metrics.get("num_parameters"):
+        facts.append(f"{metrics['num_parameters']:,} parameters")
+    total = (metrics.get("seconds") or {}).get("total")
+    if total is not None:
+        facts.append(f"{total:.1f} s")
+    return "; ".join(facts)
+
+
+def _wrapped(text: str, width: int, first: str = "") -> list[str]:
+    return textwrap.wrap(
+        text,
+        width,
+        initial_indent=first,
+        subsequent_indent=" " * len(first),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
