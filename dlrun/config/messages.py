@@ -113,7 +113,7 @@ _MISMATCHES = frozenset(
 def _mismatch(context: _Context) -> Fault:
     place = context.place
     hint = _mismatch_hint(place)
-    if context.error["type"] == "string_pattern_mismatch":
+    if context.error["type"] in ("string_pattern_mismatch", "string_too_long", "string_too_short"):
         hint = descriptions(place.section).get(str(place.path[-1]), "")
     message = f"expected {expected(place.form, brief=hint.startswith('Did'))}, found {show(place.value)}"
     return Fault(context.marks.of_value(place.path), place.path, message, hint)

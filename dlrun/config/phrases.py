@@ -94,7 +94,7 @@ def expected(form: Form, *, brief: bool = False) -> str:
     if form.text:
         alternatives.append(f"text that matches {form.pattern}" if form.pattern else "text")
     if form.boolean or form.switch:
-        alternatives.append("true or false" if not (alternatives or form.sections) else "true, false")
+        alternatives += ["true", "false"]
     alternatives += _names(form, brief=brief)
     if form.section:
         alternatives.append("a mapping of settings")

@@ -40,39 +40,39 @@ def reference(settings_class: type[Settings] | None = None) -> str:
         form = form_of_field(settings_class, name)
         if form.sections:
             lines += ["", f"## {name}", "", *_text(descriptions(settings_class).get(name))]
-            lines += _classes(form, described)
+            lines += _classes(form, "", described)
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _classes(form: Form, described: set[type[Settings]]) -> Iterator[str]:
+def _classes(form: Form, place: str, described: set[type[Settings]]) -> Iterator[str]:
     """Describe every class that may stand in a place, then every class inside these; each class once."""
-    inside: list[Form] = []
+    inside: list[tuple[str, Form]] = []
     for settings_class in form.sections:
         if settings_class not in described:
             described.add(settings_class)
-            yield from _class(settings_class, form)
+            yield from _class(settings_class, form, place)
             inside += _forms_inside(settings_class)
-    for inner in inside:
-        yield from _classes(inner, described)
+    for name, inner in inside:
+        yield from _classes(inner, name, described)
 
 
-def _class(settings_class: type[Settings], form: Form) -> Iterator[str]:
+def _class(settings_class: type[Settings], form: Form, place: str) -> Iterator[str]:
     kind = settings_class.model_fields.get("kind")
     title = f"`{kind.default}`" if kind and settings_class is not form.section else _in_words(settings_class.__name__)
-    what = f" ({form.what})" if form.what else ""
-    yield from ("", f"### {title}{what}", "", *_text(settings_class.__doc__))
+    what = form.what or (place if form.by_kind else "")
+    yield from ("", f"### {title}{f' ({what})' if what else ''}", "", *_text(settings_class.__doc__))
     if settings_class.main:
         yield from ("", f"A bare value is its `{settings_class.main}`.")
     yield from ("", *_table(settings_class))
 
 
-def _forms_inside(settings_class: type[Settings]) -> Iterator[Form]:
+def _forms_inside(settings_class: type[Settings]) -> Iterator[tuple[str, Form]]:
     """Yield the forms of all settings of a class that hold sections, lists and mappings of sections included."""
     for name in settings_class.model_fields:
         form: Form | None = form_of_field(settings_class, name)
         while form is not None:
             if form.sections:
-                yield form
+                yield name, form
             inner = form.items or form.values
             form = inner.form if inner else None
 
@@ -92,9 +92,9 @@ def _table(settings_class: type[Settings]) -> Iterator[str]:
 
 def _names(form: Form) -> Iterator[str]:
     """Yield all names that a setting or the items of its list may take, where they are too many for the column."""
-    words = form.words or (form.items.form.words if form.items else ())
-    if len(words) > MOST_NAMES:
-        yield f"Names: {', '.join(f'`{word}`' for word in words)}."
+    for words in (form.words, form.items.form.words if form.items else ()):
+        if len(words) > MOST_NAMES:
+            yield f"Names: {', '.join(f'`{word}`' for word in words)}."
 
 
 def _default(known: FieldInfo, form: Form) -> str:

@@ -13,14 +13,16 @@ from dlrun.settings import Settings
 _WIDTH = 100
 
 
-def plain(value: Any, form: Form, *, only_set: bool = False) -> Any:
+def plain(value: Any, form: Form | None = None, *, only_set: bool = False) -> Any:
     """Turn settings into plain values in the written form: layers under their names, lists, mappings.
 
     Args:
         value: An experiment, a section of it or the value of a field.
-        form: What may be written in its place.
+        form: What may be written in its place; not needed for settings that have one form only.
         only_set: Whether to leave out what was left to its default.
     """
+    if form is None:
+        form = form_of_section(type(value)) if isinstance(value, Settings) else Form()
     if isinstance(value, Settings):
         return _plain_section(value, form, only_set=only_set)
     if value is None:
@@ -56,7 +58,7 @@ def to_yaml(settings: Settings) -> str:
     Args:
         settings: An experiment, or a section of it.
     """
-    node = _node(plain(settings, form_of_section(type(settings))))
+    node = _node(plain(settings))
     if isinstance(node, yaml.CollectionNode):
         _open(node)
     return str(yaml.serialize(node, Dumper=_Dumper, width=float("inf"), allow_unicode=True))

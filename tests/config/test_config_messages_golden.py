@@ -21,10 +21,14 @@ CASES = sorted(GOLDEN.glob("*.yaml"))
 
 def problems_of(case: Path, settings_class: type[Settings]) -> list[str]:
     with pytest.raises(ConfigError) as raised:
-        text = read_text(case, case.name)
-        marked = [line for line in text.splitlines() if line.startswith("# override: ")]
-        load_settings(text, case.name, [line.removeprefix("# override: ") for line in marked], settings_class)
+        read_and_load(case, settings_class)
     return [str(problem) for problem in raised.value.problems]
+
+
+def read_and_load(case: Path, settings_class: type[Settings]) -> None:
+    text = read_text(case, case.name)
+    marked = [line for line in text.splitlines() if line.startswith("# override: ")]
+    load_settings(text, case.name, [line.removeprefix("# override: ") for line in marked], settings_class)
 
 
 def test_there_are_cases() -> None:
