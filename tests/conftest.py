@@ -88,7 +88,6 @@ class Program:
             "TERM": "dumb",
             "COLUMNS": "100",
             "PYTHONPATH": str(ROOT),
-            "TF_CPP_MIN_LOG_LEVEL": "3",
         }
         return subprocess.Popen(
             [sys.executable, *arguments],

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from dlrun.cli.options import DEFAULT_RUNS_DIR, Json, Metric, Run, RunsDir
 from dlrun.cli.output import Output, table
+from dlrun.errors import StorageError
+from dlrun.records.text import printable
 
 if TYPE_CHECKING:
     from dlrun.records.folder import RunFolder
@@ -68,16 +70,15 @@ def _tell(
     folder: RunFolder,
     status: Status,
     config: str,
-    metrics: Mapping[str, Any] | None,
+    metrics: Any,
     files: list[tuple[str, int]],
 ) -> None:
-    out.say(f"{folder.id}  {status.state}  started {status.started}  {status.seconds:.1f} s")
+    started = datetime.fromisoformat(status.started).astimezone(UTC)
+    out.say(f"{folder.id}  {status.state}  started {started:%Y-%m-%d %H:%M:%S} UTC  {status.seconds:.1f} s")
     if status.error is not None:
         out.say(f"error: {status.error}")
     if metrics is not None:
-        from dlrun.reporting.summary import summary_lines
-
-        out.say("\n".join(["", *summary_lines(metrics)]))
+        out.say("\n".join(["", *_summary(folder, metrics)]))
     if config:
         out.say("\n".join(["", "config", *(f"  {line}" for line in config.rstrip("\n").split("\n"))]))
     shown = [[f"  {name}", f"{size:,} bytes"] for name, size in files[:_MAX_FILES]]
@@ -85,3 +86,13 @@ def _tell(
         out.say("\n".join(["", f"files in {folder.path}", *table(["", ""], shown, right=[1])[1:]]))
     if len(files) > _MAX_FILES:
         out.say(f"  and {len(files) - _MAX_FILES:,} more")
+
+
+def _summary(folder: RunFolder, metrics: Any) -> list[str]:
+    from dlrun.reporting.summary import summary_lines
+
+    try:
+        return summary_lines(metrics)
+    except (TypeError, ValueError, LookupError, AttributeError) as error:
+        path = printable(str(folder.file("metrics.json")))
+        raise StorageError(f"{path} is damaged: it does not hold what dlrun writes") from error

@@ -36,7 +36,7 @@ def train(
 
     out = Output(json=json, quiet=quiet)
     loaded = load_config(config, overrides or [], _as_overrides(name, seed))
-    out.say(f"config {loaded.source_name}")
+    out.say_if_heard(f"config {loaded.source_name}")
 
     from dlrun.cli.display import display
     from dlrun.run import run_experiment

@@ -23,15 +23,14 @@ def test_help_says_what_it_said(dlrun, golden, command: str) -> None:
     ended = dlrun(*command.split(), "--help")
     assert (ended.code, ended.err) == (0, "")
     assert "Example" in ended.out
+    assert "--json" in ended.out or not command
     golden(f"cli/help{'-' * bool(command)}{command}.txt", words(ended.out))
 
 
-def test_every_command_has_help_and_json(dlrun) -> None:
+def test_the_list_of_commands_is_complete_and_not_cut(dlrun) -> None:
     listed = dlrun("--help").out.split("Commands:")[1].split("Examples:")[0]
     assert [line.split()[0] for line in listed.splitlines() if line.strip()] == COMMANDS
     assert "..." not in listed
-    for command in COMMANDS:
-        assert "--json" in dlrun(command, "-h").out
 
 
 def test_no_arguments_show_the_help(dlrun) -> None:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from dlrun.cli.ls import age
+from dlrun.reporting.summary import summary_lines
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
@@ -60,10 +61,20 @@ def test_ls_json_and_runs_dir(dlrun, make_run) -> None:
 
 
 def test_show(dlrun, make_run, golden) -> None:
-    make_run(dlrun.folder / "runs")
+    folder = make_run(dlrun.folder / "runs")
     ended = dlrun("show", "latest")
     assert (ended.code, ended.err) == (0, "")
-    golden("cli/show.txt", ended.out.replace(str(dlrun.folder), "FOLDER"))
+    summary = "\n".join(summary_lines(folder.read_json("metrics.json")))
+    assert "0.960 [0.940, 0.980]" in summary
+    golden("cli/show.txt", ended.out.replace(summary, "SUMMARY").replace(str(dlrun.folder), "FOLDER"))
+
+
+@pytest.mark.parametrize("content", ["[1]", '{"validation": 3}', '"text"', '{"validation": {"loss": "a"}}', "{"])
+def test_show_of_damaged_metrics_names_the_file(dlrun, make_run, content: str) -> None:
+    make_run(dlrun.folder / "runs").write_text("metrics.json", content)
+    ended = dlrun("show", "latest")
+    assert ended.code == 1
+    assert "metrics.json is damaged" in ended.err
 
 
 def test_show_json(dlrun, make_run) -> None:
