@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dlrun.config.phrases import clip, nearest
+from dlrun.config.phrases import clip, nearest, printable
 from dlrun.config.reading import MOST_BYTES
 from dlrun.errors import ConfigError, Problem
 
@@ -27,7 +27,7 @@ def find(config: str | Path | None = None) -> Path:
     if config is None:
         return next((candidate for candidate in _CANDIDATES if candidate.is_file()), QUICKSTART)
     path = Path(config)
-    name = clip(path)
+    name = clip(path, 200)
     try:
         if path.is_dir():
             raise _unusable(name, "a folder, expected a YAML file", _inside(path))
@@ -40,7 +40,7 @@ def find(config: str | Path | None = None) -> Path:
 
 def name_of(source: Path) -> str:
     """Return what messages call a file."""
-    return "quickstart.yaml (packaged with dlrun)" if source == QUICKSTART else str(source)
+    return "quickstart.yaml (packaged with dlrun)" if source == QUICKSTART else printable(str(source))
 
 
 def read_text(source: Path, name: str) -> str:

@@ -49,8 +49,11 @@ class LoadedConfig:
             path: Path as the YAML is written, such as `model.layers.2.conv2d`; if it was not written, the place is
                 that of the section around it.
         """
-        parts: Path = tuple(int(part) if part.isdigit() else part for part in path.split("."))
-        return self.marks.of_key(parts).place
+        found: Path = ()
+        for part in path.split("."):
+            position = int(part) if part.isascii() and part.isdigit() else part
+            found = (*found, position if (*found, position) in self.marks.values else part)
+        return self.marks.of_key(found).place
 
 
 def load(source: FilePath | None, overrides: Sequence[str] = ()) -> LoadedConfig:

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from dlrun.config.docs import descriptions
+from dlrun.config.forms import form_of_field
 from dlrun.config.marks import Fault, Marks, Path, dotted
 from dlrun.config.phrases import clip, expected, listed, nearest, one_of, show, suggestion
 from dlrun.config.places import Place, locate
@@ -25,6 +26,7 @@ class _Context:
     error: ErrorDetails
     place: Place
     marks: Marks
+    data: Any
     root: type[Settings]
 
     @property
@@ -47,7 +49,7 @@ def explain(error: ValidationError, data: Any, marks: Marks, settings_class: typ
     for details in error.errors(include_url=False):
         if _is_short_list(details):
             details = {**details, "type": "too_short", "loc": details["loc"][:-1]}
-        context = _Context(details, locate(details["loc"], data, settings_class), marks, settings_class)
+        context = _Context(details, locate(details["loc"], data, settings_class), marks, data, settings_class)
         explanation = _EXPLANATIONS.get(details["type"])
         if explanation:
             exact.append(explanation(context))
@@ -148,11 +150,14 @@ def _unknown_setting(context: _Context) -> Fault:
     path, name = _with_name(context)
     known = _settings_of(place.section)
     others = [kind for kind, sibling in place.siblings.items() if name in sibling.model_fields]
-    elsewhere = _elsewhere(name, path, context.root)
-    hint = suggestion(name, known, "Known settings") or "Remove it: there is nothing to set."
-    if not nearest(name, known):
-        hint = f"Did you mean '{elsewhere}'?" if elsewhere else hint
-        hint = f"It is a setting of {listed(sorted(others))}." if others else hint
+    elsewhere = _elsewhere(name, path, context)
+    section, _, inner = name.partition(".")
+    if inner and section in known:
+        hint = f"Write '{section}:' and, indented below it, '{clip(inner)}:'."
+    elif nearest(name, known) or not (others or elsewhere):
+        hint = suggestion(name, known, "Known settings") or "Remove it: there is nothing to set."
+    else:
+        hint = f"It is a setting of {listed(sorted(others))}." if others else f"Did you mean '{elsewhere}'?"
     return Fault(context.marks.of_key(path), path, f"unknown setting '{clip(name)}'", hint)
 
 
@@ -166,12 +171,15 @@ def _with_name(context: _Context) -> tuple[Path, str]:
     return (path if path[-1:] == (name,) else (*path, name)), name
 
 
-def _elsewhere(name: str, path: Path, root: type[Settings]) -> str | None:
+def _elsewhere(name: str, path: Path, context: _Context) -> str | None:
     """Return where at the top, or one level below it, a setting of this name is."""
-    candidates: list[Path] = [(name,)] if name in root.model_fields else []
-    for section in root.model_fields:
-        inner = locate((section,), {}, root).form.section
-        if inner and name in inner.model_fields:
+    candidates: list[Path] = [(name,)] if name in context.root.model_fields else []
+    for section, known in context.root.model_fields.items():
+        form = form_of_field(context.root, section)
+        written = context.data.get(section, known.default) if isinstance(context.data, dict) else None
+        kind = written.get("kind") if isinstance(written, dict) else getattr(written, "kind", written)
+        settings_class = form.by_kind.get(kind) if isinstance(kind, str) else form.section
+        if settings_class and name in settings_class.model_fields:
             candidates.append((section, name))
     return next((dotted(candidate) for candidate in candidates if candidate != path), None)
 

@@ -72,7 +72,7 @@ def apply(overrides: Sequence[str], data: Any, marks: Marks, settings_class: typ
     assignments: list[Assignment] = []
     faults: list[Fault] = []
     for number, text in enumerate(overrides):
-        parsed, found = _parse(text, in_override(clip(text), number))
+        parsed, found = _parse(text, in_override(clip(text, 120), number))
         faults += found
         assignments += [parsed] if parsed else []
     for assignment in _kinds_first(assignments):

@@ -14,10 +14,15 @@ MOST_NAMES = 12
 """Most names that a message lists."""
 
 
-def clip(text: object) -> str:
-    """Show text on one line, at most 60 characters of it."""
-    shown = "".join(character if character.isprintable() else repr(character)[1:-1] for character in str(text))
-    return shown if len(shown) <= _LONGEST else f"{shown[: _LONGEST - 3]}..."
+def clip(text: object, longest: int = _LONGEST) -> str:
+    """Show text on one line, only so much of it."""
+    shown = printable(str(text))
+    return shown if len(shown) <= longest else f"{shown[: longest - 3]}..."
+
+
+def printable(text: str) -> str:
+    """Show text on one line, with escapes for what cannot be shown."""
+    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
 
 
 def show(value: object) -> str:
