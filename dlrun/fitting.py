@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -155,14 +155,26 @@ def fit_fold(context: Context, fold: Fold, prepared: Prepared) -> FittedFold:
     return _predicted(context, fold, prepared, fit)
 
 
-def refit(context: Context, num_epochs: int) -> FittedFold:
-    """Fit the learner on all rows that are not test, for a number of epochs that validation has chosen."""
+def refit(context: Context, folds: list[FittedFold], num_epochs: int) -> FittedFold:
+    """Fit the learner on all rows that are not test, for a number of epochs that validation has chosen.
+
+    The learning rate takes the course that it took in the folds: its schedule counts on as many epochs, and looks at
+    the mean of what they monitored.
+    """
     fold = Fold(REFIT, context.plan.development, np.empty(0, np.int64))
     context.listener.fit_started(REFIT, len(context.plan.folds), num_epochs)
     prepared = prepare(context.experiment, context.dataset, context.learner, fold.training)
-    fit = context.learner.fit(_job(context, fold, prepared, num_epochs))
+    job = replace(_job(context, fold, prepared, num_epochs), monitored=_mean_course(context, folds))
+    fit = context.learner.fit(job)
     context.save_model(context.learner, prepared, "refit")
     return _predicted(context, fold, prepared, fit)
+
+
+def _mean_course(context: Context, folds: list[FittedFold]) -> tuple[float, ...]:
+    """Return the mean over folds of the monitored value of each epoch that all of them have."""
+    monitor = context.experiment.training.monitor
+    courses = [[row[monitor] for row in fitted.fit.history] for fitted in folds]
+    return tuple(float(np.mean(values)) for values in zip(*courses, strict=False))
 
 
 def average(parts: list[Part]) -> Part:
@@ -175,6 +187,16 @@ def average(parts: list[Part]) -> Part:
         return first
     y_pred = np.mean([part.y_pred for part in parts], axis=0)
     return Part(first.rows, first.y_true, y_pred, np.mean([part.losses for part in parts], axis=0))
+
+
+def joined(parts: list[Part]) -> Part:
+    """Put the predictions for several sets of rows one after the other."""
+    return Part(
+        np.concatenate([part.rows for part in parts]),
+        np.concatenate([part.y_true for part in parts]),
+        np.concatenate([part.y_pred for part in parts]),
+        np.concatenate([part.losses for part in parts]),
+    )
 
 
 def _job(context: Context, fold: Fold, prepared: Prepared, num_epochs: int) -> FitJob:

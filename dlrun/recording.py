@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dlrun.config.writing import to_yaml
+from dlrun.config.writing import plain, to_yaml
 from dlrun.errors import DlrunError
 from dlrun.records.environment import environment
 from dlrun.records.folder import RunFolder
 from dlrun.records.history import HistoryWriter
 from dlrun.records.log import LogWriter
 from dlrun.records.status import Heartbeat
+from dlrun.reporting.tensorboard import TensorBoard
 from dlrun.training.listener import EpochReport, Listener, Listeners
 
 if TYPE_CHECKING:
@@ -38,11 +39,13 @@ class Recording:
     Args:
         folder: Where it lies.
         listener: Hears of the progress and writes history and log; passes everything on.
+        board: Takes events for TensorBoard.
         saved_fits: Names of the fits whose models are kept, and the names of their files.
     """
 
     folder: RunFolder
     listener: Listener
+    board: TensorBoard
     saved_fits: Mapping[str, str]
 
     def write_data(self, description: Mapping[str, Any], plan: SplitPlan) -> None:
@@ -73,12 +76,16 @@ class Recording:
 
     def write_predictions(self, outcome: Outcome) -> None:
         """Write out-of-fold predictions for the validation rows, and those for the test rows."""
-        parts = [fitted.validation for fitted in outcome.folds]
-        folds = [np.full(len(part.rows), number, np.int64) for number, part in enumerate(parts)]
-        arrays = {name: np.concatenate([array[name] for array in map(_arrays, parts)]) for name in _arrays(parts[0])}
-        self.folder.write_npz("predictions/validation.npz", **arrays, fold=np.concatenate(folds))
+        folds = [np.full(len(fitted.validation.rows), fitted.fold.number) for fitted in outcome.folds]
+        self.folder.write_npz("predictions/validation.npz", **_arrays(outcome.validation), fold=np.concatenate(folds))
         if len(outcome.test.rows):
             self.folder.write_npz("predictions/test.npz", **_arrays(outcome.test))
+
+    def write_scalars(self, experiment: Experiment, metrics: Mapping[str, Any]) -> None:
+        """Write the settings and the final scores for TensorBoard."""
+        parts = {part: metrics[part] for part in ("validation", "test") if metrics[part]}
+        scores = {f"{part}/{name}": value for part, values in parts.items() for name, value in values.items()}
+        self.board.conclude(plain(experiment), scores)
 
     def write_metrics(self, metrics: Mapping[str, Any]) -> None:
         self.folder.write_json("metrics.json", metrics)
@@ -110,11 +117,16 @@ def recording(
     folder = RunFolder.claim(runs_dir, experiment.name)
     _write_inputs(folder, experiment, source, argv)
     log_file, history_file = folder.file("output.log"), folder.file("history.csv")
-    with Heartbeat(folder), LogWriter(log_file) as log, HistoryWriter(history_file) as history:
-        listeners = Listeners([_ToHistory(history), log, listener])
+    with (
+        Heartbeat(folder),
+        LogWriter(log_file) as log,
+        HistoryWriter(history_file) as history,
+        TensorBoard(folder.file("tensorboard"), num_folds) as board,
+    ):
+        listeners = Listeners([_ToHistory(history), board, log, listener])
         listeners.claimed(folder.path)
         try:
-            yield Recording(folder, listeners, _saved_fits(num_folds, refit=experiment.training.refit))
+            yield Recording(folder, listeners, board, _saved_fits(num_folds, refit=experiment.training.refit))
         except BaseException as error:
             log.write(str(error) if isinstance(error, DlrunError) else traceback.format_exc())
             raise

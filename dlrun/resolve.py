@@ -49,6 +49,8 @@ def resolve(experiment: Experiment, facts: DatasetFacts, device: Device = "cpu")
     if isinstance(experiment.model, Network):
         settled["model"] = experiment.model.resolved(output_head(facts).activation)
         settled["training"] = _resolve_training(experiment, facts, device)
+    else:
+        settled["model"] = experiment.model.resolved(facts.task)
     resolved = experiment.model_copy(update=settled)
     _check_monitor(resolved, facts)
     return resolved

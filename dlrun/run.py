@@ -88,7 +88,7 @@ def run_experiment(
         again = None
         if experiment.training.refit:
             clock.stage("refit")
-            again = refit(context, best_num_epochs(folds))
+            again = refit(context, folds, best_num_epochs(folds))
         outcome = Outcome(tuple(folds), again)
 
         clock.stage("evaluate")
@@ -97,7 +97,8 @@ def run_experiment(
 
         clock.stage("write")
         record.write_predictions(outcome)
-        illustrate(record.folder, experiment, dataset, outcome, metrics)
+        illustrate(record.folder, experiment, dataset, outcome)
+        record.write_scalars(experiment, metrics)
         metrics["seconds"] = clock.seconds(outcome)
         record.write_metrics(metrics)
         record.listener.finished(metrics)

@@ -18,7 +18,7 @@ from dlrun.evaluation.intervals import bootstrap, percentiles
 from dlrun.evaluation.metric import Scorer
 from dlrun.evaluation.metrics import higher_is_better
 from dlrun.experiment import Experiment
-from dlrun.fitting import FittedFold, Part, average
+from dlrun.fitting import FittedFold, Part, average, joined
 from dlrun.training.learner import Learner
 
 Scores = dict[str, float | None]
@@ -45,6 +45,11 @@ class Outcome:
     def all(self) -> tuple[FittedFold, ...]:
         """Every fit, the refit last."""
         return self.folds if self.refit is None else (*self.folds, self.refit)
+
+    @property
+    def validation(self) -> Part:
+        """Predictions for the validation rows of all folds, one fold after the other."""
+        return joined([fitted.validation for fitted in self.folds])
 
     @property
     def test(self) -> Part:

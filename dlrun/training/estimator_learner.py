@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dlrun.errors import DataError
 from dlrun.evaluation.losses import row_losses
 from dlrun.training.learner import Fit, FitJob
 
@@ -46,11 +47,20 @@ class EstimatorLearner:
     def fit(self, job: FitJob) -> Fit:
         started = time.perf_counter()
         self.estimator = self._build()
-        y = job.y[job.training]
         weights = {} if job.weights is None else {"sample_weight": job.weights[job.training]}
-        self.estimator.fit(job.x[job.training], y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y, **weights)
+        try:
+            self.estimator.fit(job.x[job.training], self._targets(job.y[job.training]), **weights)
+        except ValueError as error:
+            raise DataError(
+                f"the model cannot be fitted on the training rows of {job.name}: {error}",
+                remedy="Check that every label has rows of both kinds, or choose another model or validation scheme.",
+            ) from error
         seconds = time.perf_counter() - started
         return Fit((), 1, (seconds,), seconds)
+
+    def _targets(self, y: NDArray[Any]) -> NDArray[Any]:
+        """Return the targets in the form that scikit-learn takes: one regression target as a vector."""
+        return y[:, 0] if self._task == "regression" and self._num_outputs == 1 else y
 
     def predict(self, x: NDArray[Any], rows: Rows) -> NDArray[np.float32]:
         """Return probabilities or numbers in the shape that networks return them in."""

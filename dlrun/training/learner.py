@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -41,6 +41,7 @@ class FitJob:
         weights: Weight of each row of the dataset in the loss, or None.
         fold: Position among the folds, or `REFIT`.
         num_epochs: Most epochs to train.
+        monitored: For a fit without validation rows, the monitored values that a schedule is to go by.
         listener: Hears of every slice and epoch.
         checkpoint: Stores the last and the best state.
     """
@@ -53,6 +54,7 @@ class FitJob:
     weights: NDArray[np.float32] | None = None
     fold: int = 0
     num_epochs: int = 1
+    monitored: Sequence[float] = ()
     listener: Listener = field(default_factory=Listener)
     checkpoint: CheckpointWriter = _discard
 

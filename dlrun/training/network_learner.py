@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,6 +37,22 @@ class _Built:
     form: InputForm
     model: keras.Model
     engine: Engine
+
+
+@dataclass
+class _Progress:
+    """How far a fit has come."""
+
+    job: FitJob
+    watch: BestEpoch
+    history: list[dict[str, float]] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+    best: tuple[int, list[NDArray[Any]]] | None = None
+    saved_best: int | None = None
+
+    @property
+    def done(self) -> bool:
+        return self.watch.should_stop or len(self.history) >= self.job.num_epochs
 
 
 class NetworkLearner:
@@ -80,7 +96,6 @@ class NetworkLearner:
         self._make_engine = make_engine
         self._built: _Built | None = None
         self._pristine_fold: int | None = None
-        self._best: list[NDArray[Any]] = []
         self._saved_at = 0.0
 
     @property
@@ -123,28 +138,16 @@ class NetworkLearner:
         started = time.perf_counter()
         self._restart(job.fold)
         self._ready.engine.load(job.x, job.y, job.weights)
-        watch = self._watch(job)
-        history: list[dict[str, float]] = []
-        seconds: list[float] = []
+        progress = _Progress(job, self._watch(job))
         try:
-            for epoch in range(job.num_epochs):
-                began = time.perf_counter()
-                values = self._epoch(job, epoch, watch)
-                if watch.update(epoch + 1, values):
-                    self._best = self._averaged_copies()
-                history.append({"fold": job.fold, "epoch": epoch + 1, **values})
-                seconds.append(time.perf_counter() - began)
-                job.listener.epoch_finished(self._report(job, watch, history[-1], seconds[-1]))
-                done = watch.should_stop or epoch + 1 == job.num_epochs
-                if done or time.monotonic() - self._saved_at >= self._training.checkpoint_seconds:
-                    self._save_state(job, watch, history)
-                if done:
-                    break
+            while not progress.done:
+                self._take_epoch(progress)
         finally:
-            if history:
-                self._save_best(job, watch)
-        _assign(self.model.variables, self._best)
-        return Fit(tuple(history), watch.epoch, tuple(seconds), time.perf_counter() - started)
+            self._save_best(progress)
+        if progress.best is not None:
+            _assign(self.model.variables, progress.best[1])
+        seconds = time.perf_counter() - started
+        return Fit(tuple(progress.history), progress.watch.epoch, tuple(progress.seconds), seconds)
 
     def predict(self, x: NDArray[Any], rows: Rows) -> NDArray[np.float32]:
         return self._ready.engine.predict(x, rows)
@@ -186,19 +189,36 @@ class NetworkLearner:
             return BestEpoch(self._monitor, self._mode)
         return BestEpoch(self._monitor, self._mode, early.patience, early.min_delta)
 
-    def _epoch(self, job: FitJob, epoch: int, watch: BestEpoch) -> dict[str, float]:
+    def _take_epoch(self, progress: _Progress) -> None:
+        """Train and validate an epoch, tell of it, and save the state if the last time is long enough ago."""
+        began = time.perf_counter()
+        job, watch, epoch = progress.job, progress.watch, len(progress.history)
+        trained, rate = self._train(progress)
+        values = {**trained, **self._validate(job), "learning_rate": rate}
+        _refuse_divergence(values, epoch, self._training)
+        if watch.update(epoch + 1, values):
+            progress.best = (epoch + 1, self._averaged_copies())
+        progress.history.append({"fold": job.fold, "epoch": epoch + 1, **values})
+        elapsed = time.perf_counter() - began
+        job.listener.epoch_finished(
+            EpochReport(job.fold, epoch + 1, job.num_epochs, values, watch.monitor, watch.epoch, watch.value, elapsed)
+        )
+        if progress.done or time.monotonic() - self._saved_at >= self._training.checkpoint_seconds:
+            self._save_state(progress)
+        progress.seconds.append(time.perf_counter() - began)
+
+    def _train(self, progress: _Progress) -> tuple[dict[str, float], float]:
+        job, epoch = progress.job, len(progress.history)
         order = self._order(job, epoch)
         steps = math.ceil(len(order) / self._training.batch_size)
-        rates = self._rates(epoch, steps, job.num_epochs, watch.seen, self._mode)
+        monitored = progress.watch.seen if len(job.validation) else list(job.monitored[:epoch])
+        rates = self._rates(epoch, steps, self._training.epochs, monitored, self._mode)
 
-        def on_slice(share: float, values: Any) -> None:
+        def on_slice(share: float, values: Mapping[str, float]) -> None:
             _refuse_divergence(values, epoch, self._training)
             job.listener.slice_finished(job.fold, epoch + 1, share, values)
 
-        trained = self._ready.engine.train_epoch(order, rates, on_slice)
-        values = {**trained, **self._validate(job), "learning_rate": float(rates[-1])}
-        _refuse_divergence(values, epoch, self._training)
-        return values
+        return self._ready.engine.train_epoch(order, rates, on_slice), float(rates[-1])
 
     def _order(self, job: FitJob, epoch: int) -> Rows:
         """Return the order of rows in an epoch, a function of (seed, fold, epoch) alone."""
@@ -233,27 +253,27 @@ class NetworkLearner:
         with self._averaged():
             return _copies(self.model.variables)
 
-    def _report(self, job: FitJob, watch: BestEpoch, row: dict[str, float], seconds: float) -> EpochReport:
-        values = {name: value for name, value in row.items() if name not in {"fold", "epoch"}}
-        epoch = int(row["epoch"])
-        return EpochReport(job.fold, epoch, job.num_epochs, values, watch.monitor, watch.epoch, watch.value, seconds)
+    def _save_best(self, progress: _Progress) -> None:
+        """Write the best weights, unless they were written already."""
+        if progress.best is None or progress.best[0] == progress.saved_best:
+            return
+        job, (epoch, weights) = progress.job, progress.best
+        facts = {"fold": job.fold, "best_epoch": epoch, "best": progress.watch.value}
+        job.checkpoint(f"best/{job.name}", _named(self.model.variables, weights), facts)
+        progress.saved_best = epoch
 
-    def _save_best(self, job: FitJob, watch: BestEpoch) -> None:
-        facts = {"fold": job.fold, "best_epoch": watch.epoch, "best": watch.value}
-        job.checkpoint(f"best/{job.name}", _named(self.model.variables, self._best), facts)
-
-    def _save_state(self, job: FitJob, watch: BestEpoch, history: list[dict[str, float]]) -> None:
+    def _save_state(self, progress: _Progress) -> None:
         """Write everything that the next epoch depends on, and the best weights with it."""
-        self._save_best(job, watch)
-        model = self.model
+        self._save_best(progress)
+        model, job = self.model, progress.job
         arrays = _named(model.variables, _copies(model.variables))
         arrays |= _named(model.optimizer.variables, _copies(model.optimizer.variables), prefix="optimizer/")
-        facts = {"fold": job.fold, "epoch": len(history), "best_epoch": watch.epoch, "history": history}
+        facts = {"fold": job.fold, "best_epoch": progress.watch.epoch, "history": progress.history}
         job.checkpoint("last/state", arrays, facts)
         self._saved_at = time.monotonic()
 
 
-def _refuse_divergence(values: Any, epoch: int, training: Training) -> None:
+def _refuse_divergence(values: Mapping[str, float], epoch: int, training: Training) -> None:
     """Raise if a loss is NaN or infinite."""
     for name in ("loss", "val_loss"):
         value = values.get(name, 0.0)
@@ -266,7 +286,7 @@ def _refuse_divergence(values: Any, epoch: int, training: Training) -> None:
 
 
 def _copies(variables: Any) -> list[NDArray[Any]]:
-    return [np.array(variable, copy=True) for variable in variables]
+    return [np.array(variable.numpy(), copy=True) for variable in variables]
 
 
 def _assign(variables: Any, values: list[NDArray[Any]]) -> None:

@@ -1,0 +1,226 @@
+"""Whole runs through `run_experiment`, in this process: what they compute, and what they leave behind."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dlrun.config import load_text
+from dlrun.run import Run, run_experiment
+
+NETWORK = """
+name: small
+dataset: {kind: iris}
+model: {kind: network, layers: [{dense: {units: 8, batch_norm: true, dropout: 0.2}}]}
+training: {epochs: 4, batch_size: 16}
+"""
+
+
+@pytest.fixture
+def train(tmp_path: Path) -> Any:
+    def run(text: str, *overrides: str) -> Run:
+        loaded = load_text(text, "test.yaml", overrides)
+        return run_experiment(loaded.experiment, runs_dir=tmp_path / "runs", source=loaded)
+
+    return run
+
+
+def npz(run: Run, name: str) -> dict[str, np.ndarray]:
+    with np.load(run.path / name, allow_pickle=False) as arrays:
+        return dict(arrays)
+
+
+def history(run: Run) -> list[dict[str, str]]:
+    with (run.path / "history.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_metrics_follow_the_contract(train: Any) -> None:
+    run = train(NETWORK)
+    metrics = json.loads((run.path / "metrics.json").read_text())
+    assert metrics["task"] == "multiclass"
+    assert metrics["monitor"] == "val_loss"
+    assert 1 <= metrics["best_epoch"] <= 4
+    assert (
+        set(metrics["train"]) == set(metrics["validation"]) == set(metrics["test"]) == {"loss", "accuracy", "macro_f1"}
+    )
+    for part in ("validation", "test"):
+        low, high = metrics["intervals"][part]["accuracy"]
+        assert low <= metrics[part]["accuracy"] <= high
+        assert metrics["baseline"][part]["accuracy"] == pytest.approx(1 / 3, abs=0.02)
+    assert metrics["baseline"]["kind"] == "majority"
+    assert metrics["folds"][0]["validation"] == metrics["validation"]
+    assert metrics["num_parameters"] == 4 * 8 + 4 * 8 + 8 * 3 + 3
+    assert {"total", "load", "build", "fit", "per_epoch"} <= set(metrics["seconds"])
+    assert json.loads(json.dumps(run.metrics)) == metrics
+
+
+def test_the_best_epoch_is_the_one_that_is_scored(train: Any) -> None:
+    run = train(NETWORK, "training.epochs=12", "optimizer.learning_rate=0.05")
+    losses = [float(row["val_loss"]) for row in history(run)]
+    assert run.metrics["best_epoch"] == int(np.argmin(losses)) + 1
+    assert run.metrics["validation"]["loss"] == pytest.approx(min(losses), rel=1e-6)
+
+
+def test_predictions_score_as_the_metrics_say(train: Any) -> None:
+    run = train(NETWORK)
+    for part in ("validation", "test"):
+        arrays = npz(run, f"predictions/{part}.npz")
+        accuracy = float((arrays["y_pred"].argmax(axis=1) == arrays["y_true"]).mean())
+        assert accuracy == pytest.approx(run.metrics[part]["accuracy"])
+    split = npz(run, "split.npz")
+    assert sorted(npz(run, "predictions/test.npz")["row"]) == sorted(split["test"])
+    assert sorted(np.concatenate([split["test"], split["training_0"], split["validation_0"]])) == list(range(150))
+
+
+def test_a_network_loads_in_plain_keras(train: Any) -> None:
+    import keras
+
+    run = train(NETWORK)
+    model = keras.saving.load_model(run.path / "model" / "model.keras")
+    saved = json.loads((run.path / "model" / "model.preprocessing.json").read_text())
+    assert saved["target"] is None
+    from dlrun.datasets.sources import Iris
+    from dlrun.preprocessing.preprocessing import load_fitted
+
+    inputs = load_fitted(saved["inputs"]).transform(Iris().load().x)
+    test = npz(run, "predictions/test.npz")
+    np.testing.assert_allclose(model.predict(inputs[test["row"]], verbose=0), test["y_pred"], rtol=1e-5, atol=1e-6)
+
+
+def test_kfold_predicts_every_development_row_once_and_averages_the_scores(train: Any) -> None:
+    run = train(NETWORK, "validation={kind: kfold, folds: 3, test_fraction: 0.2}")
+    validation, split = npz(run, "predictions/validation.npz"), npz(run, "split.npz")
+    assert sorted(validation["row"]) == sorted(set(range(150)) - set(split["test"].tolist()))
+    assert [len(run.metrics["folds"]), set(validation["fold"])] == [3, {0, 1, 2}]
+    accuracies = [fold["validation"]["accuracy"] for fold in run.metrics["folds"]]
+    assert run.metrics["validation"]["accuracy"] == pytest.approx(np.mean(accuracies))
+    low, high = run.metrics["intervals"]["validation"]["accuracy"]
+    assert low <= run.metrics["validation"]["accuracy"] <= high
+    assert {row["fold"] for row in history(run)} == {"0", "1", "2"}
+    assert {path.name for path in (run.path / "model").glob("*.keras")} == {f"fold-{k}.keras" for k in range(3)}
+
+
+def test_all_folds_share_one_trace(train: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from dlrun.training.engines.resident import ResidentEngine
+
+    engines: list[ResidentEngine] = []
+    original = ResidentEngine.__init__
+
+    def remember(self: ResidentEngine, *arguments: Any, **settings: Any) -> None:
+        engines.append(self)
+        original(self, *arguments, **settings)
+
+    monkeypatch.setattr(ResidentEngine, "__init__", remember)
+    train(NETWORK, "validation={kind: repeated_kfold, folds: 3, repeats: 2}", "training.epochs=2")
+    assert len(engines) == 1
+    assert engines[0]._walk.experimental_get_tracing_count() == 1
+
+
+def test_repeats_reshuffle(train: Any) -> None:
+    run = train(NETWORK, "validation={kind: repeated_kfold, folds: 3, repeats: 2}", "training.epochs=1")
+    arrays = npz(run, "predictions/validation.npz")
+    first, second = (arrays["row"][arrays["fold"] == fold].tolist() for fold in (0, 3))
+    assert first != second
+    assert np.bincount(arrays["row"]).max() == 2
+
+
+def test_folds_start_from_weights_of_their_own(train: Any) -> None:
+    run = train(NETWORK, "validation={kind: kfold, folds: 3}", "training.epochs=1")
+    losses = [row["loss"] for row in history(run)]
+    assert len(set(losses)) == 3
+
+
+def test_refit_trains_on_everything_but_the_test_for_the_best_number_of_epochs(train: Any) -> None:
+    run = train(NETWORK, "training.refit=true", "training.epochs=6")
+    rows = [row for row in history(run) if row["fold"] == "-1"]
+    assert len(rows) == run.metrics["best_epoch"] == run.metrics["refit"]["epochs"]
+    assert all(row["val_loss"] == "" for row in rows)
+    assert (run.path / "checkpoints" / "best" / "refit.safetensors").is_file()
+    assert [path.name for path in (run.path / "model").glob("*.keras")] == ["model.keras"]
+
+
+def test_regression_is_scored_in_original_units(train: Any) -> None:
+    run = train(NETWORK, "dataset.kind=diabetes", "training.epochs=30", "optimizer.learning_rate=0.01")
+    test = npz(run, "predictions/test.npz")
+    assert test["y_true"].mean() == pytest.approx(152, abs=15)
+    assert test["y_pred"].mean() == pytest.approx(152, abs=25)
+    errors = np.abs(test["y_true"] - test["y_pred"])
+    assert run.metrics["test"]["mae"] == pytest.approx(errors.mean())
+    assert run.metrics["test"]["rmse"] < run.metrics["baseline"]["test"]["rmse"]
+    assert run.metrics["baseline"]["kind"] == "mean"
+
+
+@pytest.mark.parametrize("kind", ["linear", "random_forest", "gradient_boosting"])
+@pytest.mark.parametrize("dataset", ["wine", "breast_cancer", "diabetes"])
+def test_estimators_run_through_the_same_folds_and_records(train: Any, kind: str, dataset: str) -> None:
+    run = train(
+        f"dataset: {dataset}\nmodel: {kind}\nvalidation: {{kind: kfold, folds: 3, test_fraction: 0.2}}\n",
+        "training.refit=true",
+    )
+    main = "r2" if dataset == "diabetes" else "accuracy"
+    assert run.metrics["validation"][main] > run.metrics["baseline"]["validation"][main] + 0.2
+    assert run.metrics["best_epoch"] is None
+    assert run.metrics["num_parameters"] is None
+    assert [path.name for path in (run.path / "model").glob("*.skops")] == ["model.skops"]
+    assert len(npz(run, "predictions/validation.npz")["row"]) == sum(
+        len(rows) for name, rows in npz(run, "split.npz").items() if name.startswith("validation")
+    )
+
+
+def test_the_resolved_config_reproduces_the_run(train: Any, tmp_path: Path) -> None:
+    run = train(NETWORK)
+    again = train((run.path / "config.yaml").read_text())
+    assert (run.path / "history.csv").read_bytes() == (again.path / "history.csv").read_bytes()
+    assert (run.path / "config.yaml").read_bytes() == (again.path / "config.yaml").read_bytes()
+    assert "auto" not in (run.path / "config.yaml").read_text()
+
+
+def test_both_engines_leave_the_same_kind_of_record(train: Any) -> None:
+    resident, streaming = (train(NETWORK, f"training.engine={engine}") for engine in ("resident", "streaming"))
+    files = [
+        {str(path.relative_to(run.path)) for path in run.path.rglob("*") if "tfevents" not in path.name}
+        for run in (resident, streaming)
+    ]
+    assert files[0] == files[1]
+    assert history(resident)[0].keys() == history(streaming)[0].keys()
+    for ours, theirs in zip(history(resident), history(streaming), strict=True):
+        assert float(ours["val_loss"]) == pytest.approx(float(theirs["val_loss"]), rel=1e-3)
+
+
+def test_balanced_class_weights_help_the_rare_class(train: Any, tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    y = (random.random(600) < 0.06).astype(np.int64)
+    x = random.normal(size=(600, 3)).astype(np.float32) + y[:, None]
+    np.savez(tmp_path / "rare.npz", x=x, y=y)
+    text = f"dataset: {{kind: npz, path: '{tmp_path / 'rare.npz'}'}}\nmodel: network\ntraining: {{epochs: 20}}\noptimizer: {{learning_rate: 0.05}}\n"
+    plain = train(text, "evaluation.metrics=[recall]")
+    weighted = train(text, "evaluation.metrics=[recall]", "training.class_weights=balanced")
+    assert weighted.metrics["validation"]["recall"] > plain.metrics["validation"]["recall"] + 0.2
+
+
+def test_an_average_of_weights_is_what_is_validated_and_kept(train: Any) -> None:
+    text = NETWORK + "optimizer: {kind: sgd, learning_rate: 0.5, use_ema: true, ema_momentum: 0.9}\n"
+    run = train(text)
+    plain = train(text, "optimizer.use_ema=false")
+    assert [row["loss"] for row in history(run)] == [row["loss"] for row in history(plain)]
+    assert [row["val_loss"] for row in history(run)] != [row["val_loss"] for row in history(plain)]
+    assert run.metrics["validation"]["loss"] == pytest.approx(min(float(r["val_loss"]) for r in history(run)), rel=1e-6)
+
+
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+def test_mixed_precision_learns_and_predicts_in_float32(train: Any, precision: str) -> None:
+    run = train(NETWORK, f"training.precision={precision}", "training.epochs=15", "optimizer.learning_rate=0.02")
+    assert npz(run, "predictions/test.npz")["y_pred"].dtype == np.float32
+    assert run.metrics["validation"]["accuracy"] > 0.7
+
+
+def test_a_schedule_reaches_the_history(train: Any) -> None:
+    run = train(NETWORK, "optimizer.schedule={kind: exponential, decay_rate: 0.5}", "training.epochs=3")
+    rates = [float(row["learning_rate"]) for row in history(run)]
+    assert rates[0] > rates[1] > rates[2]
