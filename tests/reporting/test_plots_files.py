@@ -125,7 +125,8 @@ def test_plots_leave_the_settings_of_matplotlib_alone_and_ignore_them(tmp_path: 
 
 
 def test_the_parts_of_a_curve_plot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    axes = _drawn(monkeypatch, lambda: plot_curves(history(6, 2), tmp_path / "a.png", best_epoch=3))
+    rows = [*history(6, 2), {"fold": -1, "epoch": 1, "loss": 5.0, "refit_only": 1.0}]
+    axes = _drawn(monkeypatch, lambda: plot_curves(rows, tmp_path / "a.png", best_epoch=3))
     assert [panel.get_title(loc="left") for panel in axes] == ["loss", "accuracy"]
     loss = axes[0]
     thin = [line for line in loss.lines if line.get_linewidth() == 0.8]
