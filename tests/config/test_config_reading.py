@@ -144,11 +144,10 @@ def test_faults_are_collected_but_not_without_end() -> None:
         "[" * 10_000_000,
         "a: &a [x, x]\n" + "".join(f"k{i}: &k{i} [*k{i - 1}, *k{i - 1}]\n" for i in range(1, 5000)),
         "[" + "*a, " * 200_000 + "]",
-        "a: [" + "1," * 450_000 + "]",
         "? " * 400_000,
         "!" * 900_000,
     ],
-    ids=["lists", "mappings", "items", "10 MB", "alias bomb", "aliases", "values", "keys", "tags"],
+    ids=["lists", "mappings", "items", "10 MB", "alias bomb", "aliases", "keys", "tags"],
 )
 def test_texts_that_could_take_for_ever_are_refused_within_a_second(text: str) -> None:
     start = time.process_time()
