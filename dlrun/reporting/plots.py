@@ -178,11 +178,11 @@ def plot_residuals(
     Args:
         y_true: True values in original units, shape (rows, targets).
         y_pred: Predictions, same shape.
-        target_names: Names of the targets.
+        target_names: Names of the targets; empty if they have none.
         path: PNG file to write; of more than four targets it shows the first four.
         title: What was predicted, such as `test`.
     """
-    names, fonts = drawable(target_names, _LONGEST_TARGET)
+    names, fonts = drawable(target_names or [f"target {n}" for n in range(y_true.shape[1])], _LONGEST_TARGET)
     shown = min(_MOST_TARGETS, y_true.shape[1])
     with figure(10, 0.6 + 4.1 * shown, path) as canvas:
         panels = grid(canvas, 2 * shown, 2)

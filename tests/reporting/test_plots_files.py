@@ -78,7 +78,7 @@ PLOTS: dict[str, Draw] = {
     "confusion of 150": lambda path: plot_confusion(*classes(150), names(150), path),
     "residuals": lambda path: plot_residuals(*numbers(1), ["price in $"], path, title="test"),
     "residuals of many targets": lambda path: plot_residuals(*numbers(6, 12_000), names(6), path),
-    "residuals of one row": lambda path: plot_residuals(*numbers(1, 1), ["y"], path),
+    "residuals of one row": lambda path: plot_residuals(*numbers(1, 1), [], path),
     "labels": lambda path: plot_labels(*labels(4), NASTY, path),
     "many labels": lambda path: plot_labels(*labels(60), names(60), path),
 }
