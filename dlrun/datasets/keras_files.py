@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import importlib
 import os
-import socket
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
@@ -62,6 +60,8 @@ def last_rows(num_rows: int, num_test: int) -> NDArray[np.int64]:
 
 
 def _caches() -> list[Path]:
+    import tempfile
+
     home = os.environ.get("KERAS_HOME")
     preferred = (Path(home).expanduser() if home is not None else Path.home() / ".keras").absolute()
     existing = next(folder for folder in (preferred, *preferred.parents) if folder.exists())
@@ -92,6 +92,8 @@ def _fetch(dataset: str) -> str:
 
 @contextmanager
 def _bounded_wait() -> Iterator[None]:
+    import socket
+
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(_CONNECT_SECONDS)
     try:

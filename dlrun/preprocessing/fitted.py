@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Saved(BaseModel):
     """A value that is saved as plain JSON and read back the same, floats included."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True, protected_namespaces=())
 
     def save(self) -> dict[str, Any]:
         """Return plain JSON-able values."""
