@@ -22,6 +22,7 @@ MAX_TEXT_VALUES = 100
 """Different values that a text column may always have."""
 
 _MOSTLY = 0.5
+_FEW_ROWS = 20
 _LOOKED_AT = 1000
 _TIME = r"\d{1,2}:\d{2}(:\d{2}.*)?"
 _DATE = rf"^(\d{{1,4}}[-/.]\d{{1,2}}[-/.]\d{{1,4}}([ T]{_TIME})?|{_TIME})$"
@@ -157,8 +158,12 @@ def _refuse_free_text(frame: pl.DataFrame, types: Mapping[str, ColumnType]) -> N
 
 
 def _is_free_text(column: pl.Series) -> bool:
-    different = column.drop_nulls().n_unique()
-    return different > MAX_TEXT_VALUES and different > _MOSTLY * (len(column) - column.null_count())
+    return column.drop_nulls().n_unique() > MAX_TEXT_VALUES and _mostly_differs(column)
+
+
+def _mostly_differs(column: pl.Series) -> bool:
+    present = column.drop_nulls()
+    return len(present) >= _FEW_ROWS and present.n_unique() > _MOSTLY * len(present)
 
 
 def _almost_numeric(column: pl.Series) -> str:
@@ -187,6 +192,10 @@ def _notes(frame: pl.DataFrame, types: Mapping[str, ColumnType]) -> tuple[str, .
             notes.append(f"{name} has no values at all")
         elif column.null_count() == 0 and column.n_unique() == 1:
             notes.append(f"{name} has the same value in every row")
+        elif column.dtype == pl.String and column.name not in types and _mostly_differs(column):
+            notes.append(
+                f"{name} is text that differs in most rows; dataset.drop leaves it out{_almost_numeric(column)}"
+            )
         elif _is_counter(column):
             notes.append(f"{name} counts the rows, as an identifier does; dataset.drop leaves it out")
         elif column.dtype == pl.String and column.name not in types and (hint := _almost_numeric(column)):

@@ -33,7 +33,7 @@ class Csv(Table):
 
     kind: Literal["csv"] = "csv"
 
-    separator: str = Field(",", pattern=r"^[\x01-\x7f]$")
+    separator: str = Field(",", min_length=1, max_length=1)
     """Character between the columns, such as `;` or `"\\t"`."""
 
     missing: Items[str] = ()
@@ -43,8 +43,8 @@ class Csv(Table):
     """Encoding of the text, a name that Python knows, such as `latin-1`."""
 
     def _header(self, path: Path) -> list[str]:
-        header = self._read(path, has_header=False, n_rows=1, infer_schema=False).row(0)
-        names = [str(name) if name is not None else "" for name in header]
+        first = self._read(path, has_header=False, n_rows=1, infer_schema=False)
+        names = [str(name) if name is not None else "" for name in (first.row(0) if first.height else ())]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise DataError(
@@ -70,7 +70,7 @@ class Csv(Table):
 
         try:
             return pl.read_csv(self._source(path), separator=self.separator, glob=False, **options)
-        except (pl.exceptions.PolarsError, UnicodeError, LookupError, OSError, EOFError, zlib.error) as error:
+        except (pl.exceptions.PolarsError, ValueError, LookupError, OSError, EOFError, zlib.error) as error:
             raise unreadable(path, "CSV", error, _REMEDY) from error
 
     def _source(self, path: Path) -> Path | io.BytesIO:

@@ -100,12 +100,26 @@ class Dataset:
         if isinstance(self.x, np.ndarray):
             _update(digest, self.x)
         else:
-            digest.update(repr(list(zip(self.x.columns, self.x.dtypes, strict=True))).encode())
-            digest.update(self.x.hash_rows(seed=0).to_numpy().tobytes())
+            for column in self.x:
+                _update_column(digest, column)
         _update(digest, self.y)
         if self.test_rows is not None:
             _update(digest, self.test_rows)
         return digest.hexdigest()
+
+
+def _update_column(digest: hashlib._Hash, column: pl.Series) -> None:
+    """Add the name, the missing places and the values of a column; polars' own hashes change with its versions."""
+    import polars as pl
+
+    digest.update(column.name.encode())
+    _update(digest, column.is_null().to_numpy())
+    if column.dtype.is_numeric() or column.dtype == pl.Boolean:
+        _update(digest, column.fill_null(0 if column.dtype.is_numeric() else False).to_numpy())
+    else:
+        text = column.cast(pl.String).fill_null("")
+        _update(digest, text.str.len_bytes().to_numpy())
+        digest.update("".join(text.to_list()).encode())
 
 
 def _update(digest: hashlib._Hash, array: NDArray[Any]) -> None:

@@ -24,7 +24,7 @@ class Parquet(Table):
 
         try:
             return list(pl.read_parquet_schema(path))
-        except (pl.exceptions.PolarsError, OSError) as error:
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
             raise unreadable(path, "Parquet", error, _REMEDY) from error
 
     def _rows(self, path: Path, columns: list[str], text: Collection[str]) -> pl.DataFrame:  # noqa: ARG002 (contract)
@@ -32,7 +32,7 @@ class Parquet(Table):
 
         try:
             frame = pl.read_parquet(path, columns=columns, n_rows=self.limit, glob=False, hive_partitioning=False)
-        except (pl.exceptions.PolarsError, OSError) as error:
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
             raise unreadable(path, "Parquet", error, _REMEDY) from error
         # Two files number their categories differently.
         named = [column.cast(pl.String) for column in frame if column.dtype in (pl.Categorical, pl.Enum)]

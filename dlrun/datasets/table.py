@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
-from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from dlrun.datasets.columns import ColumnType, as_numbers, prepare
@@ -34,14 +34,9 @@ def _one_or_more(value: object) -> object:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _bare_if_one(names: tuple[str, ...]) -> str | list[str]:
-    return names[0] if len(names) == 1 else list(names)
-
-
 Names = Annotated[
     tuple[str, ...],
     BeforeValidator(_one_or_more, json_schema_input_type=str | list[str]),
-    PlainSerializer(_bare_if_one),
 ]
 """One name, or a list of names."""
 
@@ -223,10 +218,10 @@ def _alike(column: pl.Series, dtype: pl.DataType, path: Path) -> pl.Series:
     )
 
 
-def _first_line(error: Exception) -> str:
+def _first_line(error: BaseException) -> str:
     return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
-def unreadable(path: Path, form: str, error: Exception, remedy: str) -> DataError:
+def unreadable(path: Path, form: str, error: BaseException, remedy: str) -> DataError:
     """Return the error for a table that polars cannot read."""
     return DataError(f"'{path}' cannot be read as {form}: {_first_line(error)}", remedy=remedy)

@@ -80,6 +80,11 @@ def test_notes_on_columns_without_information() -> None:
     )
 
 
+def test_text_that_mostly_differs_is_noted_in_small_tables() -> None:
+    _, notes = prepare(pl.DataFrame({"name": [f"name {row}" for row in range(30)]}), {})
+    assert notes == ("column 'name' is text that differs in most rows; dataset.drop leaves it out",)
+
+
 def test_nan_is_missing_and_infinity_is_refused() -> None:
     assert prepare(pl.DataFrame({"a": [1.0, float("nan")]}), {})[0]["a"].to_list() == [1.0, None]
     with pytest.raises(DataError, match="column 'a' is infinite in 1 row, the first is row 1"):

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from dlrun.datasets.npz import Npz
 from dlrun.errors import DataError
@@ -203,6 +205,24 @@ def test_unknown_version_and_encrypted_member(tmp_path: Path) -> None:
     (tmp_path / "locked.npz").write_bytes(content)
     with pytest.raises(DataError, match="cannot be read"):
         Npz(path=str(tmp_path / "locked.npz")).load()
+
+
+@given(st.data())
+@settings(max_examples=50, deadline=None)
+def test_damaged_files_are_read_or_refused(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, x=PIXELS, y=CODES)
+    content = bytearray(buffer.getvalue())
+    for _ in range(data.draw(st.integers(1, 4))):
+        place = data.draw(st.integers(0, len(content) - 1))
+        content[place : place + data.draw(st.integers(0, 3))] = data.draw(st.binary(max_size=3))
+    path = tmp_path_factory.getbasetemp() / "damaged.npz"
+    path.write_bytes(content)
+    try:
+        dataset = Npz(path=str(path)).load()
+    except DataError:
+        return
+    assert np.array_equal(dataset.x, PIXELS)
 
 
 def test_pickle_is_never_opened(tmp_path: Path) -> None:
