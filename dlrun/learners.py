@@ -41,6 +41,15 @@ def settle(experiment: Experiment, facts: DatasetFacts) -> Experiment:
     return resolved.model_copy(update={"training": resolved.training.model_copy(update={"threads": threads})})
 
 
+def devices(experiment: Experiment) -> list[str]:
+    """Return the names of the devices that a settled experiment computes on."""
+    if not isinstance(experiment.model, Network):
+        return ["/physical_device:CPU:0"]
+    from dlrun.training.engines import tensorflow as engine
+
+    return engine.devices()
+
+
 def make_learner(experiment: Experiment, facts: DatasetFacts) -> Learner:
     """Return the learner that a settled experiment describes, not yet built.
 

@@ -19,7 +19,8 @@ from dlrun.records.environment import environment
 from dlrun.records.folder import RunFolder
 from dlrun.records.history import HistoryWriter
 from dlrun.records.log import LogWriter
-from dlrun.records.status import Heartbeat
+from dlrun.records.status import Heartbeat, error_text
+from dlrun.reporting.summary import summary_lines
 from dlrun.reporting.tensorboard import TensorBoard
 from dlrun.training.listener import EpochReport, Listener, Listeners
 
@@ -39,23 +40,21 @@ class Recording:
     Args:
         folder: Where it lies.
         listener: Hears of the progress and writes history and log; passes everything on.
+        log: Takes lines for output.log.
         board: Takes events for TensorBoard.
         saved_fits: Names of the fits whose models are kept, and the names of their files.
     """
 
     folder: RunFolder
     listener: Listener
+    log: LogWriter
     board: TensorBoard
     saved_fits: Mapping[str, str]
 
     def write_data(self, description: Mapping[str, Any], plan: SplitPlan) -> None:
         """Write what the data are, and which rows every part holds."""
-        parts: dict[str, NDArray[np.int64]] = {"test": plan.test}
-        for fold in plan.folds:
-            parts[f"training_{fold.number}"] = fold.training
-            parts[f"validation_{fold.number}"] = fold.validation
         self.folder.write_json("dataset.json", description)
-        self.folder.write_npz("split.npz", **parts)
+        self.folder.write_npz("split.npz", **plan.arrays())
 
     def checkpoint(self, name: str, arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, Any]) -> None:
         """Write named arrays and facts as `checkpoints/NAME.safetensors`, as a whole or not at all."""
@@ -88,7 +87,9 @@ class Recording:
         self.board.conclude(plain(experiment), scores)
 
     def write_metrics(self, metrics: Mapping[str, Any]) -> None:
+        """Write the scores, and what they come to into the log."""
         self.folder.write_json("metrics.json", metrics)
+        self.log.write("\n".join(["", *summary_lines(metrics)]))
 
 
 @contextlib.contextmanager
@@ -97,6 +98,7 @@ def recording(
     *,
     runs_dir: Path,
     num_folds: int,
+    devices: Sequence[str],
     source: LoadedConfig | None,
     argv: Sequence[str],
     listener: Listener,
@@ -107,6 +109,7 @@ def recording(
         experiment: Settled.
         runs_dir: Folder of all runs.
         num_folds: Folds of the split plan.
+        devices: Names of the devices that the run computes on.
         source: The config as it was written, or None if there is no file.
         argv: The command line.
         listener: Hears of the progress too.
@@ -115,7 +118,8 @@ def recording(
         StorageError: The folder or a file cannot be written.
     """
     folder = RunFolder.claim(runs_dir, experiment.name)
-    _write_inputs(folder, experiment, source, argv)
+    _write_inputs(folder, experiment, source)
+    folder.write_json("environment.json", environment(argv=argv, devices=devices, threads=_threads(experiment)))
     log_file, history_file = folder.file("output.log"), folder.file("history.csv")
     with (
         Heartbeat(folder),
@@ -126,9 +130,10 @@ def recording(
         listeners = Listeners([_ToHistory(history), board, log, listener])
         listeners.claimed(folder.path)
         try:
-            yield Recording(folder, listeners, board, _saved_fits(num_folds, refit=experiment.training.refit))
+            yield Recording(folder, listeners, log, board, _saved_fits(num_folds, refit=experiment.training.refit))
         except BaseException as error:
-            log.write(str(error) if isinstance(error, DlrunError) else traceback.format_exc())
+            known = isinstance(error, DlrunError | KeyboardInterrupt)
+            log.write(error_text(error) if known else traceback.format_exc())
             raise
 
 
@@ -151,12 +156,11 @@ def _saved_fits(num_folds: int, *, refit: bool) -> dict[str, str]:
     return {f"fold-{number}": f"fold-{number}" for number in range(num_folds)}
 
 
-def _write_inputs(folder: RunFolder, experiment: Experiment, source: LoadedConfig | None, argv: Sequence[str]) -> None:
+def _write_inputs(folder: RunFolder, experiment: Experiment, source: LoadedConfig | None) -> None:
     folder.write_text("config.yaml", to_yaml(experiment))
     if source is not None:
         folder.write_text("source.yaml", source.source_text)
         folder.write_json("overrides.yaml", list(source.overrides))
-    folder.write_json("environment.json", environment(argv=argv, threads=_threads(experiment)))
 
 
 def _threads(experiment: Experiment) -> int | None:

@@ -13,7 +13,7 @@ from dlrun.datasets.describe import describe
 from dlrun.experiment import Experiment
 from dlrun.fitting import Context, FittedFold, Prepared, fit_fold, prepare, refit
 from dlrun.illustrating import illustrate
-from dlrun.learners import make_learner, settle
+from dlrun.learners import devices, make_learner, settle
 from dlrun.recording import recording
 from dlrun.scoring import Outcome, best_num_epochs, diagnosis, score
 from dlrun.training.listener import Listener
@@ -76,11 +76,18 @@ def run_experiment(
     learner = make_learner(experiment, dataset.facts)
     first = prepare(experiment, dataset, learner, plan.folds[0].training)
 
-    num_folds = len(plan.folds)
     with recording(
-        experiment, runs_dir=runs_dir, num_folds=num_folds, source=source, argv=argv, listener=clock.listener
+        experiment,
+        runs_dir=runs_dir,
+        num_folds=len(plan.folds),
+        devices=devices(experiment),
+        source=source,
+        argv=argv,
+        listener=clock.listener,
     ) as record:
         clock.listener = record.listener
+        for note in (*dataset.notes, *report.notes, *first.preprocessing.notes):
+            record.listener.note(note)
         record.write_data(describe(dataset, plan, report), plan)
         context = Context(experiment, dataset, plan, learner, record.listener, record.checkpoint, record.save_model)
         clock.stage("fit")
