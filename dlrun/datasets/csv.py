@@ -81,7 +81,7 @@ class Csv(Table):
         return io.BytesIO(text.decode(self.encoding).encode())
 
     def _one_column(self, header: list[str]) -> str:
-        if len(header) > 1:
+        if len(header) != 1:
             return ""
         others = [mark for mark in (",", ";", "\t", "|") if mark != self.separator and mark in header[0]]
         return f"; the header has a single column: is dataset.separator {others[0]!r}?" if others else ""

@@ -162,6 +162,7 @@ def test_rows_without_a_label(tmp_path: Path) -> None:
         ("", {}, "cannot be read as CSV"),
         ("a,y\n", {}, "no rows"),
         ("\n", {}, "has no column 'y'|cannot be read as CSV"),
+        ("  \n", {}, "has no column 'y'|cannot be read as CSV"),
         ("a§y\n1§0\n", {"separator": "§"}, "should be a single byte"),
         ("y\n1\n0\n", {}, "has no columns left to learn from"),
         ("a,a,y\n1,2,3\n", {}, "the columns 'a' appear more than once"),
