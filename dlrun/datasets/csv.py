@@ -29,7 +29,7 @@ _REMEDY = "Check that it is a text file with one header line, dataset.separator 
 
 
 class Csv(Table):
-    """A CSV file with a header; `.gz` files are unpacked. Columns that look like dates are refused, not guessed at."""
+    """A CSV file with a header. `.gz` files are unpacked, empty lines are skipped, columns of dates are refused."""
 
     kind: Literal["csv"] = "csv"
 
@@ -63,7 +63,7 @@ class Csv(Table):
             infer_schema_length=None,
             n_rows=self.limit,
         )
-        return frame.select(columns)
+        return frame.filter(~pl.all_horizontal(pl.all().is_null())).select(columns)
 
     def _read(self, path: Path, **options: Any) -> pl.DataFrame:
         import polars as pl

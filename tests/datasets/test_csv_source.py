@@ -108,6 +108,13 @@ def test_byte_order_mark_is_no_part_of_a_name(tmp_path: Path) -> None:
     assert Csv(path=str(tmp_path / "bom.csv"), target="y").load().feature_names == ("a",)
 
 
+def test_empty_lines_are_no_rows(tmp_path: Path) -> None:
+    dataset = Csv(path=write(tmp_path, ",a,y\n0,5,1\n\n1,6,0\n\n"), target="y").load()
+    assert isinstance(dataset.x, pl.DataFrame)
+    assert dataset.x.rows() == [(0, 5), (1, 6)]
+    assert dataset.y.tolist() == [1, 0]
+
+
 def test_limit(folder: Path) -> None:
     assert csv(folder, limit=2).load().y.tolist() == [0, 1]
 
