@@ -11,7 +11,7 @@ from dlrun.evaluation.metrics import metrics_for
 from dlrun.experiment import Experiment
 from dlrun.models.network.network import Network, OutputHead
 from dlrun.records.environment import usable_cpus
-from dlrun.training import rules
+from dlrun.training import estimate, rules
 from dlrun.training.losses import BinaryCrossentropy, CategoricalCrossentropy, Loss, MeanSquaredError
 from dlrun.training.training import Training
 
@@ -71,8 +71,8 @@ def _resolve_training(experiment: Experiment, facts: DatasetFacts, device: Devic
     where: Device = device if training.device == "auto" else training.device
     num_rows = facts.num_rows - facts.num_own_test_rows
     steps = math.ceil(num_rows / training.batch_size) * training.epochs
-    convolutional = rules.convolves(model.layers)
-    batch_work = rules.work(model.layers, facts.input_shape, facts.num_outputs) * training.batch_size
+    convolutional, random = estimate.convolves(model.layers), estimate.draws(model.layers)
+    batch_work = estimate.work(model.layers, facts.input_shape, facts.num_outputs) * training.batch_size
     chosen = {
         "loss": _LOSSES[facts.task] if training.loss == "auto" else _suited(training.loss, facts),
         "monitor": _monitor(training),
@@ -80,7 +80,7 @@ def _resolve_training(experiment: Experiment, facts: DatasetFacts, device: Devic
         "precision": rules.precision(device=where, convolutional=convolutional),
         "device": where,
         "threads": rules.threads(batch_work, convolutional=convolutional, cores=usable_cpus()),
-        "jit": rules.jit(device=where, convolutional=convolutional, random=rules.draws(model.layers), num_steps=steps),
+        "jit": rules.jit(device=where, convolutional=convolutional, random=random, num_steps=steps),
         "slice_steps": rules.slice_steps(batch_work),
     }
     left_open = {name: value for name, value in chosen.items() if name == "loss" or getattr(training, name) == "auto"}

@@ -7,11 +7,9 @@ plain graphs with dropout's random numbers, and about ten times slower with (sep
 
 from __future__ import annotations
 
-import math
 import os
-from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from dlrun.training.training import Precision
 
@@ -21,7 +19,7 @@ THREADED_WORK = 4_000_000
 JIT_STEPS = 2_000
 """Steps of a whole run from which XLA's compile time pays."""
 
-SLICE_WORK = 4_000_000_000
+SLICE_WORK = 10_000_000_000
 """Multiply-adds of the forward passes of one slice: about a second's training on one core."""
 
 MOST_SLICE_STEPS = 5_000
@@ -29,51 +27,6 @@ MOST_SLICE_STEPS = 5_000
 
 RESIDENT_SHARE = 0.25
 """Share of the host's memory that the inputs may take to be kept resident on a CPU."""
-
-_CONVOLUTIONS = frozenset({"conv1d", "conv2d", "separable_conv1d", "separable_conv2d", "depthwise_conv2d"})
-_RANDOM = frozenset({"dropout", "spatial_dropout"})
-
-
-def flattened(layers: Iterable[Any]) -> Iterator[Any]:
-    """Yield every layer of a list of layers, those inside of `repeat` and `residual` as often as they are built."""
-    for layer in layers:
-        inner = getattr(layer, "layers", None)
-        if inner is None:
-            yield layer
-            continue
-        for _ in range(getattr(layer, "times", 1)):
-            yield from flattened(inner)
-
-
-def convolves(layers: Iterable[Any]) -> bool:
-    """Return whether any layer is a convolution."""
-    return any(layer.kind in _CONVOLUTIONS for layer in flattened(layers))
-
-
-def draws(layers: Iterable[Any]) -> bool:
-    """Return whether any layer draws random numbers while training."""
-    return any(layer.kind in _RANDOM or getattr(layer, "dropout", 0) for layer in flattened(layers))
-
-
-def work(layers: Iterable[Any], input_shape: tuple[int, ...], num_outputs: int) -> int:
-    """Estimate the multiply-adds of one row's forward pass without building the network.
-
-    Args:
-        layers: The hidden layers.
-        input_shape: Shape of one row.
-        num_outputs: Units of the output layer.
-    """
-    features, positions, total = math.prod(input_shape), math.prod(input_shape[:2]) or 1, 0
-    channels = input_shape[-1] if len(input_shape) > 2 else 1
-    for layer in flattened(layers):
-        if layer.kind == "dense":
-            total += features * layer.units
-            features = layer.units
-        elif layer.kind in _CONVOLUTIONS:
-            filters = getattr(layer, "filters", channels)
-            total += positions * 9 * channels * filters
-            channels = features = filters
-    return total + features * num_outputs
 
 
 def threads(batch_work: int, *, convolutional: bool, cores: int) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -61,14 +61,14 @@ class Training(Settings):
     device: Literal["cpu", "gpu"] | Auto = "auto"
     """Where to compute; `auto` is the GPU if TensorFlow finds one."""
 
-    threads: int | Auto = Field("auto", union_mode="left_to_right")
+    threads: Annotated[int, Field(ge=1, le=1024)] | Auto = "auto"
     """Threads of a single operation; `auto` is one for small networks, else every core."""
 
     jit: bool | Auto = "auto"
     """Whether XLA compiles the training loop; `auto` is yes except for convolutions on a CPU."""
 
-    slice_steps: int | Auto = "auto"
+    slice_steps: Annotated[int, Field(ge=1)] | Auto = "auto"
     """Most steps between two signs of progress; `auto` is about a second's worth."""
 
-    checkpoint_seconds: float = Field(5.0, ge=0)
+    checkpoint_seconds: float = Field(5.0, ge=0, allow_inf_nan=False)
     """Least time between two checkpoints while training; there is always one at the end."""
