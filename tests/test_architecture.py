@@ -1,4 +1,4 @@
-"""The rules of the layout, read off the syntax trees: which part may import which, what stays lazy, how long files get."""
+"""The rules of the layout, read off the syntax trees: who may import whom, what stays lazy, how long files get."""
 
 from __future__ import annotations
 
