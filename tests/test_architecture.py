@@ -23,7 +23,7 @@ ALLOWED = {
     "settings": set(),
     "datasets": {"validation.plan"},
     "validation": {"datasets.dataset"},
-    "preprocessing": {"datasets.checks", "datasets.dataset", "datasets.names", "validation.plan"},
+    "preprocessing": {"datasets.checks", "datasets.columns", "datasets.dataset", "datasets.names", "validation.plan"},
     "evaluation": {"datasets.dataset"},
     "models": {"datasets.dataset", "training.initializers"},
     "training": {"datasets.dataset", "evaluation.losses", "preprocessing.fitted", "validation.plan"},
