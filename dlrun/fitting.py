@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlrun.datasets.dataset import Dataset
-from dlrun.errors import ConfigError, Diverged, Problem
+from dlrun.errors import Diverged
 from dlrun.evaluation.baselines import Baseline
 from dlrun.evaluation.evaluation import evaluate
 from dlrun.experiment import Experiment
 from dlrun.preprocessing.fitted import FittedPreprocessing
 from dlrun.preprocessing.target import TargetTransform, TargetTransformKind
 from dlrun.settings import Auto
+from dlrun.training.class_weights import row_weights
 from dlrun.training.learner import CheckpointWriter, Fit, FitJob, Learner
 from dlrun.training.listener import REFIT, Listener
 from dlrun.validation.plan import Fold, Rows, SplitPlan
@@ -257,35 +258,3 @@ def _finite(predictions: NDArray[Any]) -> NDArray[Any]:
             remedy="Try a smaller learning rate, and look for extreme values in the data.",
         )
     return predictions
-
-
-def row_weights(
-    class_weights: str | Mapping[str, float] | None, dataset: Dataset, training: Rows
-) -> NDArray[np.float32] | None:
-    """Return the weight of every row in the loss, shape (rows,), or None if all weigh the same.
-
-    Args:
-        class_weights: `balanced` for rows / (classes x rows of the class), as in scikit-learn; or a weight by name.
-        dataset: All rows.
-        training: Rows that frequencies are counted on.
-
-    Raises:
-        ConfigError: The task has no classes, or a name is not one of them.
-    """
-    if class_weights is None:
-        return None
-    if dataset.task not in {"binary", "multiclass"}:
-        message = f"a {dataset.task} task has no classes to weigh"
-        raise ConfigError([Problem("", "training.class_weights", message, "Leave it out.")])
-    if isinstance(class_weights, str):
-        counts = np.bincount(dataset.y[training], minlength=len(dataset.class_names))
-        weights = len(training) / (len(counts) * np.maximum(counts, 1))
-    else:
-        unknown = sorted(set(class_weights) - set(dataset.class_names))
-        if unknown:
-            hint = f"The classes are {', '.join(dataset.class_names[:12])}."
-            message = f"no class is called {', '.join(map(repr, unknown))}"
-            raise ConfigError([Problem("", "training.class_weights", message, hint)])
-        weights = np.array([class_weights.get(name, 1.0) for name in dataset.class_names])
-    chosen: NDArray[np.float32] = weights.astype(np.float32)[dataset.y]
-    return chosen

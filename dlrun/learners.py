@@ -26,12 +26,15 @@ if TYPE_CHECKING:
 def settle(experiment: Experiment, facts: DatasetFacts) -> Experiment:
     """Resolve an experiment for this machine; starts TensorFlow if the model is a network.
 
+    What does not suit the task is refused before TensorFlow takes its seconds to start.
+
     Raises:
         ConfigError: Something in the config does not suit the task.
         UsageError: The device that was asked for is not there.
     """
+    resolved = resolve(experiment, facts)
     if not isinstance(experiment.model, Network):
-        return resolve(experiment, facts)
+        return resolved
     from dlrun.training.engines import tensorflow as engine
 
     device = engine.begin(experiment.training.device)

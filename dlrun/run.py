@@ -16,6 +16,7 @@ from dlrun.illustrating import illustrate
 from dlrun.learners import devices, make_learner, settle
 from dlrun.recording import recording
 from dlrun.scoring import Outcome, best_num_epochs, diagnosis, score
+from dlrun.training.class_weights import check_class_weights
 from dlrun.training.listener import Listener
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ def run_experiment(
     clock.stage("load")
     dataset = experiment.dataset.load()
     check_values(dataset)
+    check_class_weights(experiment.training.class_weights, dataset)
     plan = experiment.validation.split(dataset, experiment.seed)
     report = check_parts(dataset, plan)
 

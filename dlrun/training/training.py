@@ -40,7 +40,7 @@ class Training(Settings):
     loss: Loss | Auto = "auto"
     """What training minimizes; `auto` is cross-entropy for classes and labels, mean squared error for numbers."""
 
-    class_weights: Literal["balanced"] | dict[str, float] | None = None
+    class_weights: Literal["balanced"] | dict[str, Annotated[float, Field(ge=0)]] | None = None
     """Weight of each class in the loss, by class name; `balanced` weighs inversely to the class's frequency."""
 
     early_stopping: Switch[EarlyStopping] = None
