@@ -62,8 +62,10 @@ class Problem:
     hint: str = ""
 
     def __str__(self) -> str:
-        hint = f" {self.hint}" if self.hint else ""
-        return ": ".join(part for part in (self.place, self.path, self.message) if part) + hint
+        text = ": ".join(part for part in (self.place, self.path, self.message) if part)
+        if not self.hint:
+            return text
+        return f"{text}{'' if text[-1:] in '.!?' else '.'} {self.hint}"
 
 
 class ConfigError(DlrunError):

@@ -34,7 +34,7 @@ def test_every_problem_of_a_config_is_a_line(capsys) -> None:
     assert err == (
         "error: the config has 2 problems\n"
         "  a.yaml:1:2: seed: found 'x', expected a whole number\n"
-        "  name: too long Cut it.\n"
+        "  name: too long. Cut it.\n"
     )
 
 
