@@ -1,5 +1,17 @@
-"""`python -m dlrun` is the same as `dlrun`."""
+"""The way into the program: `dlrun`, or `python -m dlrun`."""
 
-from dlrun.cli.app import main
+import signal
 
-main()
+
+def main() -> None:
+    """Run the program with the arguments of this process, and end the process."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        # Until the program listens to signals itself, a Ctrl-C ends it without a traceback.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from dlrun.cli.app import main as program
+
+    program()
+
+
+if __name__ == "__main__":
+    main()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import io
 import os
@@ -80,14 +81,18 @@ _register(doctor, "dlrun doctor")
 
 
 def main() -> None:
-    """Run the program with the arguments of this process, and end the process."""
+    """Run the program with the arguments of this process, and end the process.
+
+    Everything is written and closed by then. Python's own way out would take TensorFlow apart for about a second,
+    during which a further Ctrl-C could only add a traceback.
+    """
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS, 10, 10)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     code = run(sys.argv[1:])
     _finish_output()
-    sys.exit(code)
+    os._exit(code)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -119,8 +124,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _finish_output() -> None:
-    """Flush what was printed; if nobody reads it, leave nothing for the interpreter to complain about at its end."""
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    """Flush what was printed, if somebody still reads it."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError):
+            stream.flush()

@@ -72,14 +72,17 @@ def _import() -> tuple[Any, Any]:
 
 @contextlib.contextmanager
 def _silenced() -> Iterator[None]:
-    """Hold back file descriptor 2; what was written there is shown after all if an error passes through."""
+    """Hold back file descriptor 2; what was written there is shown after all if an error passes through.
+
+    A signal is no error: whoever stops the program in these seconds has no use for TensorFlow's greetings.
+    """
     sys.stderr.flush()
     real = os.dup(2)
     with tempfile.TemporaryFile() as held:
         os.dup2(held.fileno(), 2)
         try:
             yield
-        except BaseException:
+        except Exception:
             held.seek(0)
             os.write(real, held.read())
             raise
