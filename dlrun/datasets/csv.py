@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
+import csv
 import gzip
 import io
 import zlib
@@ -70,18 +72,38 @@ class Csv(Table):
 
         try:
             return pl.read_csv(self._source(path), separator=self.separator, glob=False, **options)
+        except pl.exceptions.NoDataError as error:
+            raise DataError(f"'{path}' is empty", remedy="A header line and rows are needed.") from error
         except (pl.exceptions.PolarsError, ValueError, LookupError, OSError, EOFError, zlib.error) as error:
+            self._refuse_uneven(path)
             raise unreadable(path, "CSV", error, _REMEDY) from error
 
     def _source(self, path: Path) -> Path | io.BytesIO:
         if codecs.lookup(self.encoding).name == "utf-8":
             return path
+        return io.BytesIO(self._text(path).encode())
+
+    def _text(self, path: Path) -> str:
         content = path.read_bytes()
         text = gzip.decompress(content) if content.startswith(_GZIP) else content
-        return io.BytesIO(text.decode(self.encoding).encode())
+        return text.decode(self.encoding)
 
-    def _one_column(self, header: list[str]) -> str:
-        if len(header) != 1:
-            return ""
+    def _refuse_uneven(self, path: Path) -> None:
+        """Raise DataError if a line has more values than the header, and say which."""
+        with contextlib.suppress(csv.Error, ValueError, LookupError, OSError, EOFError, zlib.error):
+            rows = csv.reader(io.StringIO(self._text(path), newline=""), delimiter=self.separator)
+            width = len(next(rows, []))
+            for row in rows:
+                if len(row) > width:
+                    raise DataError(
+                        f"'{path}': line {rows.line_num} holds {len(row)} values, the header holds {width}",
+                        remedy="Put a text that holds the separator into double quotes, or check dataset.separator.",
+                    )
+
+    def _refuse_one_column(self, header: list[str], path: Path) -> None:
         others = [mark for mark in (",", ";", "\t", "|") if mark != self.separator and mark in header[0]]
-        return f"; the header has a single column: is dataset.separator {others[0]!r}?" if others else ""
+        if len(header) == 1 and others:
+            raise DataError(
+                f"'{path}' has one column only, '{header[0]}', with dataset.separator={self.separator!r}",
+                remedy=f"Set dataset.separator={others[0]!r} if that is what stands between the columns.",
+            )

@@ -8,6 +8,8 @@ from pathlib import Path
 from dlrun.datasets.names import nearest
 from dlrun.errors import DataError
 
+_KINDS = {".csv": "csv", ".tsv": "csv", ".parquet": "parquet", ".npz": "npz", ".npy": "npy"}
+
 
 def existing_file(path: str, setting: str) -> Path:
     """Return the absolute path of a file that exists and can be read.
@@ -30,6 +32,20 @@ def existing_file(path: str, setting: str) -> Path:
     if not os.access(found, os.R_OK):
         raise DataError(f"{setting}: '{found}' may not be read", remedy="Change the permissions of the file.")
     return found
+
+
+def other_kind(path: Path, kind: str) -> str:
+    """Return the remedy for a file whose name says that it is of another kind; empty if it does not.
+
+    Args:
+        path: A file that cannot be read as what the config says.
+        kind: What the config says.
+    """
+    suffixes = [suffix for suffix in path.suffixes if suffix != ".gz"]
+    meant = _KINDS.get(suffixes[-1].lower() if suffixes else "", kind)
+    if meant == "npy":
+        return "Save inputs and targets in one file: numpy.savez('data.npz', x=x, y=y)."
+    return "" if meant == kind else f"Set dataset.kind={meant} to read a {suffixes[-1]} file."
 
 
 def _neighbour(path: Path) -> str:

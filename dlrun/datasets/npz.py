@@ -116,7 +116,7 @@ class Npz(Source):
         return values
 
     def _encode(self, y: NDArray[Any], plan: _Plan) -> Targets:
-        columns = 1 if y.ndim < 2 else y.shape[1]
+        columns = y.shape[1] if y.ndim == 2 else 1
         names = (plan.y.name,) if columns == 1 else tuple(f"{plan.y.name}_{column}" for column in range(columns))
         return encode(y, self.task, names)
 
@@ -196,7 +196,8 @@ def _input_kind(header: Header, asked: str, path: Path) -> InputKind:
     rank, letter = len(header.shape), header.dtype.kind
     if letter not in "biuf":
         raise DataError(
-            f"'{path}': the inputs are {header.dtype}", remedy="Inputs must be numbers; convert them before saving."
+            f"'{path}': the inputs are of type {header.dtype}",
+            remedy="Inputs must be real numbers; convert them before saving.",
         )
     chosen = _inferred_kind(rank, header.dtype) if asked == "auto" else asked
     if rank not in _RANKS[chosen] or (chosen in ("tokens", "indicators") and letter not in "biu"):

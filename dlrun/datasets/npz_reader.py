@@ -19,6 +19,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dlrun.datasets.files import other_kind
 from dlrun.datasets.names import listed
 from dlrun.errors import DataError
 
@@ -178,7 +179,8 @@ class Archive:
             what = f"the array '{name}' cannot be read" if name else "this is no .npz archive"
             raise DataError(
                 f"'{self.path}': {what}: {error}",
-                remedy="The file is damaged or no .npz file: write it with numpy.savez, or download it again.",
+                remedy=other_kind(self.path, "npz")
+                or "The file is damaged or no .npz file: write it with numpy.savez, or download it again.",
             ) from error
         except OSError as error:
             raise DataError(f"'{self.path}' cannot be read: {error.strerror or error}") from error

@@ -13,7 +13,7 @@ from pydantic_core import PydanticCustomError
 
 from dlrun.datasets.columns import ColumnType, as_numbers, prepare
 from dlrun.datasets.dataset import Dataset, DatasetFacts
-from dlrun.datasets.files import existing_file
+from dlrun.datasets.files import existing_file, other_kind
 from dlrun.datasets.names import counted, listed, nearest
 from dlrun.datasets.source import Source
 from dlrun.datasets.targets import Targets, encode
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 _SMALL_FILE = 16 * 2**20
+_NAMED = 8
 
 
 def _one_or_more(value: object) -> object:
@@ -94,6 +95,8 @@ class Table(Source):
         inputs = self._inputs(path)
         frame = self._rows(path, [*inputs, *self.target], self.types)
         num_rows = frame.height
+        if num_rows == 0:
+            raise DataError(f"'{path}' has columns but no rows", remedy="Use a file with rows to learn from.")
         if self.test_path is not None:
             frame = self._with_test(frame, existing_file(self.test_path, "dataset.test_path"))
         unlabeled = self._unlabeled(frame)
@@ -128,23 +131,29 @@ class Table(Source):
             self._require_columns(header, names, path, f"dataset.{setting}")
         inputs = [name for name in header if name not in self.target and name not in self.drop]
         if not inputs:
+            self._refuse_one_column(header, path)
+            used = f"the target {listed(self.target)}" + (
+                f" and what is dropped, {listed(self.drop)}" * bool(self.drop)
+            )
             raise DataError(
-                f"'{path}' has no columns left to learn from", remedy="Shorten dataset.drop, or use another file."
+                f"'{path}' has no columns left to learn from: it holds {used}",
+                remedy="Shorten dataset.drop, or use another file." if self.drop else "Use a file with more columns.",
             )
         return inputs
 
     def _require_columns(self, header: list[str], wanted: Collection[str], path: Path, setting: str) -> None:
         missing = [name for name in wanted if name not in header]
         if missing:
-            hints = "; ".join(f"'{name}': {nearest(name, header)}" for name in missing[:8])
+            self._refuse_one_column(header, path)
+            hints = [f"'{name}' ({nearest(name, header)})" for name in missing[:_NAMED]]
+            more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
             raise DataError(
-                f"'{path}' has no column {listed(missing)} ({hints})",
-                remedy=f"Correct {setting}{self._one_column(header)}.",
+                f"'{path}' has no column{'s' * (len(missing) > 1)} {', '.join(hints)}{more}",
+                remedy=f"Correct {setting}.",
             )
 
-    def _one_column(self, header: list[str]) -> str:  # noqa: ARG002 (contract)
-        """Return what else may be wrong with a file that seems to have a single column."""
-        return ""
+    def _refuse_one_column(self, header: list[str], path: Path) -> None:
+        """Raise DataError if a file seems to have a single column because it was not read as it was written."""
 
     def _with_test(self, frame: pl.DataFrame, path: Path) -> pl.DataFrame:
         import polars as pl
@@ -224,4 +233,5 @@ def _first_line(error: BaseException) -> str:
 
 def unreadable(path: Path, form: str, error: BaseException, remedy: str) -> DataError:
     """Return the error for a table that polars cannot read."""
+    remedy = other_kind(path, form.lower()) or remedy
     return DataError(f"'{path}' cannot be read as {form}: {_first_line(error)}", remedy=remedy)

@@ -94,7 +94,7 @@ def _normalized(values: NDArray[Any], names: tuple[str, ...], class_names: tuple
     raw = _Raw(values, names, class_names)
     if values.ndim not in (1, 2) or values.dtype.kind not in "biufUS":
         raise DataError(
-            f"{raw.label} cannot be used: an array of {values.dtype} with shape {values.shape}",
+            f"{raw.label} {'are' if len(names) > 1 else 'is'} of type {values.dtype} and shape {values.shape}",
             remedy="Give numbers, booleans or text, of shape (rows,) or (rows, targets).",
         )
     if len(values) == 0:
@@ -178,9 +178,10 @@ def _labels(raw: _Raw) -> Targets:
     columns = raw.values.reshape(len(raw.values), -1)
     text = raw.class_names not in (None, ("false", "true"))
     if text or not _zeros_and_ones(columns):
-        found = raw.class_names if text else np.unique(columns[(columns != 0) & (columns != 1)]).tolist()
+        others = [f"{value:g}" for value in np.unique(columns[(columns != 0) & (columns != 1)])]
+        found = listed((raw.class_names or ()) if text else others, most=3)
         raise DataError(
-            f"{raw.label}: the multilabel task needs columns of 0 and 1, found {listed(found or (), most=3)}",
+            f"{raw.label}: the multilabel task needs columns of 0 and 1, found {found}",
             remedy=_SET_TASK,
         )
     return Targets("multilabel", columns.astype(np.float32), class_names=raw.names, target_names=raw.names)
@@ -214,5 +215,7 @@ def _codes(raw: _Raw) -> tuple[NDArray[Any], tuple[str, ...]]:
     found, codes = np.unique(raw.values, return_inverse=True)
     if not np.array_equal(found, np.rint(found)):
         fraction = found[found != np.rint(found)][0]
-        raise DataError(f"{raw.label} holds fractions such as {fraction}, classes need whole numbers", remedy=_SET_TASK)
+        raise DataError(
+            f"{raw.label} holds fractions such as {fraction:g}, classes need whole numbers", remedy=_SET_TASK
+        )
     return codes, tuple(str(int(value)) for value in found)

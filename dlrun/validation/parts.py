@@ -67,8 +67,10 @@ class Strata:
         for part, size in sizes.items():
             if size < num_classes:
                 raise DataError(
-                    f"the {part} part of {size} rows cannot hold a row of each of the {num_classes} classes",
-                    remedy="Give it a larger share of the rows, or set `validation.stratify: false`.",
+                    f"the {part} part of {size} row{'s' * (size > 1)} cannot hold a row of each of the {num_classes} "
+                    "classes",
+                    remedy="Use more rows, change validation.fraction or validation.test_fraction, or set "
+                    "`validation.stratify: false`.",
                 )
 
 
@@ -87,7 +89,7 @@ def refuse_empty(part: str, size: int, setting: str, fraction: float, num_rows: 
     """
     if size < 1:
         raise DataError(
-            f"the {part} part would be empty: {setting} is {fraction:g}, and there are {num_rows} rows",
+            f"the {part} part would be empty: {setting} is {fraction:g}, and there {_are(num_rows)}",
             remedy=f"Use more rows, or change {setting}.",
         )
 
@@ -104,9 +106,13 @@ def refuse_fewer_rows_than_folds(num_rows: int, num_folds: int) -> None:
     """
     if num_rows < num_folds:
         raise DataError(
-            f"validation.folds is {num_folds}, but only {num_rows} rows are outside the test part",
+            f"validation.folds is {num_folds}, but there {_are(num_rows)} outside the test part",
             remedy="Use more rows, or lower validation.folds.",
         )
+
+
+def _are(num_rows: int) -> str:
+    return "is 1 row" if num_rows == 1 else f"are {num_rows} rows"
 
 
 def share(fraction: float, num_rows: int) -> int:

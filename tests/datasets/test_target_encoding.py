@@ -90,8 +90,8 @@ def test_single_column_of_labels() -> None:
         ([1, 1], "auto", "every row has the same label '1'"),
         ([1.0, np.nan, np.inf], "auto", "NaN or infinite in 2 rows, the first is row 1"),
         ([], "auto", "no rows"),
-        ([1j], "auto", "cannot be used: an array of complex128"),
-        ([[["a"]]], "auto", "with shape"),
+        ([1j], "auto", "is of type complex128"),
+        ([[["a"]]], "auto", "and shape"),
         ([["a", "b"]], "auto", "are text"),
     ],
 )
