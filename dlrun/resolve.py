@@ -80,7 +80,7 @@ def _resolve_training(experiment: Experiment, facts: DatasetFacts, device: Devic
         "precision": rules.precision(device=where, convolutional=convolutional),
         "device": where,
         "threads": rules.threads(batch_work, convolutional=convolutional, cores=usable_cpus()),
-        "jit": rules.jit(device=where, convolutional=convolutional, random=random, num_steps=steps),
+        "jit": rules.jit(batch_work, device=where, convolutional=convolutional, random=random, num_steps=steps),
         "slice_steps": rules.slice_steps(batch_work),
     }
     left_open = {name: value for name, value in chosen.items() if name == "loss" or getattr(training, name) == "auto"}

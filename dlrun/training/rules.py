@@ -16,8 +16,14 @@ from dlrun.training.training import Precision
 THREADED_WORK = 4_000_000
 """Multiply-adds of one forward batch from which more than one thread pays."""
 
-JIT_STEPS = 2_000
-"""Steps of a whole run from which XLA's compile time pays."""
+JIT_COST = 0.5
+"""Seconds that XLA takes to compile a training loop."""
+
+JIT_SAVING = 40e-6
+"""Seconds that XLA saves on every step of a dense network by not dispatching its operations one by one."""
+
+JIT_SAVING_PER_WORK = 5e-12
+"""Seconds that it saves besides for every multiply-add of the step's forward pass."""
 
 SLICE_WORK = 10_000_000_000
 """Multiply-adds of the forward passes of one slice: about a second's training on one core."""
@@ -34,11 +40,19 @@ def threads(batch_work: int, *, convolutional: bool, cores: int) -> int:
     return cores if convolutional or batch_work >= THREADED_WORK else 1
 
 
-def jit(*, device: Literal["cpu", "gpu"], convolutional: bool, random: bool, num_steps: int) -> bool:
-    """Choose whether XLA compiles the training loop."""
-    if device == "gpu":
-        return not random and num_steps >= JIT_STEPS
-    return not convolutional and not random and num_steps >= JIT_STEPS
+def jit(batch_work: int, *, device: Literal["cpu", "gpu"], convolutional: bool, random: bool, num_steps: int) -> bool:
+    """Choose whether XLA compiles the training loop: where it helps at all, and saves more than it costs.
+
+    Args:
+        batch_work: Multiply-adds of one forward batch.
+        device: Where the training takes place.
+        convolutional: Whether any layer is a convolution.
+        random: Whether any layer draws random numbers.
+        num_steps: Steps of the whole run.
+    """
+    if random or (convolutional and device == "cpu"):
+        return False
+    return num_steps * (JIT_SAVING + JIT_SAVING_PER_WORK * batch_work) >= JIT_COST
 
 
 def slice_steps(batch_work: int) -> int:
