@@ -78,8 +78,10 @@ def make_learner(experiment: Experiment, facts: DatasetFacts) -> Learner:
 
 
 def _build_network(experiment: Experiment, facts: DatasetFacts, form: InputForm) -> keras.Model:
+    from dlrun.training.engines import memory
+
     assert isinstance(experiment.model, Network)  # noqa: S101 - narrows the type for the checker
-    with _precision(str(experiment.training.precision)):
+    with _precision(str(experiment.training.precision)), memory.building():
         return experiment.model.build(
             form.shape,
             output_head(facts),
@@ -90,16 +92,18 @@ def _build_network(experiment: Experiment, facts: DatasetFacts, form: InputForm)
 
 
 def _compile(experiment: Experiment, facts: DatasetFacts, model: keras.Model) -> None:
+    from dlrun.training.engines import memory
+
     loss = experiment.training.loss
     assert loss != "auto"  # noqa: S101 - narrows the type for the checker
-    with _precision(str(experiment.training.precision)):
+    with _precision(str(experiment.training.precision)), memory.building():
         model.compile(
             optimizer=experiment.optimizer.build(),
             loss=loss.build(facts.task, facts.num_outputs),
             metrics=_training_metrics(facts),
             jit_compile=False,
         )
-    model.optimizer.build(model.trainable_variables)
+        model.optimizer.build(model.trainable_variables)
 
 
 def _training_metrics(facts: DatasetFacts) -> list[Any]:

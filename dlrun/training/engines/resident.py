@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlrun.training.engines.inference import rows_at_once
+from dlrun.training.engines.memory import computing
 
 if TYPE_CHECKING:
     import keras
@@ -43,6 +44,7 @@ class ResidentEngine:
         self._step: Any = None
         self._forward: Any = None
 
+    @computing("moving the data to the device")
     def load(self, x: NDArray[Any], y: NDArray[Any], weights: NDArray[np.float32] | None) -> None:
         """Copy the data to the device, unless these very arrays are there already."""
         if self._host[0] is x and self._host[1] is y and self._host[2] is weights:
@@ -53,6 +55,7 @@ class ResidentEngine:
         self._data = (tf.constant(x), tf.constant(y), *(() if weights is None else (tf.constant(weights),)))
         self._host = (x, y, weights)
 
+    @computing("training")
     def train_epoch(self, order: Rows, rates: NDArray[np.float32], on_slice: OnSlice) -> dict[str, float]:
         """Walk all full batches in slices, then the smaller last one."""
         if self._walk is None:
@@ -72,6 +75,7 @@ class ResidentEngine:
             self._step(tf.constant(rows[-rest:]), tf.constant(rates[num_full]), *self._data)
         return self._metrics()
 
+    @computing("predicting")
     def predict(self, x: NDArray[Any], rows: Rows) -> NDArray[np.float32]:
         """Predict in chunks that keep the activations small."""
         if self._forward is None:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlrun.training.engines.inference import rows_at_once
+from dlrun.training.engines.memory import computing
 from dlrun.training.engines.resident import _optimizer as optimizer_of
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class StreamingEngine:
         """Keep references to the host's arrays, which may be memory-mapped."""
         self._data = (x, y) if weights is None else (x, y, weights)
 
+    @computing("training")
     def train_epoch(self, order: Rows, rates: NDArray[np.float32], on_slice: OnSlice) -> dict[str, float]:
         """Run one epoch of `fit` over batches that are gathered on the host."""
         num_steps = -(-len(order) // self._batch_size)
@@ -47,6 +49,7 @@ class StreamingEngine:
         history = self._model.fit(batches, epochs=1, verbose=0, callbacks=[news], shuffle=False).history
         return {name: float(values[-1]) for name, values in history.items()}
 
+    @computing("predicting")
     def predict(self, x: NDArray[Any], rows: Rows) -> NDArray[np.float32]:
         """Predict chunk by chunk, each copied to the device on its way."""
         starts = range(0, max(len(rows), 1), self._chunk)
