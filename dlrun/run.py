@@ -15,6 +15,7 @@ from dlrun.fitting import Context, FittedFold, Prepared, fit_fold, prepare, refi
 from dlrun.illustrating import illustrate
 from dlrun.learners import devices, make_learner, settle
 from dlrun.recording import recording
+from dlrun.records.folder import check_place
 from dlrun.scoring import Outcome, best_num_epochs, diagnosis, score
 from dlrun.training.class_weights import check_class_weights
 from dlrun.training.listener import Listener
@@ -66,6 +67,7 @@ def run_experiment(
         Interrupted: A signal came; the best weights so far are kept.
     """
     clock = _Clock(listener or Listener())
+    check_place(runs_dir)
     clock.stage("load")
     dataset = experiment.dataset.load()
     check_values(dataset)

@@ -56,6 +56,7 @@ ALLOWED = {
         "illustrating",
         "learners",
         "recording",
+        "records.folder",
         "scoring",
         "training",
     },

@@ -87,6 +87,7 @@ def main() -> None:
     during which a further Ctrl-C could only add a traceback.
     """
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS, 10, 10)
+    _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -121,6 +122,13 @@ def run(arguments: Sequence[str]) -> int:
 
         traceback.print_exception(error)
     return report(failure_of(error), json="--json" in arguments, run=facts.get("run"))
+
+
+def _open_closed_streams() -> None:
+    """Lead streams that the parent has closed to nowhere: else the next file to be opened would take their place."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None and os.open(os.devnull, os.O_RDWR) == number:
+            setattr(sys, name, open(number, "r" if number == 0 else "w", encoding="utf-8"))  # noqa: SIM115, PTH123
 
 
 def _finish_output() -> None:

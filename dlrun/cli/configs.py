@@ -9,13 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dlrun.errors import ConfigError, ModelError, UsageError
+from dlrun.errors import ConfigError, DataError, ModelError, UsageError
 from dlrun.records.text import printable
 
 if TYPE_CHECKING:
     from dlrun.config.loading import LoadedConfig
 
-_PATH = re.compile(r"model(\.\w+)+")
+_PATH = re.compile(r"(dataset|preprocessing|model|optimizer|training|validation|evaluation)(\.\w+)+")
 
 
 def split_arguments(first: str | None, others: Sequence[str]) -> tuple[str | None, list[str]]:
@@ -38,7 +38,8 @@ def split_arguments(first: str | None, others: Sequence[str]) -> tuple[str | Non
         if "=" not in override:
             raise UsageError(
                 f"'{printable(override)}' is no override: expected KEY.PATH=VALUE",
-                remedy="Write one config first, then overrides such as training.epochs=20.",
+                remedy="Write one config first, then overrides such as training.epochs=20; put what holds spaces into "
+                "quotes.",
             )
     return config, overrides
 
@@ -77,8 +78,8 @@ def placing(loaded: LoadedConfig) -> Iterator[None]:
                 for problem in error.problems
             ]
         ) from error
-    except ModelError as error:
+    except (DataError, ModelError, UsageError) as error:
         path = _PATH.match(error.message)
-        if path is None:
+        if path is None or path.group(1) not in loaded.data:
             raise
-        raise ModelError(f"{loaded.place(path.group())}: {error.message}", remedy=error.remedy) from error
+        raise type(error)(f"{loaded.place(path.group())}: {error.message}", remedy=error.remedy) from error

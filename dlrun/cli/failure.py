@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from dlrun.cli.output import Output
-from dlrun.errors import ConfigError, DlrunError, Interrupted, Problem
+from dlrun.errors import ConfigError, DlrunError, Interrupted, Problem, StorageError
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,8 @@ def failure_of(error: BaseException) -> Failure:
         return Failure(error.message, error.remedy, exit_code=error.exit_code)
     if isinstance(error, Interrupted):
         return Failure(error.message, exit_code=error.exit_code, label="")
+    if isinstance(error, MemoryError):
+        return Failure("memory ran out", "Use fewer rows with dataset.limit, or a machine with more memory.")
     if isinstance(error, BrokenPipeError):
         return Failure("nobody reads the output any more", told=True)
     if isinstance(error, SystemExit):
@@ -81,10 +84,13 @@ def report(failure: Failure, *, json: bool, run: Mapping[str, Any] | None) -> in
             for problem in failure.problems
         ]
         told = {"message": failure.message, "remedy": failure.remedy, "problems": problems}
-        Output(json=True).result({"error": told, **(run or {})})
+        with contextlib.suppress(BrokenPipeError, StorageError):
+            Output(json=True).result({"error": told, **(run or {})})
     return failure.exit_code
 
 
 def _tell(lines: list[str]) -> None:
-    sys.stdout.flush()
-    Output(json=True).tell("\n".join(lines))
+    with contextlib.suppress(OSError):
+        sys.stdout.flush()
+    with contextlib.suppress(BrokenPipeError, StorageError):
+        Output(json=True).tell("\n".join(lines))

@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import TextIO
 
+from dlrun.errors import StorageError
 from dlrun.records.text import json_text, printable
 
 
@@ -38,8 +39,7 @@ class Output:
 
     def tell(self, text: str) -> None:
         """Print lines for people, quiet or not."""
-        self.stream.write("".join(f"{printable(line)}\n" for line in text.split("\n")))
-        self.stream.flush()
+        _write(self.stream, "".join(f"{printable(line)}\n" for line in text.split("\n")))
 
     def say_if_heard(self, text: str) -> None:
         """Print lines as long as somebody reads: a run does not fail because `| head` has seen enough."""
@@ -47,19 +47,29 @@ class Output:
             return
         try:
             self.say(text)
-        except OSError:
+        except (BrokenPipeError, StorageError):
             self._lost = True
 
     def result(self, value: object) -> None:
         """Print the one JSON object."""
-        sys.stdout.write(json_text(value) + "\n")
-        sys.stdout.flush()
+        _write(sys.stdout, json_text(value) + "\n")
 
     def text(self, content: str) -> None:
         """Print text that programs read as well, such as a config or a schema; only escapes are made harmless."""
         lines = content.removesuffix("\n").split("\n")
-        sys.stdout.write("".join(f"{printable(line)}\n" for line in lines))
-        sys.stdout.flush()
+        _write(sys.stdout, "".join(f"{printable(line)}\n" for line in lines))
+
+
+def _write(stream: TextIO, text: str) -> None:
+    """Print at once; raise StorageError if the disk behind a stream refuses, BrokenPipeError if nobody reads."""
+    try:
+        stream.write(text)
+        stream.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        name = "standard error" if stream is sys.stderr else "standard output"
+        raise StorageError(f"cannot write to {name}: {error.strerror or error}") from error
 
 
 def is_live(stream: TextIO) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
 import secrets
 from contextlib import AbstractContextManager
@@ -37,6 +39,31 @@ def check_name(name: str) -> str:
     )
 
 
+def check_place(runs_dir: Path) -> None:
+    """Refuse a folder in which no run could be made, as far as that can be told without making anything.
+
+    Args:
+        runs_dir: Folder of all runs; it need not exist.
+
+    Raises:
+        StorageError: There is a file in its place, or the disk or the permissions do not allow to write there.
+    """
+    root = Path(runs_dir).absolute()
+    there = next(path for path in (root, *root.parents) if os.path.lexists(path))
+    if not there.is_dir():
+        raise StorageError(
+            f"cannot create a run in {printable(str(root))}: {printable(str(there))} is no folder",
+            remedy="Choose another folder with --runs-dir.",
+        )
+    if not os.access(there, os.W_OK | os.X_OK):
+        reason = errno.EROFS if _is_read_only(there) else errno.EACCES
+        raise files.storage_error("create a run in", root, OSError(reason, os.strerror(reason)))
+
+
+def _is_read_only(path: Path) -> bool:
+    return hasattr(os, "statvfs") and bool(os.statvfs(path).f_flag & os.ST_RDONLY)
+
+
 def is_id(text: str) -> bool:
     """Tell whether a text has the form of a run's id, `YYYYmmdd-HHMMSS-name-xxxx`."""
     return _ID.fullmatch(text) is not None
@@ -66,17 +93,13 @@ class RunFolder:
             StorageError: The folder cannot be made.
         """
         check_name(name)
+        check_place(runs_dir)
         stamp = (now or datetime.now(UTC)).astimezone(UTC).strftime("%Y%m%d-%H%M%S")
         root = Path(runs_dir).absolute()
         try:
             root.mkdir(parents=True, exist_ok=True)
             path = _make(root, f"{stamp}-{name}")
             files.sync(root)
-        except FileExistsError as error:
-            raise StorageError(
-                f"cannot create {printable(str(root))}: there is a file with that name",
-                remedy="Choose another --runs-dir.",
-            ) from error
         except OSError as error:
             raise files.storage_error("create a run in", root, error) from error
         return cls(path)

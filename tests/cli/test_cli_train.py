@@ -95,11 +95,12 @@ def test_a_name_is_a_text_even_if_it_looks_like_a_number(dlrun) -> None:
 
 
 def test_a_runs_folder_that_cannot_be_made(dlrun) -> None:
-    (dlrun.folder / "runs").write_text("")
+    runs = dlrun.folder / "runs"
+    runs.write_text("")
     ended = dlrun("train", "dataset=wine", "model=linear", "--json")
     assert ended.code == 1
     error = json.loads(ended.out)["error"]
-    assert error["message"] == f"cannot create {dlrun.folder / 'runs'}: there is a file with that name"
+    assert error["message"] == f"cannot create a run in {runs}: {runs} is no folder"
     assert "--runs-dir" in error["remedy"]
 
 

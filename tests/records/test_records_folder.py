@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from dlrun.errors import StorageError, UsageError
 from dlrun.records import folder as folder_module
-from dlrun.records.folder import RunFolder, check_name, is_id
+from dlrun.records.folder import RunFolder, check_name, check_place, is_id
 
 NOW = datetime(2026, 11, 21, 19, 15, 2, tzinfo=UTC)
 
@@ -87,8 +87,17 @@ def test_a_name_that_passes_stays_one_part_of_a_path(name: str) -> None:
 
 def test_runs_folder_that_is_a_file(tmp_path: Path) -> None:
     (tmp_path / "runs").write_text("")
-    with pytest.raises(StorageError, match="there is a file with that name"):
-        RunFolder.claim(tmp_path / "runs", "x")
+    for place in ("runs", "runs/deeper/still"):
+        with pytest.raises(StorageError, match=r"cannot create a run in .*: .*/runs is no folder"):
+            RunFolder.claim(tmp_path / place, "x")
+
+
+def test_a_place_is_checked_without_making_anything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    check_place(tmp_path / "runs" / "deeper")
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(StorageError, match="permission denied"):
+        check_place(tmp_path / "runs")
 
 
 @pytest.mark.parametrize(
