@@ -2,7 +2,7 @@
 
 Nothing is fetched: Keras is pointed to a proxy that does not exist, so that what is cached decides what is trained.
 
-Usage: python tests/smoke_configs.py [--runs-dir DIR] [CONFIG ...]
+Usage: python tests/smoke_configs.py [--runs-dir DIR] [--jobs N] [CONFIG ...]
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -53,22 +54,28 @@ def smoke(config: Path, runs_dir: Path) -> str:
     return "ok" if (ended.returncode, answer["state"]) == (0, "finished") else f"failed: state {answer['state']}"
 
 
+def timed_smoke(config: Path, runs_dir: Path) -> str:
+    """Do as `smoke`, and print the result and the seconds that it took."""
+    started = time.perf_counter()
+    result = smoke(config.absolute(), runs_dir.absolute())
+    print(f"{time.perf_counter() - started:6.1f} s  {config.name}  {result}", flush=True)
+    return result
+
+
 def main() -> int:
     """Smoke-train all configs; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("configs", nargs="*", type=Path, default=sorted((ROOT / "configs").glob("**/*.yaml")))
     parser.add_argument("--runs-dir", type=Path)
+    parser.add_argument("--jobs", type=int, default=2, help="how many at a time; most of the time goes to imports")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as scratch:
-        results = {}
-        for config in arguments.configs:
-            started = time.perf_counter()
-            results[config] = smoke(config.absolute(), (arguments.runs_dir or Path(scratch)).absolute())
-            print(f"{time.perf_counter() - started:6.1f} s  {config.name}  {results[config]}", flush=True)
-    failures = [config for config, result in results.items() if result.startswith("failed")]
-    finished = sum(result == "ok" for result in results.values())
-    print(f"{finished} trained, {len(failures)} failed, {len(results) - finished - len(failures)} skipped")
-    return 1 if failures or not finished else 0
+    with tempfile.TemporaryDirectory() as scratch, ThreadPoolExecutor(arguments.jobs) as pool:
+        runs_dir: Path = arguments.runs_dir or Path(scratch)
+        results = list(pool.map(lambda config: timed_smoke(config, runs_dir), arguments.configs))
+    failed = sum(result.startswith("failed") for result in results)
+    finished = results.count("ok")
+    print(f"{finished} trained, {failed} failed, {len(results) - finished - failed} skipped")
+    return 1 if failed or not finished else 0
 
 
 if __name__ == "__main__":
