@@ -84,10 +84,15 @@ def as_text(column: pl.Series) -> pl.Series:
     return written.zip_with(whole & written.is_not_null(), numbers.cast(pl.String))
 
 
+def is_whole(column: pl.Series) -> bool:
+    """Tell whether a column holds whole numbers that NumPy has a type for; it has none of 128 bits."""
+    return column.dtype.is_integer() and str(column.dtype) not in ("Int128", "UInt128")
+
+
 def _formed(column: pl.Series, wanted: ColumnType | None) -> pl.Series:
     import polars as pl
 
-    if wanted == "numeric" or (wanted is None and column.dtype.is_numeric() and not column.dtype.is_integer()):
+    if wanted == "numeric" or (wanted is None and column.dtype.is_numeric() and not is_whole(column)):
         return as_numbers(column)
     if wanted == "categorical" or not (column.dtype.is_numeric() or column.dtype == pl.Boolean):
         return as_text(column)
@@ -177,8 +182,8 @@ def _almost_numeric(column: pl.Series) -> str:
         return ""
     others = text.filter(numbers.is_null()).unique(maintain_order=True).head(3).to_list()
     return (
-        f"; {count:,} of the {len(text):,} values of '{column.name}' are numbers: if {listed(others)} mean a missing "
-        "value, list them in dataset.missing"
+        f"; {count:,} of the {len(text):,} values of '{column.name}' are numbers: list in dataset.missing what "
+        f"means a missing value, such as {listed(others)}"
     )
 
 

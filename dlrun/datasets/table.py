@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from dlrun.datasets.columns import ColumnType, as_numbers, prepare
+from dlrun.datasets.columns import ColumnType, as_numbers, is_whole, prepare
 from dlrun.datasets.dataset import Dataset, DatasetFacts
 from dlrun.datasets.files import existing_file, other_kind
 from dlrun.datasets.names import counted, listed, nearest
@@ -207,7 +207,8 @@ def _stacked(columns: list[pl.Series]) -> np.ndarray[Any, np.dtype[Any]]:
         raise DataError(
             f"the targets {listed(text)} are text", remedy="Several targets must be numbers; name one target."
         )
-    arrays = [(as_numbers(column) if column.dtype.is_decimal() else column).to_numpy() for column in columns]
+    simple = [column.dtype.is_float() or column.dtype == pl.Boolean or is_whole(column) for column in columns]
+    arrays = [(column if kept else as_numbers(column)).to_numpy() for column, kept in zip(columns, simple, strict=True)]
     return arrays[0] if len(arrays) == 1 else np.column_stack(arrays)
 
 

@@ -26,7 +26,7 @@ class Evaluation(Settings):
     metrics: Items[MetricName] | Auto = "auto"
     """Scores beside the loss, the main one first. `auto`: accuracy, auc and f1 for binary tasks, accuracy and macro_f1
     for multi-class, binary_accuracy, micro_f1 and macro_f1 for multi-label, mae, rmse and r2 for regression."""
-    bootstrap: int = Field(default=1000, ge=0)
+    bootstrap: int = Field(default=1000, ge=0, le=1_000_000)
     """Number of bootstrap draws behind each interval; 0 for no intervals."""
     confidence: float = Field(default=0.95, gt=0, lt=1)
     """Share of the bootstrap draws that an interval holds."""

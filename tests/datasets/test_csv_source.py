@@ -200,6 +200,14 @@ def test_wrong_separator_is_guessed_at_in_the_remedy(tmp_path: Path) -> None:
     assert str(caught.value.remedy).startswith("Set dataset.separator=';' if")
 
 
+def test_numbers_of_more_than_64_bits_become_floats(tmp_path: Path) -> None:
+    rows = "".join(f"{10**25 + row * 10**24},{10**26 * (row + 1)}.5,{row % 2}\n" for row in range(9))
+    source = Csv(path=write(tmp_path, f"a,b,y\n{rows}"), target=["a", "b"])
+    assert source.load().y[1].tolist() == [1.1e25, 2e26]
+    inputs = Csv(path=source.path, target="y").load().x
+    assert inputs["a"].to_numpy()[8] == 1.8e25
+
+
 def test_bytes_that_are_no_text(tmp_path: Path) -> None:
     (tmp_path / "binary.csv").write_bytes(b"a,y\n\xff\xfe\x00,1\n2,0\n")
     with pytest.raises(DataError, match="cannot be read as CSV"):
