@@ -16,9 +16,10 @@ HEAVY = set(
     "hyperopt keras matplotlib polars safetensors scipy skops sklearn tensorboardX tensorflow".split()  # noqa: SIM905
 )
 
-FOUNDATION = {"errors", "settings", ""}
+FOUNDATION = {"backend", "errors", "settings", ""}
 
 ALLOWED = {
+    "backend": set(),
     "errors": set(),
     "settings": set(),
     "datasets": {"validation.plan"},
@@ -29,7 +30,7 @@ ALLOWED = {
     "training": {"datasets.dataset", "evaluation.losses", "preprocessing.fitted", "validation.plan"},
     "tuning": set(),
     "records": {"training.listener"},
-    "reporting": {"datasets.dataset", "evaluation", "training.listener"},
+    "reporting": {"datasets.dataset", "evaluation", "records.files", "training.listener"},
     "experiment": {"datasets", "evaluation", "models", "preprocessing", "training", "tuning", "validation"},
     "config": {"datasets", "evaluation", "experiment", "models", "tuning"},
     "resolve": {"datasets", "evaluation", "experiment", "models", "records.environment", "training"},

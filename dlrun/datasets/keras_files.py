@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from dlrun.backend import import_keras
 from dlrun.errors import DataError
 
 _CONNECT_SECONDS = 20.0
@@ -84,6 +85,7 @@ def _fetch(dataset: str) -> str:
     """Let Keras fetch a dataset; return why it could not, or an empty text."""
     try:
         with _bounded_wait(), redirect_stdout(sys.stderr):
+            import_keras()
             importlib.import_module(f"keras.datasets.{dataset}").load_data()
     except Exception as error:  # noqa: BLE001 (Keras raises bare Exception when a download fails)
         return (str(error) or type(error).__name__).strip()

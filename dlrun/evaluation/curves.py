@@ -16,6 +16,12 @@ Shape = Literal["overfits", "improving", "flat"]
 _TURNED = 0.01
 """Share by which the last epochs must be worse than the best one to say that the curve turned."""
 
+_NOISE = 2
+"""By how many of its usual steps from epoch to epoch the curve must have turned besides..."""
+
+_CLEARLY_TURNED = 0.1
+"""...unless it turned by more than this share."""
+
 _STILL_BETTER = 0.02
 """Share by which the last quarter of the epochs must have improved to say that it would go on."""
 
@@ -73,13 +79,20 @@ class Curve:
             num_epochs_allowed: Most epochs that the fit could have taken; None if unknown.
         """
         after_best = self.num_epochs - self.best_epoch
-        turned = self.sign * (self.last - self.best) > _TURNED * abs(self.best)
+        enough = max(_TURNED * abs(self.best), _NOISE * self._usual_step)
+        turned = self.sign * (self.last - self.best) > min(enough, _CLEARLY_TURNED * abs(self.best))
         if after_best >= _FEWEST_AFTER_BEST and turned and self.training[-1] < self.training[self.best_epoch - 1]:
             return "overfits"
         before = self.watched[-1 - max(1, self.num_epochs // 4)] if self.num_epochs > 1 else math.nan
         gained = self.sign * (before - self.best) > _STILL_BETTER * abs(before)
         used_up = num_epochs_allowed is None or self.num_epochs >= num_epochs_allowed
         return "improving" if used_up and gained and after_best <= self.num_epochs // 10 else "flat"
+
+    @property
+    def _usual_step(self) -> float:
+        """Median change of the watched value from one epoch to the next, up or down, in the second half."""
+        late = self.watched[self.num_epochs // 2 :]
+        return median([abs(later - earlier) for earlier, later in pairwise(late)] or [0.0])
 
     def is_jagged(self, baseline: float | None) -> bool:
         """Whether the training loss leaps about, as it does where the learning rate is too high.

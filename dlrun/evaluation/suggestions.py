@@ -29,9 +29,10 @@ def suggest(
         memorizes: Whether the training rows are predicted well.
         refit: Whether the learner is refitted on training and validation rows already.
     """
-    found = _FOR_OTHERS[finding]
     if learner == "network":
         found = _for_network(finding, learning_rate, num_epochs, too_fast, memorizes)
+    else:
+        found = _for_estimator(finding, learner)
     return tuple(suggestion for suggestion in found if not (refit and suggestion == _REFIT))
 
 
@@ -43,12 +44,16 @@ def _for_network(
     if finding == "improving":
         longer = f"Train longer: training.epochs={2 * num_epochs}" if num_epochs else "Train longer: training.epochs"
         return (f"{longer}, with training.early_stopping.patience to end in time.", *_FOR_NETWORKS[finding])
+    slower = (_change_rate(learning_rate, too_fast),) if too_fast and finding != "good" else ()
     if finding == "does_not_generalize" and memorizes:
-        return (
-            "It knows the training rows by heart: check that labels and rows belong together.",
-            *_FOR_NETWORKS[finding],
-        )
-    return _FOR_NETWORKS[finding]
+        return (*slower, *_BY_HEART, *_FOR_NETWORKS[finding])
+    return (*slower, *_FOR_NETWORKS[finding])
+
+
+def _for_estimator(finding: Finding, learner: str) -> tuple[str, ...]:
+    others = ", ".join(f"model={kind}" for kind in _ESTIMATORS if kind != learner)
+    smaller = () if finding == "good" and learner == "linear" else _FOR_OTHERS[finding]
+    return (*(text.format(others=others) for text in smaller), *((_REFIT,) if finding == "good" else ()))
 
 
 def _change_rate(learning_rate: float | None, too_fast: bool) -> str:
@@ -63,6 +68,13 @@ def _change_rate(learning_rate: float | None, too_fast: bool) -> str:
 
 
 _REFIT = "Once settled, let it learn from the validation rows too: training.refit=true"
+
+_ESTIMATORS = ("linear", "random_forest", "gradient_boosting")
+
+_BY_HEART = (
+    "It knows the training rows by heart: check that labels and rows belong together.",
+    "With batch_norm and few steps an epoch its averages lag behind: `batch_norm: {momentum: 0.9}`.",
+)
 
 _FOR_NETWORKS: dict[Finding, tuple[str, ...]] = {
     "does_not_train": (
@@ -95,14 +107,14 @@ _FOR_OTHERS: dict[Finding, tuple[str, ...]] = {
     "does_not_train": ("Look at the inputs: scales, missing values, columns that are constant.",),
     "does_not_generalize": (
         "Check that labels and rows belong together, and that the inputs can predict the target.",
-        "Try another kind: model=linear, model=random_forest or model=gradient_boosting",
+        "Try another kind: {others} or a network.",
     ),
     "improving": ("Allow more iterations.",),
-    "underfits": ("Try a kind with more capacity: model=gradient_boosting or a network.",),
-    "overfits": ("Regularize more strongly, or try a simpler kind: model=linear",),
+    "underfits": ("Try a kind with another or more capacity: {others} or a network.",),
+    "overfits": ("Regularize more strongly, or try another kind: {others}.",),
     "gap": (
         "More rows would help most; then stronger regularization, or smaller trees.",
-        "Compare with another kind: model=linear, model=gradient_boosting or a network.",
+        "Compare with another kind: {others} or a network.",
     ),
-    "good": ("Compare with a smaller model, which may do as well.", _REFIT),
+    "good": ("Compare with a smaller model, which may do as well.",),
 }

@@ -43,9 +43,10 @@ def plot_curves(
     """
     rows = [row for row in history if int(row.get("fold", 0)) >= 0]
     names = _panels_of(rows)
-    num_columns = min(2, len(names)) or 1
+    num_columns = (1, 1, 2, 3)[len(names)] if len(names) < 4 else 2
     num_rows = max(1, -(-len(names) // num_columns))
-    with figure(8 if num_columns == 1 else 10, 5 if num_columns == 1 else 0.6 + 3.7 * num_rows, path) as canvas:
+    width, height = {1: (8, 5.0), 2: (10, 0.6 + 3.7 * num_rows), 3: (13.5, 4.3)}[num_columns]
+    with figure(width, height, path) as canvas:
         for panel, name in zip(grid(canvas, len(names), num_columns) if names else [], names, strict=True):
             _plot_curve(panel, rows, name, best_epoch)
             if name == names[0]:

@@ -108,6 +108,14 @@ CASES: dict[str, Diagnosis] = {
         train=(0.002, 0.9997),
         validation=(0.248, 0.932),
     ),
+    "underfits: X5, a loss that stalls and wavers": network(
+        history(
+            [0.78, 0.55, 0.51, 0.485, 0.471, 0.46, 0.452, 0.446, 0.441, 0.437, 0.433, 0.43],
+            [0.60, 0.52, 0.49, 0.471, 0.462, 0.452, 0.455, 0.443, 0.448, 0.434, 0.442, 0.44],
+        ),
+        train=(0.43, 0.86),
+        validation=(0.434, 0.856),
+    ),
     "overfits: three folds and a refit": network(
         overfitting_folds(), train=(0.1, 0.99), validation=(0.3, 0.91), allowed=50, refit=True
     ),

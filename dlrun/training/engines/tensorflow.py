@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import sys
-import tempfile
-from collections.abc import Iterator
 from typing import Any, Literal
 
+from dlrun.backend import import_keras
 from dlrun.errors import UsageError
 
 
@@ -24,7 +21,9 @@ def begin(device: Literal["cpu", "gpu", "auto"]) -> Literal["cpu", "gpu"]:
     Raises:
         UsageError: A GPU was asked for and none is there, or Keras already runs on another backend.
     """
-    keras, tf = _import()
+    keras = import_keras()
+    import tensorflow as tf
+
     if keras.backend.backend() != "tensorflow":
         raise UsageError(
             f"Keras runs on the backend {keras.backend.backend()!r}, but dlrun's engines need 'tensorflow'.",
@@ -57,38 +56,6 @@ def devices() -> list[str]:
     import tensorflow as tf
 
     return [device.name for device in tf.config.get_visible_devices()]
-
-
-def _import() -> tuple[Any, Any]:
-    """Import Keras on TensorFlow without the lines that its C++ code writes to standard error."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    if "keras" not in sys.modules:
-        os.environ["KERAS_BACKEND"] = "tensorflow"
-    with _silenced() if "tensorflow" not in sys.modules else contextlib.nullcontext():
-        import keras
-        import tensorflow as tf
-    return keras, tf
-
-
-@contextlib.contextmanager
-def _silenced() -> Iterator[None]:
-    """Hold back file descriptor 2; what was written there is shown after all if an error passes through.
-
-    A signal is no error: whoever stops the program in these seconds has no use for TensorFlow's greetings.
-    """
-    sys.stderr.flush()
-    real = os.dup(2)
-    with tempfile.TemporaryFile() as held:
-        os.dup2(held.fileno(), 2)
-        try:
-            yield
-        except Exception:
-            held.seek(0)
-            os.write(real, held.read())
-            raise
-        finally:
-            os.dup2(real, 2)
-            os.close(real)
 
 
 def _choose_device(tf: Any, device: str) -> None:
