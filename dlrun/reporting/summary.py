@@ -56,6 +56,8 @@ def _facts(metrics: Mapping[str, Any]) -> str:
         facts.append(f"validation is the mean of {len(folds)} folds")
     if any((metrics.get("intervals") or {}).values()):
         facts.append("in brackets: bootstrap intervals")
+    if metrics.get("test_looks"):
+        facts.append(f"look {metrics['test_looks']:,} at this test set")
     if metrics.get("best_epoch"):
         facts.append(f"best epoch {metrics['best_epoch']}")
     if metrics.get("num_parameters"):
