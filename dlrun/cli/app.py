@@ -18,6 +18,7 @@ from dlrun.cli.failure import failure_of, report
 from dlrun.cli.init import init
 from dlrun.cli.logs import logs
 from dlrun.cli.ls import ls
+from dlrun.cli.predict import predict
 from dlrun.cli.schema import schema
 from dlrun.cli.show import show
 from dlrun.cli.signals import Signals
@@ -68,6 +69,7 @@ def _register(command: Any, *example: str) -> None:
 _register(train, "dlrun train config.yaml optimizer.learning_rate=1e-3 --name small-steps")
 _register(check, "dlrun check config.yaml --model")
 _register(init, "dlrun init csv-classification --output titanic.yaml")
+_register(predict, "dlrun predict latest new.csv --output predictions.csv --keep id")
 _register(ls, "dlrun ls --last 10")
 _register(show, "dlrun show latest")
 _register(logs, "dlrun logs latest --follow")

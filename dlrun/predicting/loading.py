@@ -14,17 +14,16 @@ from pydantic import ValidationError
 
 from dlrun.config import load_text
 from dlrun.datasets.dataset import DatasetFacts
-from dlrun.errors import ConfigError, StorageError, UsageError
+from dlrun.errors import ConfigError, StorageError
 from dlrun.experiment import Experiment
 from dlrun.models.network.network import Network
 from dlrun.predicting import restoring
 from dlrun.predicting.predictor import Description, FittedModel, Predictor, RunPredictor
 from dlrun.predicting.residuals import Residuals
-from dlrun.predicting.stored import Stored, StoredBundle, StoredFolder
+from dlrun.predicting.stored import Stored, open_stored
 from dlrun.preprocessing.preprocessing import load_fitted
 from dlrun.preprocessing.target import TargetTransform
 from dlrun.records.folder import RunFolder
-from dlrun.records.status import read_status
 
 RESIDUALS = "residuals.npz"
 """File of a bundle with the residuals of validation rows; a run folder has the predictions themselves."""
@@ -41,27 +40,6 @@ def load(run: str | Path | RunFolder) -> Predictor:
         StorageError: A file of it is missing or damaged.
     """
     return load_stored(open_stored(run))
-
-
-def open_stored(run: str | Path | RunFolder) -> Stored:
-    """Return the files of a finished run, or of a bundle.
-
-    Raises:
-        UsageError: There is no such run, or it has not finished.
-        StorageError: The bundle or the status of the run is damaged.
-    """
-    if not isinstance(run, RunFolder):
-        path = Path(run)
-        if path.is_file():
-            return StoredBundle(path)
-        run = RunFolder.at(path)
-    state = read_status(run).state
-    if state != "finished":
-        raise UsageError(
-            f"the run {run.id} is {state}, only a finished run predicts",
-            remedy="`dlrun ls` lists the runs; train it again, or choose another.",
-        )
-    return StoredFolder(run)
 
 
 def load_stored(stored: Stored) -> Predictor:

@@ -157,8 +157,9 @@ def decide(task: str, y_pred: NDArray[Any]) -> NDArray[np.int64]:
         Codes (rows,); 0/1 (rows, labels) for labels.
     """
     if task == "multiclass":
-        return y_pred.argmax(axis=1).astype(np.int64)
-    decided = (y_pred > 0.5).astype(np.int64)
+        most: NDArray[np.int64] = y_pred.argmax(axis=1).astype(np.int64)
+        return most
+    decided: NDArray[np.int64] = (y_pred > 0.5).astype(np.int64)
     return decided[:, 0] if task == "binary" else decided
 
 

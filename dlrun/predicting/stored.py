@@ -18,6 +18,7 @@ from typing import Any
 from dlrun.errors import StorageError, UsageError
 from dlrun.records import files
 from dlrun.records.folder import RunFolder
+from dlrun.records.status import read_status
 from dlrun.records.text import printable
 
 MANIFEST = "bundle.json"
@@ -174,7 +175,7 @@ class StoredBundle(Stored):
             raise self.damaged(MANIFEST, "it does not hold what dlrun writes") from error
         if version != FORMAT:
             raise UsageError(
-                f"{printable(str(path))} is a bundle of format {printable(str(version)[:20])}, this dlrun reads {FORMAT}",
+                f"{printable(str(path))} is a bundle of format {printable(str(version)[:20])}, expected {FORMAT}",
                 remedy="Export it again with the same version of dlrun, or install the version that wrote it.",
             )
         return dict(manifest)
@@ -195,6 +196,27 @@ class StoredBundle(Stored):
         except (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
             raise self.damaged(name, str(error) or type(error).__name__) from error
         return b"".join(pieces)
+
+
+def open_stored(run: str | Path | RunFolder) -> Stored:
+    """Return the files of a finished run, or of a bundle.
+
+    Raises:
+        UsageError: There is no such run, or it has not finished.
+        StorageError: The bundle or the status of the run is damaged.
+    """
+    if not isinstance(run, RunFolder):
+        path = Path(run)
+        if path.is_file():
+            return StoredBundle(path)
+        run = RunFolder.at(path)
+    state = read_status(run).state
+    if state != "finished":
+        raise UsageError(
+            f"the run {run.id} is {state}, only a finished run predicts",
+            remedy="`dlrun ls` lists the runs; train it again, or choose another.",
+        )
+    return StoredFolder(run)
 
 
 def _is_plain(name: str) -> bool:
