@@ -59,6 +59,11 @@ DataFile = Annotated[
     ),
 ]
 
+Array = Annotated[
+    str | None,
+    typer.Option("--array", metavar="NAME", help="Array of inputs in an npz file; by default x, or the only one."),
+]
+
 Metric = Annotated[str | None, typer.Option("--metric", metavar="NAME", help="Validation score that 'best' compares.")]
 
 DEFAULT_RUNS_DIR = Path("runs")

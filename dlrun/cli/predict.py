@@ -8,14 +8,9 @@ from typing import Annotated
 
 import typer
 
-from dlrun.cli.options import DEFAULT_RUNS_DIR, DataFile, Json, Metric, RunOrBundle, RunsDir
+from dlrun.cli.options import DEFAULT_RUNS_DIR, Array, DataFile, Json, Metric, RunOrBundle, RunsDir
 from dlrun.cli.output import Output
 from dlrun.errors import UsageError
-
-Array = Annotated[
-    str | None,
-    typer.Option("--array", metavar="NAME", help="Array of inputs in an npz file; by default x, or the only one."),
-]
 
 
 def predict(

@@ -48,7 +48,7 @@ def load_stored(stored: Stored) -> Predictor:
     Raises:
         StorageError: A file is missing or damaged.
     """
-    experiment = _experiment(stored)
+    experiment = read_experiment(stored)
     description = describe(stored, experiment)
     restoring.begin(experiment)
     num_folds = len(stored.json("dataset.json")["folds"])
@@ -114,7 +114,8 @@ def _description(id: str, data: Mapping[str, Any], experiment: Experiment) -> De
     return Description(id, facts, class_names, tuple(map(str, targets["names"])), columns, experiment)
 
 
-def _experiment(stored: Stored) -> Experiment:
+def read_experiment(stored: Stored) -> Experiment:
+    """Read the config of a run; raises StorageError if it is missing or damaged."""
     try:
         return load_text(stored.text("config.yaml"), "config.yaml").experiment
     except ConfigError as error:
