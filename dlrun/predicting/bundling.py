@@ -15,8 +15,19 @@ import numpy as np
 
 from dlrun import __version__
 from dlrun.errors import UsageError
-from dlrun.predicting.loading import RESIDUALS, describe, fit_files, fit_names, read_experiment, residuals
-from dlrun.predicting.stored import FORMAT, MANIFEST, Stored
+from dlrun.predicting.loading import (
+    COMBINATION,
+    MEMBERS,
+    RESIDUALS,
+    describe,
+    fit_files,
+    fit_names,
+    open_members,
+    read_experiment,
+    residuals,
+)
+from dlrun.predicting.predictor import Description
+from dlrun.predicting.stored import FORMAT, MANIFEST, Stored, member_folder
 from dlrun.records import files
 from dlrun.records.text import json_text
 
@@ -53,22 +64,35 @@ def bundle(stored: Stored, path: Path) -> int:
 
 
 def needed_files(stored: Stored) -> dict[str, bytes]:
-    """Read every file of a run that its predictor needs, by its path inside the bundle.
+    """Read every file of a run or an ensemble that its predictor needs, by its path inside the bundle.
 
     Raises:
         StorageError: A file is missing or damaged.
     """
+    if not stored.has(MEMBERS):
+        return _files_of_run(stored)
+    members = open_members(stored)
+    contents = {name: stored.read(name) for name in (MEMBERS, COMBINATION, "dataset.json")}
+    for position, member in enumerate(members):
+        own = _files_of_run(member)
+        contents |= {f"{member_folder(position)}/{name}": content for name, content in own.items()}
+    return contents | _residuals(stored, describe(stored, read_experiment(members[0])))
+
+
+def _files_of_run(stored: Stored) -> dict[str, bytes]:
     experiment = read_experiment(stored)
-    description = describe(stored, experiment)
     names = ["config.yaml", "dataset.json"]
     for fit, name in fit_names(experiment, len(stored.json("dataset.json")["folds"])):
         names += fit_files(experiment, fit, name)
-    contents = {name: stored.read(name) for name in names}
+    return {name: stored.read(name) for name in names} | _residuals(stored, describe(stored, experiment))
+
+
+def _residuals(stored: Stored, description: Description) -> dict[str, bytes]:
     found = residuals(stored, description.facts)
-    if found is not None:
-        places = np.linspace(0, len(found.values) - 1, min(len(found.values), _MOST_RESIDUALS)).round().astype(int)
-        contents[RESIDUALS] = files.npz_bytes({"residuals": found.values[places]})
-    return contents
+    if found is None:
+        return {}
+    places = np.linspace(0, len(found.values) - 1, min(len(found.values), _MOST_RESIDUALS)).round().astype(int)
+    return {RESIDUALS: files.npz_bytes({"residuals": found.values[places]})}
 
 
 def _write(path: Path, contents: Mapping[str, bytes]) -> None:

@@ -37,14 +37,18 @@ def encode(targets: pl.DataFrame | NDArray[Any], description: Description) -> ND
     facts = description.facts
     if facts.task == "regression":
         _require_number(columns, facts.num_outputs, "targets")
-        return np.stack([as_numbers(column).to_numpy() for column in columns], axis=1).astype(np.float64)
+        numbers: NDArray[np.float64] = np.stack([as_numbers(column).to_numpy() for column in columns], axis=1)
+        return numbers
     if facts.task == "multilabel":
         _require_number(columns, facts.num_outputs, "labels")
-        return np.stack([_zeros_and_ones(column) for column in columns], axis=1).astype(np.float32)
+        labels: NDArray[np.float32] = np.stack(
+            [_zeros_and_ones(column) for column in columns], axis=1, dtype=np.float32, casting="unsafe"
+        )
+        return labels
     if len(columns) == 1:
         return _codes(columns[0], description.class_names)
     _require_number(columns, len(description.class_names), "one-hot classes")
-    return np.stack([_zeros_and_ones(column) for column in columns], axis=1).argmax(axis=1).astype(np.int64)
+    return np.asarray(np.argmax([_zeros_and_ones(column) for column in columns], axis=0), np.int64)
 
 
 def _columns(targets: pl.DataFrame | NDArray[Any]) -> list[pl.Series]:

@@ -14,16 +14,21 @@ from pydantic import ValidationError
 
 from dlrun.config import load_text
 from dlrun.datasets.dataset import DatasetFacts
+from dlrun.ensembling.combining import load_combination
 from dlrun.errors import ConfigError, StorageError
 from dlrun.experiment import Experiment
 from dlrun.models.network.network import Network
 from dlrun.predicting import restoring
-from dlrun.predicting.predictor import Description, FittedModel, Predictor, RunPredictor
+from dlrun.predicting.predictor import Description, EnsemblePredictor, FittedModel, Predictor, RunPredictor
 from dlrun.predicting.residuals import Residuals
 from dlrun.predicting.stored import Stored, open_stored
 from dlrun.preprocessing.preprocessing import load_fitted
 from dlrun.preprocessing.target import TargetTransform
 from dlrun.records.folder import RunFolder
+
+MEMBERS = "members.json"
+COMBINATION = "model/combination.json"
+"""Files of an ensemble: its members, and what combines them."""
 
 RESIDUALS = "residuals.npz"
 """File of a bundle with the residuals of validation rows; a run folder has the predictions themselves."""
@@ -43,17 +48,52 @@ def load(run: str | Path | RunFolder) -> Predictor:
 
 
 def load_stored(stored: Stored) -> Predictor:
-    """Load the predictor of a run from its files.
+    """Load the predictor of a run or an ensemble from its files.
 
     Raises:
         StorageError: A file is missing or damaged.
     """
+    if stored.has(MEMBERS):
+        return _load_ensemble(stored)
     experiment = read_experiment(stored)
     description = describe(stored, experiment)
     restoring.begin(experiment)
     num_folds = len(stored.json("dataset.json")["folds"])
     fits = [_fit(stored, description, *names) for names in fit_names(experiment, num_folds)]
     return RunPredictor(description, residuals(stored, description.facts), fits)
+
+
+def _load_ensemble(stored: Stored) -> EnsemblePredictor:
+    members = [_load_member(member) for member in open_members(stored)]
+    description = describe(stored, members[0].description.experiment)
+    for member in members:
+        if (member.description.facts, member.class_names) != (description.facts, description.class_names):
+            raise stored.damaged(MEMBERS, f"{member.id} predicts something else than the ensemble")
+    combination = load_combination(stored.text(COMBINATION))
+    if len(combination.weights) != len(members):
+        raise stored.damaged(COMBINATION, f"it is made for {len(combination.weights)} members, not {len(members)}")
+    return EnsemblePredictor(description, residuals(stored, description.facts), members, combination)
+
+
+def _load_member(stored: Stored) -> Predictor:
+    if stored.has(MEMBERS):
+        raise stored.damaged(MEMBERS, "an ensemble cannot be a member of another")
+    return load_stored(stored)
+
+
+def open_members(stored: Stored) -> list[Stored]:
+    """Return the files of all members of an ensemble, in the order that it was made in.
+
+    Raises:
+        StorageError: `members.json` is damaged, or a member is missing.
+    """
+    try:
+        entries = [(str(entry["id"]), str(entry["path"])) for entry in stored.json(MEMBERS)["members"]]
+    except (LookupError, TypeError) as error:
+        raise stored.damaged(MEMBERS, "it does not hold what dlrun writes") from error
+    if not entries:
+        raise stored.damaged(MEMBERS, "it names no members")
+    return [stored.member(position, *entry) for position, entry in enumerate(entries)]
 
 
 def fit_names(experiment: Experiment, num_folds: int) -> list[tuple[str, str]]:

@@ -12,7 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlrun.datasets.dataset import DatasetFacts
+from dlrun.datasets.names import counted
+from dlrun.ensembling.combination import Combination
 from dlrun.errors import DataError
+from dlrun.evaluation.losses import row_losses
 from dlrun.experiment import Experiment
 from dlrun.predicting.residuals import Residuals
 from dlrun.predicting.restoring import Restored
@@ -217,6 +220,46 @@ class RunPredictor(Predictor):
             each[0] if len(each) == 1 else tuple(np.mean(parts, axis=0) for parts in zip(*each, strict=True))
         )
         return finite(y_pred), losses
+
+
+class EnsemblePredictor(Predictor):
+    """An ensemble: its members predict, and the predictions are combined as they were when it was made.
+
+    Args:
+        description: What it predicts, from what.
+        residuals: Residuals of cross-fitted validation predictions, for a regression.
+        members: At least one, in the order of the combination.
+        combination: What combines them.
+    """
+
+    def __init__(
+        self,
+        description: Description,
+        residuals: Residuals | None,
+        members: Sequence[Predictor],
+        combination: Combination,
+    ) -> None:
+        super().__init__(description, residuals)
+        self.members = tuple(members)
+        self.combination = combination
+
+    @property
+    def preprocessing(self) -> FittedPreprocessing:
+        return self.members[0].preprocessing
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return (f"the predictions of {counted(len(self.members), 'member')} are combined",)
+
+    @property
+    def rows_at_once(self) -> int:
+        return min(member.rows_at_once for member in self.members)
+
+    def predict_chunk(
+        self, x: NDArray[Any] | pl.DataFrame, y: NDArray[Any] | None = None
+    ) -> tuple[NDArray[Any], NDArray[np.floating[Any]]]:
+        y_pred = finite(self.combination.combine(np.stack([member.predict_chunk(x)[0] for member in self.members])))
+        return y_pred, np.empty(0) if y is None else row_losses(self.description.facts.task, y, y_pred)
 
 
 def finite(y_pred: NDArray[Any]) -> NDArray[Any]:

@@ -60,12 +60,16 @@ class Stored(ABC):
         """Tell whether there is such a file."""
 
     @abstractmethod
-    def inside(self, relative: str, id: str) -> Stored:  # noqa: A002
-        """Return the files of a run that lies in a folder of this one.
+    def member(self, position: int, id: str, path: str) -> Stored:  # noqa: A002
+        """Return the files of a member of this ensemble.
 
         Args:
-            relative: The folder, with `/`.
-            id: Id of that run.
+            position: Its position among the members, from 0.
+            id: Its id.
+            path: The way from the ensemble's folder to its own, with `/`.
+
+        Raises:
+            UsageError, StorageError: It is not there any more, or has not finished.
         """
 
     def text(self, relative: str) -> str:
@@ -104,8 +108,14 @@ class StoredFolder(Stored):
     def has(self, relative: str) -> bool:
         return self.folder.file(relative).is_file()
 
-    def inside(self, relative: str, id: str) -> Stored:  # noqa: A002, ARG002 - a folder is called by its own name
-        return StoredFolder(RunFolder(self.folder.file(relative)))
+    def member(self, position: int, id: str, path: str) -> Stored:  # noqa: A002, ARG002 - members lie beside it
+        for folder in (self.folder.path / path, self.folder.path.parent / PurePosixPath(id).name):
+            if folder.is_dir():
+                return open_stored(RunFolder.at(folder.resolve()))
+        raise StorageError(
+            f"{printable(self.name)} is an ensemble, and its member {printable(id)} is not there any more",
+            remedy="Put the folder back beside that of the ensemble; `dlrun export` makes a bundle of all together.",
+        )
 
 
 class StoredBundle(Stored):
@@ -143,10 +153,10 @@ class StoredBundle(Stored):
     def has(self, relative: str) -> bool:
         return self._prefix + relative in self._checksums
 
-    def inside(self, relative: str, id: str) -> Stored:  # noqa: A002
+    def member(self, position: int, id: str, path: str) -> Stored:  # noqa: A002, ARG002 - members lie inside
         twin = object.__new__(StoredBundle)
         twin.__dict__.update(self.__dict__)
-        twin._prefix = f"{self._prefix}{relative}/"
+        twin._prefix = f"{self._prefix}{member_folder(position)}/"
         twin.id = id
         return twin
 
@@ -196,6 +206,11 @@ class StoredBundle(Stored):
         except (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
             raise self.damaged(name, str(error) or type(error).__name__) from error
         return b"".join(pieces)
+
+
+def member_folder(position: int) -> str:
+    """Return the folder of a bundle in which the files of a member lie."""
+    return f"members/{position:04d}"
 
 
 def open_stored(run: str | Path | RunFolder) -> Stored:
