@@ -30,6 +30,7 @@ ALLOWED = {
     "tuning": set(),
     "records": {"training.listener"},
     "reporting": {"datasets.dataset", "evaluation", "training.listener"},
+    "ensembling": {"config.writing", "datasets.dataset", "evaluation", "records", "reporting"},
     "experiment": {"datasets", "evaluation", "models", "preprocessing", "training", "tuning", "validation"},
     "config": {"datasets", "evaluation", "experiment", "models", "tuning"},
     "resolve": {"datasets", "evaluation", "experiment", "models", "records.environment", "training"},
@@ -59,6 +60,20 @@ ALLOWED = {
         "scoring",
         "training",
     },
+    "predicting": {
+        "config",
+        "datasets",
+        "ensembling",
+        "evaluation",
+        "experiment",
+        "learners",
+        "models",
+        "preprocessing",
+        "records",
+        "training",
+    },
+    "api": {"config", "ensembling", "evaluation", "experiment", "predicting", "records", "run", "training"},
+    "__init__": {"api"},
 }
 """What each part may import beside itself and the foundation; a family stands for all of it. `cli` may import all."""
 
