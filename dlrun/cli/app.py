@@ -14,6 +14,7 @@ import typer
 from dlrun import __version__
 from dlrun.cli.check import check
 from dlrun.cli.doctor import doctor
+from dlrun.cli.ensemble import ensemble
 from dlrun.cli.evaluate import evaluate
 from dlrun.cli.export import export
 from dlrun.cli.failure import failure_of, report
@@ -74,6 +75,7 @@ _register(init, "dlrun init csv-classification --output titanic.yaml")
 _register(predict, "dlrun predict latest new.csv --output predictions.csv --keep id")
 _register(evaluate, "dlrun evaluate latest labelled.csv")
 _register(export, "dlrun export best --to bundle --output model.zip", "dlrun predict model.zip new.csv")
+_register(ensemble, "dlrun ensemble 'runs/*' --metric auc", "dlrun ensemble runs --method greedy method.size=50")
 _register(ls, "dlrun ls --last 10")
 _register(show, "dlrun show latest")
 _register(logs, "dlrun logs latest --follow")

@@ -61,3 +61,11 @@ def complete_template(incomplete: str) -> list[tuple[str, str]]:
     from dlrun.cli.init import templates
 
     return [(template.name, template.title) for template in templates() if template.name.startswith(incomplete)]
+
+
+def complete_method(incomplete: str) -> list[str]:
+    """Offer the ways to combine members."""
+    from dlrun.ensembling.methods.union import AnyMethod
+    from dlrun.settings import members
+
+    return [name for name in members(AnyMethod) if name.startswith(incomplete)]

@@ -111,7 +111,8 @@ def shares(y_pred: Array) -> NDArray[np.float64]:
     """
     totals = y_pred.sum(axis=1, keepdims=True)
     even = np.full(y_pred.shape, 1 / y_pred.shape[1])
-    return np.divide(y_pred, totals, out=even, where=totals > 0)
+    divided: NDArray[np.float64] = np.divide(y_pred, totals, out=even, where=totals > 0)
+    return divided
 
 
 def average_of_logarithms(y_pred: Array) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -25,9 +25,9 @@ _AT_ONCE = 4_000_000
 class Objective:
     """The cost of weighted means of members: the score by a metric, turned so that less is better.
 
-    The score is the mean of the scores of the folds, as a run's validation score is. For most metrics the cost of a mean
-    follows from the mean of something smaller than the predictions, such as the probability of the true class; that
-    `material` is prepared once.
+    The score is the mean of the scores of the folds, as a run's validation score is. For most metrics the cost of a
+    mean follows from the mean of something smaller than the predictions, such as the probability of the true class;
+    that `material` is prepared once.
 
     Args:
         stack: Members and true values.
@@ -105,10 +105,7 @@ class Objective:
         of_rows = values(means)
         shares = self._shares.T.astype(of_rows.dtype)
         by_fold = np.einsum("mrc,rf->mfc", of_rows, shares) if of_rows.ndim == 3 else of_rows @ shares
-        if of_rows.ndim == 3:
-            by_fold = finish(by_fold).mean(axis=2)
-        else:
-            by_fold = finish(by_fold)
+        by_fold = finish(by_fold).mean(axis=2) if of_rows.ndim == 3 else finish(by_fold)
         costs: Array = self._sign * by_fold.mean(axis=1, dtype=np.float64)
         return costs
 

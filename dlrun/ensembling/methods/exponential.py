@@ -49,8 +49,8 @@ class Exponential(Method):
 
     kind: Literal["exponential"] = "exponential"
     strength: float = Field(default=1.0, gt=0, le=100)
-    """Factor in the exponent: near 0 it is the plain mean, far above 1 the highest prediction alone counts. Numbers of a
-    regression are measured in standard deviations of the target."""
+    """Factor in the exponent: near 0 it is the plain mean, far above 1 the highest prediction alone counts. Numbers of
+    a regression are measured in standard deviations of the target."""
 
     def fit(self, objective: Objective, seed: int) -> ExponentialMean:  # noqa: ARG002 - what all methods take
         stack = objective.stack

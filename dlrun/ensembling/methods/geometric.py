@@ -27,7 +27,8 @@ class GeometricMean(EqualVoices):
     def combine(self, y_pred: Array) -> NDArray[np.float64]:
         if self.task == "regression":
             _check_positive(y_pred)
-            return np.exp(np.log(np.asarray(y_pred, dtype=np.float64)).mean(axis=0))
+            mean: NDArray[np.float64] = np.exp(np.log(np.asarray(y_pred, dtype=np.float64)).mean(axis=0))
+            return mean
         of_yes, of_no = average_of_logarithms(y_pred)
         if self.task == "multiclass":
             return shares(np.exp(of_yes - of_yes.max(axis=1, keepdims=True)))

@@ -79,7 +79,7 @@ class Greedy(Method):
     def _rounded(self, costs: Array) -> Array:
         return costs if self.round_decimals is None else np.round(costs, self.round_decimals)
 
-    def _pick(self, costs: Array, counts: Array, alone: Array, generator: np.random.Generator) -> int:
+    def _pick(self, costs: Array, counts: NDArray[np.int64], alone: Array, generator: np.random.Generator) -> int:
         """Return the position of the lowest cost; of equal ones that which `ties` prefers."""
         equal = np.flatnonzero(costs == costs.min())
         if len(equal) > 1 and self.ties == "random":

@@ -30,11 +30,12 @@ class MeanRank(EqualVoices):
     marks: tuple[tuple[tuple[float, ...], ...], ...]
 
     def combine(self, y_pred: Array) -> NDArray[np.float64]:
-        marks = np.array(self.marks)
-        ranks = np.linspace(0, 1, marks.shape[2])
+        marks: NDArray[np.float64] = np.array(self.marks)
+        ranks = np.linspace(0, 1, len(self.marks[0][0]))
         together = marks.mean(axis=0)
-        combined = np.empty(y_pred.shape[1:])
-        for output in range(combined.shape[1]):
+        num_outputs = y_pred.shape[2]
+        combined = np.empty((y_pred.shape[1], num_outputs))
+        for output in range(num_outputs):
             own = [_ranks(member[:, output], marks[place, output]) for place, member in enumerate(y_pred)]
             combined[:, output] = np.interp(np.mean(own, axis=0), ranks, together[output])
         return shares(combined) if self.task == "multiclass" else combined

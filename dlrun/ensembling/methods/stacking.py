@@ -27,7 +27,7 @@ class LinearStack(Combination):
 
     Args:
         task: What is predicted.
-        factors: Shape (outputs, members, inputs): inputs are all classes for a multi-class task, else the output itself.
+        factors: Shape (outputs, members, inputs); inputs are all classes for a multi-class task, else the output alone.
         offsets: Shape (outputs,).
     """
 
@@ -101,8 +101,10 @@ def features(task: Task, y_pred: Array) -> NDArray[np.float64]:
     clipped = np.clip(values, SMALLEST, 1 - SMALLEST)
     if task == "multiclass":
         logarithms = np.log(clipped)
-        return logarithms - logarithms.mean(axis=2, keepdims=True)
-    return np.log(clipped) - np.log1p(-clipped)
+        centered: NDArray[np.float64] = logarithms - logarithms.mean(axis=2, keepdims=True)
+        return centered
+    odds: NDArray[np.float64] = np.log(clipped) - np.log1p(-clipped)
+    return odds
 
 
 def _nonnegative(stack: Stack) -> WeightedMean:
@@ -114,7 +116,7 @@ def _nonnegative(stack: Stack) -> WeightedMean:
     if stack.task == "regression":
         scales = np.maximum(targets.std(axis=0), np.finfo(float).tiny)
         columns, targets = columns / np.tile(scales, stack.num_rows)[:, None], targets / scales
-    triangle = np.linalg.qr(np.column_stack([columns, targets.reshape(-1)]), mode="r")
+    triangle = np.asarray(np.linalg.qr(np.column_stack([columns, targets.reshape(-1)]), mode="r"))
     factors, _ = nnls(triangle[:, :-1], triangle[:, -1])
     if not factors.any():
         raise UsageError(
@@ -139,7 +141,8 @@ def _logistic(stack: Stack, l2: float) -> LinearStack:
         return _stack_of(stack.task, factors, all_offsets)
     labels = stack.targets() > 0
     fits = [_fit_logistic(inputs[:, :, output].T, labels[:, output], l2) for output in range(num_outputs)]
-    return _stack_of(stack.task, np.array([flat[0][:, None] for _, flat, _ in fits]), np.array([o[0] for *_, o in fits]))
+    by_label = np.stack([flat.T for _, flat, _ in fits])
+    return _stack_of(stack.task, by_label, np.concatenate([offset for *_, offset in fits]))
 
 
 def _fit_logistic(

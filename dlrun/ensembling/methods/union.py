@@ -18,7 +18,7 @@ from dlrun.ensembling.methods.stacking import Stacking
 from dlrun.ensembling.methods.uniform import Uniform
 from dlrun.ensembling.methods.vote import Vote
 from dlrun.ensembling.methods.weighted import Weighted
-from dlrun.settings import Settings
+from dlrun.settings import ByKind, Settings
 
 
 class Automatic(Settings):
@@ -27,26 +27,12 @@ class Automatic(Settings):
     kind: Literal["auto"] = "auto"
 
 
-Single = Uniform | Weighted | Greedy | Geometric | Exponential | Rank | Median | Vote | Stacking | Best
-"""All ways to combine members."""
-
-AnyMethod = Annotated[Automatic | Single, Field(discriminator="kind")]
+AnyMethod = Annotated[
+    Automatic | Uniform | Weighted | Greedy | Geometric | Exponential | Rank | Median | Vote | Stacking | Best,
+    Field(discriminator="kind"),
+    ByKind(),
+]
 """A way to combine members, or the choice among all of them."""
-
-METHODS = (
-    "auto",
-    "uniform",
-    "weighted",
-    "greedy",
-    "geometric",
-    "exponential",
-    "rank",
-    "median",
-    "vote",
-    "stacking",
-    "best",
-)
-"""Names of all methods, for the command line."""
 
 
 def tried(task: Task) -> tuple[Method, ...]:

@@ -65,7 +65,7 @@ class Weighted(Method):
         num_members = objective.num_members
         if num_members == 1:
             return np.ones(1)
-        found = [_equal(num_members)]
+        found: list[Array] = [_equal(num_members)]
         for start in self._starts(objective, generator):
             found.append(_minimized(objective.cost_of_weights, start, max(1, self.evaluations // self.starts)))
         costs = objective.costs_of_weights(np.array(found))
