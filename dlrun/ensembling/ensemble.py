@@ -26,7 +26,6 @@ from dlrun.records import ledger
 from dlrun.records.folder import RunFolder, check_name
 from dlrun.records.status import Heartbeat
 
-
 _TINY = 1e-300
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlrun.ensembling.stack import Stack
+from dlrun.evaluation.decisions import THRESHOLD
 from dlrun.evaluation.losses import SMALLEST
 from dlrun.evaluation.metric import Values
 from dlrun.evaluation.metrics import metrics_for
@@ -18,8 +19,11 @@ Array = NDArray[np.floating[Any]]
 _EXACT_UP_TO = 8_000_000
 """Numbers up to which costs are found in double precision; beyond, in that of the predictions, at half the memory."""
 
-_AT_ONCE = 4_000_000
+_AT_ONCE = 300_000
 """Numbers that are worked on at a time, so that they stay near the processor."""
+
+_FACTORS = 4
+"""Probabilities whose product is surely no underflow, even in single precision."""
 
 
 class Objective:
@@ -77,32 +81,34 @@ class Objective:
         """Return the cost of every member by itself."""
         return self.costs_after(np.zeros(self._shape), 0)
 
-    def costs_after(self, total: Array, count: int, members: NDArray[np.int64] | None = None) -> Array:
+    def costs_after(self, total: Array, count: int, material: Array | None = None) -> Array:
         """Return the cost of the mean after each member in turn has been added to a sum.
 
         Args:
             total: Sum of the material of `count` members, shape (rows, columns).
             count: Members in the sum.
-            members: Only these; all unless given.
+            material: Material of the members to add, shape (candidates, rows, columns); that of all unless given.
         """
-        chosen = np.arange(self.num_members) if members is None else members
+        added = self.material if material is None else material
         step = max(1, _AT_ONCE // max(1, total.size))
-        scaled = (total / (count + 1)).astype(self.material.dtype)
-        factor = self.material.dtype.type(1 / (count + 1))
-        parts = []
-        for start in range(0, len(chosen), step):
-            means = self.material[chosen[start : start + step]]
-            means *= factor
-            means += scaled
-            parts.append(self.costs_of_means(means))
+        scaled = total.astype(added.dtype)
+        parts = [
+            self.costs_of_sums(added[start : start + step] + scaled, count + 1) for start in range(0, len(added), step)
+        ]
         return np.concatenate(parts)
 
     def costs_of_means(self, means: Array) -> Array:
         """Return the costs of means of the material, shape (candidates, rows, columns); may overwrite them."""
+        return self.costs_of_sums(means, 1)
+
+    def costs_of_sums(self, sums: Array, count: int) -> Array:
+        """Return the costs of means, given as sums of the material of `count` members; may overwrite them."""
         if self._values is None:
-            return np.array([self.cost(mean) for mean in means])
+            return np.array([self.cost(total / count) for total in sums])
         values, finish = self._values
-        of_rows = values(means)
+        if values is _surprise and len(self._folds) == 1:
+            return _mean_surprise(sums, count)
+        of_rows = values(sums, count)
         shares = self._shares.T.astype(of_rows.dtype)
         by_fold = np.einsum("mrc,rf->mfc", of_rows, shares) if of_rows.ndim == 3 else of_rows @ shares
         by_fold = finish(by_fold).mean(axis=2) if of_rows.ndim == 3 else finish(by_fold)
@@ -114,10 +120,11 @@ class Objective:
         return self.material.shape[1], self.material.shape[2]
 
 
-_OfRows = Callable[[Array], Array]
+_OfRows = Callable[[Array, int], Array]
+"""Turns sums of the material of so many members into values of rows."""
 
 
-def _material(stack: Stack, metric: str) -> tuple[Array, tuple[_OfRows, _OfRows] | None]:
+def _material(stack: Stack, metric: str) -> tuple[Array, tuple[_OfRows, Callable[[Array], Array]] | None]:
     """Return what is averaged for a metric, and how means of it become values of rows and those a score."""
     if metric == "log_loss":
         return _probabilities_of_truth(stack), (_surprise, _same)
@@ -125,8 +132,10 @@ def _material(stack: Stack, metric: str) -> tuple[Array, tuple[_OfRows, _OfRows]
         errors = stack.y_pred - np.asarray(stack.y_true, dtype=np.float64)
         finish = np.sqrt if metric == "rmse" else _same
         return errors, (_absolute if metric == "mae" else _squared, finish)
+    if metric == "accuracy" and stack.task == "multiclass":
+        return _truth_first(stack), (_right_class(stack), _same)
     if metric == "accuracy":
-        return stack.y_pred, (_right(stack), _same)
+        return stack.y_pred, (_right_of_two(stack), _same)
     return stack.y_pred, None
 
 
@@ -138,29 +147,71 @@ def _probabilities_of_truth(stack: Stack) -> Array:
     return np.where(is_true, stack.y_pred, 1 - stack.y_pred)
 
 
-def _surprise(means: Array) -> Array:
-    np.clip(means, SMALLEST, 1 - SMALLEST, out=means)
-    np.log(means, out=means)
-    np.negative(means, out=means)
-    return means[:, :, 0] if means.shape[2] == 1 else means.mean(axis=2)
+def _surprise(sums: Array, count: int) -> Array:
+    values = _clipped(sums, count)
+    np.log(values, out=values)
+    np.subtract(np.log(values.dtype.type(count)), values, out=values)
+    return values[:, :, 0] if values.shape[2] == 1 else values.mean(axis=2)
 
 
-def _squared(means: Array) -> Array:
-    return np.square(means, out=means)
+def _mean_surprise(sums: Array, count: int) -> Array:
+    """Return the mean surprise of all rows; one logarithm serves the product of several probabilities."""
+    values = _clipped(sums, count).reshape(len(sums), -1)
+    num_values = values.shape[1]
+    width = num_values // _FACTORS
+    products = values[:, :width].copy() if width else np.ones((len(values), 0), values.dtype)
+    for factor in range(1, _FACTORS):
+        products *= values[:, factor * width : (factor + 1) * width]
+    logs = np.log(products).sum(axis=1, dtype=np.float64)
+    logs += np.log(values[:, _FACTORS * width :]).sum(axis=1, dtype=np.float64)
+    costs: Array = np.log(count) - logs / num_values
+    return costs
 
 
-def _absolute(means: Array) -> Array:
-    return np.abs(means, out=means)
+def _clipped(sums: Array, count: int) -> Array:
+    return np.clip(sums, SMALLEST * count, (1 - SMALLEST) * count, out=sums)
+
+
+def _squared(sums: Array, count: int) -> Array:
+    np.divide(sums, count, out=sums)
+    return np.square(sums, out=sums)
+
+
+def _absolute(sums: Array, count: int) -> Array:
+    np.divide(sums, count, out=sums)
+    return np.abs(sums, out=sums)
 
 
 def _same(values: Array) -> Array:
     return values
 
 
-def _right(stack: Stack) -> _OfRows:
-    def right(means: Array) -> Array:
-        decided = np.argmax(means, axis=2) if means.shape[2] > 1 else means[:, :, 0] > 0.5
-        rightly: Array = (decided == stack.y_true).astype(np.float64)
+def _right_of_two(stack: Stack) -> _OfRows:
+    def right(sums: Array, count: int) -> Array:
+        rightly: Array = ((sums[:, :, 0] > THRESHOLD * count) == stack.y_true).astype(np.float64)
+        return rightly
+
+    return right
+
+
+def _truth_first(stack: Stack) -> Array:
+    """Return the probabilities of the true class, then those of the others by code, shape (members, classes, rows)."""
+    codes = np.arange(stack.num_outputs)
+    others = codes[None, :-1] + (codes[None, :-1] >= stack.y_true[:, None])
+    order = np.column_stack([stack.y_true, others])
+    material = np.empty((stack.num_members, stack.num_outputs, stack.num_rows), stack.y_pred.dtype)
+    for own, arranged in zip(stack.y_pred, material, strict=True):
+        arranged[:] = np.take_along_axis(own, order, axis=1).T
+    return material
+
+
+def _right_class(stack: Stack) -> _OfRows:
+    def right(sums: Array, count: int) -> Array:  # noqa: ARG001 - a mean is as large as its sum where only order counts
+        true, best_other = sums[:, 0], sums[:, 1:].max(axis=1)
+        rightly: Array = (true > best_other).astype(np.float64)
+        for member, row in np.argwhere(true == best_other):  # of equal probabilities the lowest code is decided for
+            lower = sums[member, 1 : 1 + stack.y_true[row], row]
+            rightly[member, row] = not (lower == true[member, row]).any()
         return rightly
 
     return right

@@ -83,4 +83,4 @@ def _write(panel: Axes, image: AxesImage, values: NDArray[Any], size: float) -> 
 def _floor(matrix: NDArray[np.float64]) -> float:
     """Return the lowest value, one decimal down, so that colours tell high correlations apart."""
     lowest = float(np.nanmin(matrix)) if np.isfinite(matrix).any() else 0.0
-    return min(0.9, np.floor(lowest * 10) / 10)
+    return min(0.9, float(np.floor(lowest * 10)) / 10)

@@ -67,8 +67,9 @@ class Greedy(Method):
         best, best_cost = counts.copy(), np.inf
         if taken:
             best_cost = self._rounded(objective.costs_of_means((total / len(taken))[None].astype(total.dtype)))[0]
+        material = objective.material if len(bag) == len(alone) else objective.material[bag]
         for count in range(len(taken), self.size):
-            costs = self._rounded(objective.costs_after(total, count, bag))
+            costs = self._rounded(objective.costs_after(total, count, material))
             member = bag[self._pick(costs, counts[bag], alone[bag], generator)]
             counts[member] += 1
             total += objective.material[member]
@@ -116,12 +117,11 @@ def first_picks(objective: Objective, num_members: int) -> NDArray[np.int64]:
     Returns:
         Their positions, in the order of the members.
     """
-    left = np.arange(objective.num_members)
     total = np.zeros(objective.material.shape[1:])
     picked: list[int] = []
     while len(picked) < min(num_members, objective.num_members):
-        place = int(np.argmin(objective.costs_after(total, len(picked), left)))
-        picked.append(int(left[place]))
-        total += objective.material[left[place]]
-        left = np.delete(left, place)
+        costs = objective.costs_after(total, len(picked))
+        costs[picked] = np.inf
+        picked.append(int(np.argmin(costs)))
+        total += objective.material[picked[-1]]
     return np.sort(np.array(picked, dtype=np.int64))
