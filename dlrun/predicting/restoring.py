@@ -6,6 +6,7 @@ it. Networks take their weights from safetensors; trees and linear models come t
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -125,8 +126,8 @@ def _restore_network(
 
     model = build_network(experiment, facts, _form(fitted))
     variables = list(model.variables)
-    names = [f"{position:04d}/{variable.path}" for position, variable in enumerate(variables)]
-    arrays = _weights(content)
+    names = [_unnumbered(f"{position:04d}/{variable.path}") for position, variable in enumerate(variables)]
+    arrays = {_unnumbered(name): array for name, array in _weights(content).items()}
     if sorted(arrays) != sorted(names):
         raise StorageError(
             f"the stored weights do not belong to this network: expected {len(names)} arrays {names[:3]}"
@@ -139,6 +140,11 @@ def _restore_network(
         variable.assign(arrays[name])
     engine = ResidentEngine(model, batch_size=experiment.training.batch_size, jit=False, slice_steps=1)
     return _RestoredNetwork(experiment, facts, model, engine)
+
+
+def _unnumbered(name: str) -> str:
+    """Leave out the number that Keras gives to the random numbers of a layer: it counts the models of a process."""
+    return re.sub(r"/seed_generator_\d+/", "/seed_generator/", name)
 
 
 def _weights(content: bytes) -> dict[str, NDArray[Any]]:
