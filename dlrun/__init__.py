@@ -1,3 +1,25 @@
-"""dlrun: one YAML file, one honest deep-learning experiment."""
+"""dlrun: one YAML file, one honest deep-learning experiment.
+
+`dlrun.train`, `dlrun.ensemble` and `dlrun.load` do from Python what the commands do; they are imported when first used.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dlrun.api import ensemble, load, train
 
 __version__ = "0.1.0"
+
+__all__ = ["__version__", "ensemble", "load", "train"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        from dlrun import api
+
+        return getattr(api, name)
+    raise AttributeError(f"module 'dlrun' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

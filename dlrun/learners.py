@@ -66,7 +66,7 @@ def make_learner(experiment: Experiment, facts: DatasetFacts) -> Learner:
         return EstimatorLearner(build=build, task=facts.task, num_outputs=facts.num_outputs)
     optimizer, monitor = experiment.optimizer, str(experiment.training.monitor)
     return NetworkLearner(
-        build=functools.partial(_build_network, experiment, facts),
+        build=functools.partial(build_network, experiment, facts),
         compile_model=functools.partial(_compile, experiment, facts),
         make_engine=functools.partial(_make_engine, experiment),
         training=experiment.training,
@@ -77,7 +77,17 @@ def make_learner(experiment: Experiment, facts: DatasetFacts) -> Learner:
     )
 
 
-def _build_network(experiment: Experiment, facts: DatasetFacts, form: InputForm) -> keras.Model:
+def build_network(experiment: Experiment, facts: DatasetFacts, form: InputForm) -> keras.Model:
+    """Build the network that a settled experiment describes, with fresh weights.
+
+    Args:
+        experiment: Returned by `settle`; its model is a network.
+        facts: Facts of the dataset.
+        form: What one row of prepared inputs looks like.
+
+    Raises:
+        ModelError: A layer does not fit, or the network does not fit into memory.
+    """
     from dlrun.training.engines import memory
 
     assert isinstance(experiment.model, Network)  # noqa: S101 - narrows the type for the checker

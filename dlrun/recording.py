@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from dlrun.config.writing import plain, to_yaml
 from dlrun.errors import DlrunError
+from dlrun.records import ledger
 from dlrun.records.environment import environment
 from dlrun.records.folder import RunFolder
 from dlrun.records.history import HistoryWriter
@@ -26,6 +27,7 @@ from dlrun.training.listener import EpochReport, Listener, Listeners
 
 if TYPE_CHECKING:
     from dlrun.config import LoadedConfig
+    from dlrun.datasets.dataset import Dataset
     from dlrun.experiment import Experiment
     from dlrun.fitting import Part, Prepared
     from dlrun.scoring import Outcome
@@ -72,6 +74,13 @@ class Recording:
             learner.save(path)
         transforms = {"inputs": prepared.preprocessing.save(), "target": prepared.target.save()}
         self.folder.write_json(f"model/{name}.preprocessing.json", transforms)
+
+    def look_at_test(self, dataset: Dataset, test: Part) -> int | None:
+        """Write a look at the test rows into the ledger; return how many there were so far, None without test rows."""
+        if not len(test.rows):
+            return None
+        fingerprint = ledger.fingerprint_of(test.y_true, dataset.class_names)
+        return ledger.append(self.folder.path.parent, fingerprint=fingerprint, run=self.folder.id, why="train")
 
     def write_predictions(self, outcome: Outcome) -> None:
         """Write out-of-fold predictions for the validation rows, and those for the test rows."""

@@ -104,6 +104,7 @@ def run_experiment(
 
         clock.stage("evaluate")
         metrics = score(experiment, dataset, outcome, learner)
+        metrics["test_looks"] = record.look_at_test(dataset, outcome.test)
         metrics["diagnosis"] = diagnosis(experiment, metrics, outcome)
 
         clock.stage("write")

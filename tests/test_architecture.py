@@ -31,6 +31,7 @@ ALLOWED = {
     "tuning": set(),
     "records": {"training.listener"},
     "reporting": {"datasets.dataset", "evaluation", "records.files", "training.listener"},
+    "ensembling": {"config.writing", "datasets.dataset", "evaluation", "records", "reporting"},
     "experiment": {"datasets", "evaluation", "models", "preprocessing", "training", "tuning", "validation"},
     "config": {"datasets", "evaluation", "experiment", "models", "tuning"},
     "resolve": {"datasets", "evaluation", "experiment", "models", "records.environment", "training"},
@@ -61,6 +62,20 @@ ALLOWED = {
         "scoring",
         "training",
     },
+    "predicting": {
+        "config",
+        "datasets",
+        "ensembling",
+        "evaluation",
+        "experiment",
+        "learners",
+        "models",
+        "preprocessing",
+        "records",
+        "training",
+    },
+    "api": {"config", "ensembling", "evaluation", "experiment", "predicting", "records", "run", "training"},
+    "__init__": {"api"},
 }
 """What each part may import beside itself and the foundation; a family stands for all of it. `cli` may import all."""
 

@@ -15,10 +15,14 @@ import typer
 from dlrun import __version__
 from dlrun.cli.check import check
 from dlrun.cli.doctor import doctor
+from dlrun.cli.ensemble import ensemble
+from dlrun.cli.evaluate import evaluate
+from dlrun.cli.export import export
 from dlrun.cli.failure import failure_of, report
 from dlrun.cli.init import init
 from dlrun.cli.logs import logs
 from dlrun.cli.ls import ls
+from dlrun.cli.predict import predict
 from dlrun.cli.schema import schema
 from dlrun.cli.show import show
 from dlrun.cli.signals import Signals
@@ -69,6 +73,10 @@ def _register(command: Any, *example: str) -> None:
 _register(train, "dlrun train config.yaml optimizer.learning_rate=1e-3 --name small-steps")
 _register(check, "dlrun check config.yaml --model")
 _register(init, "dlrun init csv-classification --output titanic.yaml")
+_register(predict, "dlrun predict latest new.csv --output predictions.csv --keep id")
+_register(evaluate, "dlrun evaluate latest labelled.csv")
+_register(export, "dlrun export best --to bundle --output model.zip", "dlrun predict model.zip new.csv")
+_register(ensemble, "dlrun ensemble 'runs/*' --metric auc", "dlrun ensemble runs --method greedy method.size=50")
 _register(ls, "dlrun ls --last 10")
 _register(show, "dlrun show latest")
 _register(logs, "dlrun logs latest --follow")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from dlrun.cli.completion import complete_config, complete_run
+from dlrun.cli.completion import complete_config, complete_data, complete_run, complete_run_or_bundle
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout; words for people go to stderr.")]
 
@@ -40,6 +40,28 @@ Run = Annotated[
         autocompletion=complete_run,
         show_default=False,
     ),
+]
+
+RunOrBundle = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN",
+        help="An id, its unique beginning, 'latest', 'best', the path of a run folder, or a bundle.",
+        autocompletion=complete_run_or_bundle,
+        show_default=False,
+    ),
+]
+
+DataFile = Annotated[
+    str,
+    typer.Argument(
+        metavar="DATA", help="A .csv, .parquet or .npz file.", autocompletion=complete_data, show_default=False
+    ),
+]
+
+Array = Annotated[
+    str | None,
+    typer.Option("--array", metavar="NAME", help="Array of inputs in an npz file; by default x, or the only one."),
 ]
 
 Metric = Annotated[str | None, typer.Option("--metric", metavar="NAME", help="Validation score that 'best' compares.")]

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dlrun.errors import UsageError
 from dlrun.records.folder import RunFolder
 from dlrun.records.text import printable
+
+if TYPE_CHECKING:
+    from dlrun.predicting.stored import Stored
 
 
 def find(runs_dir: Path, reference: str, metric: str | None) -> RunFolder:
@@ -23,6 +27,26 @@ def find(runs_dir: Path, reference: str, metric: str | None) -> RunFolder:
     from dlrun.records.index import find_run
 
     return find_run(runs_dir, reference, higher_is_better=_higher_is_better, metric=metric)
+
+
+def find_stored(runs_dir: Path, reference: str, metric: str | None) -> Stored:
+    """Find the finished run, or the bundle, that a user means.
+
+    Args:
+        runs_dir: Folder of all runs.
+        reference: As for `find`, or the path of a bundle.
+        metric: As for `find`.
+
+    Raises:
+        UsageError: No run, or more than one, answers to the reference; or it has not finished.
+        StorageError: The bundle is damaged.
+    """
+    from dlrun.predicting.stored import StoredBundle, open_stored
+
+    path = Path(reference)
+    if "\0" not in reference and path.suffix.lower() == ".zip" and path.is_file():
+        return StoredBundle(path)
+    return open_stored(find(runs_dir, reference, metric))
 
 
 def _higher_is_better(name: str) -> bool:

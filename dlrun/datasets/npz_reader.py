@@ -131,19 +131,35 @@ class Archive:
         else:
             self._fill(name, header, out)
 
-    def _fill(self, name: str, header: Header, out: NDArray[Any]) -> None:
-        target = out.reshape(-1).view(np.uint8) if out.size else np.empty(0, np.uint8)
+    def pieces(self, name: str, num_rows: int) -> Iterator[NDArray[Any]]:
+        """Yield an array a few rows at a time; only these are in memory, unless its columns lie together.
+
+        Args:
+            name: Name of the array.
+            num_rows: Rows of each piece but the last.
+
+        Raises:
+            DataError: As `read`.
+        """
+        header = self.header(name)
+        if header.fortran_order and len(header.shape) > 1:
+            whole = self.read(name)
+            yield from (whole[start : start + num_rows] for start in range(0, len(whole), num_rows))
+            return
         with self._readable(name), self._zip.open(f"{name}.npy") as stream:
             stream.seek(header.start)
-            filled = 0
-            while filled < len(target):
-                piece = stream.read(min(_PIECE, len(target) - filled))
-                if not piece:
-                    raise EOFError("it ends too early")
-                target[filled : filled + len(piece)] = np.frombuffer(piece, np.uint8)
-                filled += len(piece)
+            for start in range(0, header.shape[0], num_rows):
+                piece = np.empty((min(num_rows, header.shape[0] - start), *header.shape[1:]), header.dtype)
+                _read_exactly(stream, piece)
+                yield piece
+            stream.read(1)  # the checksum of a member is compared when its end is read
+
+    def _fill(self, name: str, header: Header, out: NDArray[Any]) -> None:
+        with self._readable(name), self._zip.open(f"{name}.npy") as stream:
+            stream.seek(header.start)
+            _read_exactly(stream, out)
             # The checksum of a member is compared when its end is read.
-            if len(target) == header.num_bytes:
+            if out.nbytes == header.num_bytes:
                 stream.read(1)
 
     def _check(self, name: str, header: Header) -> None:
@@ -184,6 +200,18 @@ class Archive:
             ) from error
         except OSError as error:
             raise DataError(f"'{self.path}' cannot be read: {error.strerror or error}") from error
+
+
+def _read_exactly(stream: IO[bytes], out: NDArray[Any]) -> None:
+    """Fill an array with the next bytes of a stream."""
+    target = out.reshape(-1).view(np.uint8) if out.size else np.empty(0, np.uint8)
+    filled = 0
+    while filled < len(target):
+        piece = stream.read(min(_PIECE, len(target) - filled))
+        if not piece:
+            raise EOFError("it ends too early")
+        target[filled : filled + len(piece)] = np.frombuffer(piece, np.uint8)
+        filled += len(piece)
 
 
 def missing_array(path: Path, wanted: str, names: tuple[str, ...]) -> DataError:

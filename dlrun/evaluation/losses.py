@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from dlrun.datasets.dataset import Task
 from dlrun.evaluation.metric import Scorer, Values, row_mean
 
-_SMALLEST = 1e-7
+SMALLEST = 1e-7
 """Probabilities are kept this far from 0 and 1, as Keras' losses do."""
 
 
@@ -48,4 +48,4 @@ def label_log_loss(y_true: Values, y_pred: Values) -> Scorer:
 
 
 def _clipped(probabilities: NDArray[Any]) -> NDArray[np.float64]:
-    return np.clip(np.asarray(probabilities, dtype=np.float64), _SMALLEST, 1 - _SMALLEST)
+    return np.clip(np.asarray(probabilities, dtype=np.float64), SMALLEST, 1 - SMALLEST)

@@ -11,14 +11,17 @@ from dlrun.evaluation.wording import number, words
 _BULLET = "- "
 
 
-def summary_lines(metrics: Mapping[str, Any], *, width: int = 100) -> list[str]:
+def summary_lines(
+    metrics: Mapping[str, Any], *, width: int = 100, parts: Sequence[str] = ("validation", "test")
+) -> list[str]:
     """Sum up a run: scores with intervals beside the baseline, the facts, the diagnosis, what to try next.
 
     Args:
         metrics: Content of `metrics.json`; what is missing is left out.
         width: Longest line of running text, in letters.
+        parts: Parts of the data whose scores are shown.
     """
-    lines = _score_table(metrics)
+    lines = _score_table(metrics, parts)
     facts = _facts(metrics)
     lines += ["", *_wrapped(facts, width)] if facts else []
     diagnosis = metrics.get("diagnosis")
@@ -31,8 +34,8 @@ def summary_lines(metrics: Mapping[str, Any], *, width: int = 100) -> list[str]:
     return lines
 
 
-def _score_table(metrics: Mapping[str, Any]) -> list[str]:
-    parts = [part for part in ("validation", "test") if metrics.get(part)]
+def _score_table(metrics: Mapping[str, Any], wanted: Sequence[str]) -> list[str]:
+    parts = [part for part in wanted if metrics.get(part)]
     baseline = metrics.get("baseline") or {}
     baselines: Mapping[str, float | None] = next((baseline[part] for part in reversed(parts) if baseline.get(part)), {})
     rows = [["", *parts, f"baseline ({baseline['kind']})" if baselines else ""]]
@@ -56,6 +59,8 @@ def _facts(metrics: Mapping[str, Any]) -> str:
         facts.append(f"validation is the mean of {len(folds)} folds")
     if any((metrics.get("intervals") or {}).values()):
         facts.append("in brackets: bootstrap intervals")
+    if metrics.get("test_looks"):
+        facts.append(f"look {metrics['test_looks']:,} at this test set")
     if metrics.get("best_epoch"):
         facts.append(f"best epoch {metrics['best_epoch']}")
     if metrics.get("num_parameters"):

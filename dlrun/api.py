@@ -1,0 +1,125 @@
+"""The Python interface: what the commands do, as functions.
+
+```python
+import dlrun
+
+run = dlrun.train("config.yaml", "training.epochs=20")
+print(run.metrics["test"])
+probabilities = dlrun.load(run).predict(x)
+```
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dlrun.config import LoadedConfig
+    from dlrun.ensembling.ensemble import EnsembleRun
+    from dlrun.experiment import Experiment
+    from dlrun.predicting.predictor import Predictor
+    from dlrun.run import Run
+    from dlrun.training.listener import Listener
+
+RUNS_DIR = "runs"
+
+
+def train(
+    config: str | Path | Mapping[str, Any] | Experiment,
+    *overrides: str,
+    runs_dir: str | Path = RUNS_DIR,
+    listener: Listener | None = None,
+) -> Run:
+    """Carry out one experiment and keep its record, as `dlrun train` does.
+
+    Args:
+        config: The path of a YAML file, its values as a mapping, or an experiment.
+        overrides: `key.path=value`, as on the command line; not for an experiment.
+        runs_dir: Folder of all runs; the run gets a new folder in it.
+        listener: Hears of the progress.
+
+    Returns:
+        The run, with `id`, `path` and `metrics`.
+
+    Raises:
+        ConfigError, DataError, ModelError, UsageError: Nothing was started.
+        RunFailed, StorageError: Training could not end well, or a file could not be written.
+    """
+    from dlrun.experiment import Experiment
+    from dlrun.run import run_experiment
+
+    if isinstance(config, Experiment):
+        if overrides:
+            raise TypeError("overrides change a config; make the experiment with them instead")
+        return run_experiment(config, runs_dir=Path(runs_dir), listener=listener)
+    loaded = _loaded(config, overrides)
+    return run_experiment(loaded.experiment, runs_dir=Path(runs_dir), source=loaded, listener=listener)
+
+
+def ensemble(
+    *runs: str | Path | Run, runs_dir: str | Path = RUNS_DIR, top: int | None = None, **settings: Any
+) -> EnsembleRun:
+    """Combine finished runs, as `dlrun ensemble` does.
+
+    Args:
+        runs: Runs, their paths or ids, and patterns such as `runs/*`.
+        runs_dir: Folder of all runs; the ensemble gets a new folder in it.
+        top: Trials that are taken of each study; None for all.
+        settings: As in the `config.yaml` of an ensemble, such as `method="greedy"` or `metric="auc"`.
+
+    Returns:
+        The ensemble, with `id`, `path`, `weights` and `metrics`.
+
+    Raises:
+        ConfigError, UsageError: There is nothing to combine, or not in this way.
+        StorageError: A file could not be written.
+    """
+    from dlrun.config.loading import load_settings
+    from dlrun.ensembling.ensemble import run_ensemble
+    from dlrun.ensembling.settings import Ensemble
+    from dlrun.records.text import json_text
+
+    chosen, _, _ = load_settings(json_text(settings, indent=None), "settings", (), Ensemble)
+    return run_ensemble([str(_path(run)) for run in runs], chosen, runs_dir=Path(runs_dir), top=top)
+
+
+def load(run: str | Path | Run | EnsembleRun, *, runs_dir: str | Path = RUNS_DIR) -> Predictor:
+    """Load a finished run, an ensemble or a bundle, so that it predicts new rows.
+
+    Args:
+        run: What `train` or `ensemble` returned; an id, its unique beginning, `latest` or `best`; the path of a run
+            folder or of a bundle.
+        runs_dir: Folder of all runs, for ids.
+
+    Returns:
+        A predictor, with `predict` and `predict_labels`.
+
+    Raises:
+        UsageError: There is no such run, or it has not finished.
+        StorageError: A file of it is missing or damaged.
+    """
+    from dlrun.evaluation.metrics import higher_is_better
+    from dlrun.predicting.loading import load as load_path
+    from dlrun.records.index import find_run
+
+    path = _path(run)
+    if isinstance(path, str) and not Path(path).is_file():
+        return load_path(find_run(Path(runs_dir), path, higher_is_better=higher_is_better))
+    return load_path(path)
+
+
+def _path(run: Any) -> str | Path:
+    """Return the folder of a run, or what names it."""
+    return run if isinstance(run, str | Path) else Path(run.path)
+
+
+def _loaded(config: str | Path | Mapping[str, Any], overrides: tuple[str, ...]) -> LoadedConfig:
+    from dlrun.config import load as load_config
+    from dlrun.config import load_text
+    from dlrun.records.text import json_text
+
+    if isinstance(config, Mapping):
+        return load_text(json_text(config) + "\n", "config", overrides)
+    return load_config(Path(config), overrides)

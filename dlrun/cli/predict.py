@@ -1,0 +1,77 @@
+"""`dlrun predict`: predict new rows with a run."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dlrun.cli.options import DEFAULT_RUNS_DIR, Array, DataFile, Json, Metric, RunOrBundle, RunsDir
+from dlrun.cli.output import Output
+from dlrun.errors import UsageError
+
+
+def predict(
+    run: RunOrBundle,
+    data: DataFile,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="A .csv, .parquet or .npz file; by default CSV on stdout."),
+    ] = None,
+    keep: Annotated[
+        list[str] | None,
+        typer.Option("--keep", metavar="COLUMN", help="Column of DATA to pass on; may be given more than once."),
+    ] = None,
+    confidence: Annotated[
+        float | None,
+        typer.Option("--confidence", metavar="SHARE", help="Share of the truth in an interval; by default the run's."),
+    ] = None,
+    array: Array = None,
+    metric: Metric = None,
+    runs_dir: RunsDir = DEFAULT_RUNS_DIR,
+    json: Json = False,
+) -> None:
+    """Predict new rows with a finished run, an ensemble or a bundle.
+
+    DATA is a CSV, Parquet or npz file with the inputs that the run was trained on, by the same names and shapes; other
+    columns are left alone. Classes get a label and probabilities, numbers get an interval from validation residuals.
+    """
+    if json and output is None:
+        raise UsageError("--json prints facts, not predictions", remedy="Name a file for these with --output.")
+    if confidence is not None and not 0 < confidence < 1:
+        raise UsageError(f"--confidence is {confidence:g}, expected a share between 0 and 1")
+    from dlrun.cli.references import find_stored
+    from dlrun.predicting.data import open_data
+    from dlrun.predicting.loading import load_stored
+    from dlrun.predicting.writing import CsvWriter, check_output, column_names, predict_file, writing
+
+    out = Output(json=json or output is None)
+    predictor = load_stored(find_stored(runs_dir, run, metric))
+    kept = tuple(dict.fromkeys(keep or []))
+    check_output(output, predictor, kept)
+    opened = open_data(data, predictor, keep=kept, array=array)
+    share = confidence or predictor.description.experiment.evaluation.confidence
+    for note in (*predictor.notes, *opened.notes):
+        out.say_if_heard(note)
+    if output is None:
+        predict_file(predictor, opened, CsvWriter(sys.stdout.buffer, predictor), confidence=share, keep=kept)
+        sys.stdout.buffer.flush()
+        return
+    with writing(output, predictor, kept) as writer:
+        num_rows = predict_file(predictor, opened, writer, confidence=share, keep=kept)
+    out.say_if_heard(f"{num_rows:,} rows predicted by {predictor.id}: {output}")
+    if json:
+        out.result(
+            {
+                "id": predictor.id,
+                "task": predictor.task,
+                "rows": num_rows,
+                "output": output.absolute(),
+                "columns": [*column_names(predictor)[:1], *kept, *column_names(predictor)[1:]],
+                "classes": predictor.class_names,
+                "confidence": share if predictor.residuals is not None else None,
+                "notes": [*predictor.notes, *opened.notes],
+            }
+        )

@@ -1,0 +1,1 @@
+"""Ensembles: members from run folders, ways to combine them, and what they come to together."""

@@ -1,0 +1,139 @@
+"""Candidates: the folders that a command line names, before anybody has looked into them."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dlrun.errors import StorageError, UsageError
+from dlrun.evaluation.metrics import higher_is_better
+from dlrun.records.folder import RunFolder, is_id
+from dlrun.records.index import find_run, summarize
+from dlrun.records.text import printable
+
+_SPECIAL = frozenset("*?[")
+_STATUS = "status.json"
+TRIALS = "trials"
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """Something that was named and is not used.
+
+    Args:
+        id: Name of the folder or file.
+        reason: Why, in words.
+    """
+
+    id: str
+    reason: str
+
+
+def find_candidates(
+    runs_dir: Path, references: Sequence[str], *, top: int | None, metric: str | None
+) -> tuple[list[RunFolder], list[Skipped]]:
+    """Find the run folders that references stand for, each once.
+
+    Args:
+        runs_dir: Folder of all runs.
+        references: Ids and their beginnings, `latest`, `best`, paths of runs, of studies, of folders of runs, and
+            patterns such as `runs/*`, with whatever lies there.
+        top: Trials that are taken of each study, the best by validation score; None for all.
+        metric: Score that trials are compared by; what each study was selected by unless given.
+
+    Returns:
+        The folders, and what is none.
+
+    Raises:
+        UsageError: A reference stands for nothing.
+    """
+    found: dict[str, RunFolder] = {}
+    skipped: dict[str, Skipped] = {}
+    for path in (path for reference in references for path in _paths(runs_dir, reference)):
+        name = os.path.basename(os.path.abspath(path))  # noqa: PTH119, PTH100 - ten thousand paths
+        runs, reason = _runs_at(path, top, metric)
+        found |= {str(run.path): run for run in runs}
+        if reason:
+            skipped[path] = Skipped(printable(name), reason)
+    return list(found.values()), list(skipped.values())
+
+
+def _paths(runs_dir: Path, reference: str) -> list[str]:
+    if not reference or "\0" in reference:
+        raise UsageError("an empty name is no run", remedy="`dlrun ls` lists the runs.")
+    if os.path.lexists(reference):
+        return [reference]
+    if _SPECIAL & set(reference):
+        matches = sorted(glob.glob(reference)) or sorted(glob.glob(str(runs_dir / reference)))  # noqa: PTH207
+        if not matches:
+            raise UsageError(f"nothing matches {printable(reference)}", remedy="`dlrun ls` lists the runs.")
+        return matches
+    return [str(find_run(runs_dir, reference, higher_is_better=_higher_is_better).path)]
+
+
+def _higher_is_better(name: str) -> bool:
+    try:
+        return higher_is_better(name)
+    except KeyError:
+        return False
+
+
+def _runs_at(path: str, top: int | None, metric: str | None) -> tuple[list[RunFolder], str]:
+    """Return the runs at a path, or why there are none."""
+    if os.path.islink(path):  # noqa: PTH114
+        return [], "a link; name the folder that it leads to"
+    if not os.path.isdir(path):  # noqa: PTH112
+        return [], "a file, not a run folder"
+    trials = os.path.join(path, TRIALS)  # noqa: PTH118
+    if os.path.isdir(trials):  # noqa: PTH112
+        runs = _within(trials)
+        return (runs if top is None else _best(runs, top, metric)), "" if runs else "a study without trials"
+    if os.path.exists(os.path.join(path, _STATUS)):  # noqa: PTH110, PTH118
+        return [RunFolder(Path(os.path.abspath(path)))], ""  # noqa: PTH100
+    runs = [run for run in _within(path) if is_id(run.id)]
+    return runs, "" if runs else "not a run folder: it holds no status.json"
+
+
+def _within(path: str) -> list[RunFolder]:
+    try:
+        with os.scandir(os.path.abspath(path)) as entries:  # noqa: PTH100
+            names = sorted(entry.path for entry in entries if entry.is_dir(follow_symlinks=False))
+    except OSError:
+        return []
+    return [RunFolder(Path(name)) for name in names if os.path.exists(os.path.join(name, _STATUS))]  # noqa: PTH110, PTH118
+
+
+def _best(runs: Sequence[RunFolder], top: int, metric: str | None) -> list[RunFolder]:
+    """Return the finished trials with the best validation scores, best first."""
+    scored = []
+    for run in runs:
+        summary = summarize(run)
+        name = metric or summary.primary or "loss"
+        score = (summary.validation or {}).get(name)
+        if summary.state == "finished" and score is not None:
+            scored.append((-score if _higher_is_better(name) else score, run.id, run))
+    if runs and not scored:
+        raise UsageError(
+            f"no finished trial of the study {printable(runs[0].path.parent.parent.name)} has a validation score"
+            + (f" '{metric}'" if metric else ""),
+            remedy="Leave --top out, or choose another --metric.",
+        )
+    return [run for *_, run in sorted(scored, key=lambda entry: entry[:2])[:top]]
+
+
+def read_state(run: RunFolder) -> str:
+    """Return why a run cannot be a member by its state alone; empty if it is finished.
+
+    Args:
+        run: Its folder.
+    """
+    from dlrun.records.status import read_status
+
+    try:
+        state = read_status(run).state
+    except StorageError as error:
+        return error.message
+    return "" if state == "finished" else f"not finished: {state}"

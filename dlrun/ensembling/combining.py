@@ -1,0 +1,73 @@
+"""Combining: fitting any method alike, and reading back what was fitted."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import Field, TypeAdapter, ValidationError
+
+from dlrun.ensembling.combination import Combination, WeightedMean
+from dlrun.ensembling.methods.exponential import ExponentialMean
+from dlrun.ensembling.methods.geometric import GeometricMean
+from dlrun.ensembling.methods.greedy import first_picks
+from dlrun.ensembling.methods.median import MedianOfMembers
+from dlrun.ensembling.methods.method import Method
+from dlrun.ensembling.methods.rank import MeanRank
+from dlrun.ensembling.methods.stacking import LinearStack
+from dlrun.ensembling.methods.vote import Votes
+from dlrun.ensembling.objective import Objective
+from dlrun.ensembling.stack import Places, Stack, settled_order
+from dlrun.errors import StorageError
+
+AnyCombination = WeightedMean | GeometricMean | ExponentialMean | MeanRank | MedianOfMembers | Votes | LinearStack
+
+
+def fit(
+    method: Method, stack: Stack, metric: str, *, seed: int, max_members: int | None = None
+) -> tuple[Places, Combination]:
+    """Fit a method, whatever the order of the members.
+
+    Args:
+        method: How to combine.
+        stack: Members and true values.
+        metric: Name of the metric to score best by.
+        seed: Where random numbers come from.
+        max_members: Most members that may count; of more, greedy selection takes its choice first.
+
+    Returns:
+        The positions of the members that count, in order, and what combines them.
+
+    Raises:
+        UsageError: These members cannot be combined in this way.
+    """
+    method.check(stack.task)
+    order = settled_order(stack)
+    if max_members is not None and max_members < len(order):
+        picked = first_picks(Objective(stack.of_members(order), metric), max_members)
+        order = order[picked]
+    combination = method.fit(Objective(stack.of_members(order), metric), seed)
+    counting = np.flatnonzero(combination.weights > 0)
+    counting = counting[np.argsort(order[counting])]
+    return order[counting], combination.of_members(counting)
+
+
+def predict(fitted: tuple[Places, Combination], y_pred: Any) -> Any:
+    """Combine the predictions of all members, shape (members, rows, outputs), by what `fit` returned."""
+    places, combination = fitted
+    every = len(places) == len(y_pred)
+    return combination.combine(y_pred if every else y_pred[places])
+
+
+def load_combination(text: str) -> Combination:
+    """Read a combination from the JSON that `Combination.model_dump_json` wrote.
+
+    Raises:
+        StorageError: The text holds no combination.
+    """
+    reader: TypeAdapter[Any] = TypeAdapter(Annotated[AnyCombination, Field(discriminator="kind")])
+    try:
+        combination: Combination = reader.validate_json(text)
+    except ValidationError as error:
+        raise StorageError(f"the combination of an ensemble is damaged: {error.errors()[0]['msg']}") from error
+    return combination

@@ -1,0 +1,22 @@
+"""Best: the single best member, for the record."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from dlrun.ensembling.combination import WeightedMean, floats
+from dlrun.ensembling.methods.method import Method
+from dlrun.ensembling.objective import Objective
+
+
+class Best(Method):
+    """Take the member with the best score and leave out the others."""
+
+    kind: Literal["best"] = "best"
+
+    def fit(self, objective: Objective, seed: int) -> WeightedMean:  # noqa: ARG002 - what all methods take
+        factors = np.zeros(objective.num_members)
+        factors[int(np.argmin(objective.costs_of_members()))] = 1
+        return WeightedMean(factors=floats(factors))

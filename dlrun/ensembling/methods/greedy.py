@@ -1,0 +1,127 @@
+"""Greedy: members are taken in one at a time, each time the one that helps most."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from dlrun.ensembling.combination import Array, WeightedMean, floats, normalized
+from dlrun.ensembling.methods.method import Method
+from dlrun.ensembling.objective import Objective
+from dlrun.settings import Auto
+
+Ties = Literal["used", "better", "random"]
+"""Of members that help equally: one that is in already, the best by itself, or any."""
+
+_MANY = 20
+"""Members from which on it pays to choose from several random bags of them."""
+
+_NUM_BAGS = 10
+
+
+class Greedy(Method):
+    """Take members in one at a time, each time the one whose addition helps most; a member may come again.
+
+    Caruana, Niculescu-Mizil, Crew and Ksikes, "Ensemble selection from libraries of models", ICML 2004: selection with
+    replacement, a start from the best members, and bags of members against overfitting.
+    """
+
+    kind: Literal["greedy"] = "greedy"
+    size: int = Field(default=25, ge=1, le=10_000)
+    """Most members taken in, counted as often as they come; the best size on the way is kept."""
+    start: int = Field(default=5, ge=0)
+    """Of so many best members, as many as score best together are the start; 0 starts with nothing."""
+    bags: int | Auto = Field(default="auto", ge=1, le=1000)
+    """Random bags of members to choose from, whose weights are averaged. `auto`: 10 for 20 members or more, else 1."""
+    bag_fraction: float = Field(default=0.5, gt=0, le=1)
+    """Share of the members in each bag, if there are several bags."""
+    ties: Ties = "used"
+    """Of members that help equally: one that is in already (used), the best by itself (better), or any (random)."""
+    round_decimals: int | None = Field(default=None, ge=0, le=12)
+    """Decimals that scores are rounded to before they are compared, so that tiny gains count as ties; null for all."""
+
+    def fit(self, objective: Objective, seed: int) -> WeightedMean:
+        generator = np.random.default_rng([seed, 0x6EED])
+        alone = objective.costs_of_members()
+        counts = [self._select(objective, alone, bag, generator) for bag in self._bags(len(alone), generator)]
+        mean = np.mean([normalized(count) for count in counts], axis=0)
+        return WeightedMean(factors=floats(normalized(mean)))
+
+    def _bags(self, num_members: int, generator: np.random.Generator) -> list[NDArray[np.int64]]:
+        bags = (_NUM_BAGS if num_members >= _MANY else 1) if self.bags == "auto" else self.bags
+        if bags == 1:
+            return [np.arange(num_members)]
+        size = max(1, round(self.bag_fraction * num_members))
+        return [np.sort(generator.choice(num_members, size, replace=False)) for _ in range(bags)]
+
+    def _select(
+        self, objective: Objective, alone: Array, bag: NDArray[np.int64], generator: np.random.Generator
+    ) -> NDArray[np.int64]:
+        """Return how often each member was taken in, shape (all members,)."""
+        taken = start_with_best(objective, alone, bag, min(self.start, self.size))
+        counts = np.bincount(taken, minlength=len(alone))
+        total = objective.material[taken].sum(axis=0, dtype=np.float64)
+        best, best_cost = counts.copy(), np.inf
+        if taken:
+            best_cost = self._rounded(objective.costs_of_means((total / len(taken))[None].astype(total.dtype)))[0]
+        material = objective.material if len(bag) == len(alone) else objective.material[bag]
+        for count in range(len(taken), self.size):
+            costs = self._rounded(objective.costs_after(total, count, material))
+            member = bag[self._pick(costs, counts[bag], alone[bag], generator)]
+            counts[member] += 1
+            total += objective.material[member]
+            if costs.min() < best_cost:
+                best, best_cost = counts.copy(), costs.min()
+        return best
+
+    def _rounded(self, costs: Array) -> Array:
+        return costs if self.round_decimals is None else np.round(costs, self.round_decimals)
+
+    def _pick(self, costs: Array, counts: NDArray[np.int64], alone: Array, generator: np.random.Generator) -> int:
+        """Return the position of the lowest cost; of equal ones that which `ties` prefers."""
+        equal = np.flatnonzero(costs == costs.min())
+        if len(equal) > 1 and self.ties == "random":
+            return int(generator.choice(equal))
+        if len(equal) > 1 and self.ties == "used" and (counts[equal] > 0).any():
+            equal = equal[counts[equal] > 0]
+        return int(equal[np.argmin(alone[equal])])
+
+
+def start_with_best(objective: Objective, alone: Array, bag: NDArray[np.int64], most: int) -> list[int]:
+    """Return the members of the best start: the first few in order of their own scores.
+
+    Args:
+        objective: The members.
+        alone: Cost of every member by itself.
+        bag: Members to choose from.
+        most: Most members of the start.
+    """
+    order = bag[np.argsort(alone[bag], kind="stable")][:most]
+    if not len(order):
+        return []
+    sums = np.cumsum(objective.material[order], axis=0, dtype=np.float64)
+    costs = [float(objective.costs_of_means((total / (place + 1))[None])[0]) for place, total in enumerate(sums)]
+    return [int(member) for member in order[: int(np.argmin(costs)) + 1]]
+
+
+def first_picks(objective: Objective, num_members: int) -> NDArray[np.int64]:
+    """Return so many different members, in the order in which each helps those before it most.
+
+    Args:
+        objective: The members.
+        num_members: Members wanted.
+
+    Returns:
+        Their positions, in the order of the members.
+    """
+    total = np.zeros(objective.material.shape[1:])
+    picked: list[int] = []
+    while len(picked) < min(num_members, objective.num_members):
+        costs = objective.costs_after(total, len(picked))
+        costs[picked] = np.inf
+        picked.append(int(np.argmin(costs)))
+        total += objective.material[picked[-1]]
+    return np.sort(np.array(picked, dtype=np.int64))

@@ -1,0 +1,50 @@
+"""Method: the settings of a way to combine members, and how it is fitted."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import ClassVar, get_args
+
+from dlrun.datasets.dataset import Task
+from dlrun.ensembling.combination import Combination
+from dlrun.ensembling.objective import Objective
+from dlrun.errors import UsageError
+from dlrun.settings import Settings, kind_of
+
+
+class Method(Settings):
+    """A way to combine members. A new one is one class in one file, and one name in `methods.union`."""
+
+    tasks: ClassVar[tuple[Task, ...]] = get_args(Task)
+    """Tasks whose predictions it can combine."""
+
+    @property
+    def title(self) -> str:
+        """What it is called among several."""
+        return kind_of(type(self))
+
+    def check(self, task: Task) -> None:
+        """Raise an error if it cannot combine predictions of a task.
+
+        Raises:
+            UsageError: It cannot.
+        """
+        if task not in self.tasks:
+            raise UsageError(
+                f"the method {self.title} does not combine predictions of a {task} task",
+                remedy="Choose another --method, or auto.",
+            )
+
+    @abstractmethod
+    def fit(self, objective: Objective, seed: int) -> Combination:
+        """Fit to members and true values.
+
+        Members come in an order that depends on their predictions alone; see `stack.settled_order`.
+
+        Args:
+            objective: The members, and the cost of their weighted means.
+            seed: Where random numbers come from.
+
+        Raises:
+            UsageError: These members cannot be combined in this way.
+        """

@@ -1,0 +1,21 @@
+"""Uniform: every member counts the same."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from dlrun.ensembling.combination import WeightedMean, floats
+from dlrun.ensembling.methods.method import Method
+from dlrun.ensembling.objective import Objective
+
+
+class Uniform(Method):
+    """Average all members; nothing is fitted, so nothing is overfitted."""
+
+    kind: Literal["uniform"] = "uniform"
+
+    def fit(self, objective: Objective, seed: int) -> WeightedMean:  # noqa: ARG002 - what all methods take
+        num_members = objective.num_members
+        return WeightedMean(factors=floats(np.full(num_members, 1 / num_members)))

@@ -1,0 +1,59 @@
+"""Union: all methods by name."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from dlrun.datasets.dataset import Task
+from dlrun.ensembling.methods.best import Best
+from dlrun.ensembling.methods.exponential import Exponential
+from dlrun.ensembling.methods.geometric import Geometric
+from dlrun.ensembling.methods.greedy import Greedy
+from dlrun.ensembling.methods.median import Median
+from dlrun.ensembling.methods.method import Method
+from dlrun.ensembling.methods.rank import Rank
+from dlrun.ensembling.methods.stacking import Stacking
+from dlrun.ensembling.methods.uniform import Uniform
+from dlrun.ensembling.methods.vote import Vote
+from dlrun.ensembling.methods.weighted import Weighted
+from dlrun.settings import ByKind, Settings
+
+
+class Automatic(Settings):
+    """Fit every method and take the one with the best cross-fitted score."""
+
+    kind: Literal["auto"] = "auto"
+
+
+AnyMethod = Annotated[
+    Automatic | Uniform | Weighted | Greedy | Geometric | Exponential | Rank | Median | Vote | Stacking | Best,
+    Field(discriminator="kind"),
+    ByKind(),
+]
+"""A way to combine members, or the choice among all of them."""
+
+
+def tried(task: Task) -> tuple[Method, ...]:
+    """Return what `auto` chooses among, the simplest first: of equally good ones the first is taken.
+
+    Args:
+        task: What is predicted.
+    """
+    stacked = Stacking(learner="ridge" if task == "regression" else "logistic")
+    methods: tuple[Method, ...] = (
+        Uniform(),
+        Best(),
+        Median(),
+        Geometric(),
+        Exponential(),
+        Rank(),
+        Vote(),
+        Greedy(),
+        Weighted(),
+        Weighted(search="random"),
+        Stacking(),
+        stacked,
+    )
+    return tuple(method for method in methods if task in method.tasks)

@@ -1,0 +1,117 @@
+"""Recording: what an ensemble writes into its run folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dlrun.records import files
+from dlrun.records.environment import environment
+from dlrun.records.folder import RunFolder
+
+if TYPE_CHECKING:
+    from dlrun.ensembling.candidates import Skipped
+    from dlrun.ensembling.judging import Judge
+    from dlrun.ensembling.members import Admitted, Member
+    from dlrun.ensembling.reporting import Outcome
+
+
+def write_inputs(folder: RunFolder, config: str, admitted: Admitted, argv: Sequence[str]) -> None:
+    """Write the settings, and what the members have in common: dataset and split."""
+    folder.write_text("config.yaml", config)
+    folder.write_json("environment.json", environment(argv=argv))
+    first = admitted.members[0].run
+    for name in ("dataset.json", "split.npz"):
+        if first.file(name).exists():
+            folder.write_bytes(name, files.read_bytes(first.file(name)))
+
+
+def write_outcome(folder: RunFolder, outcome: Outcome, skipped: Sequence[Skipped], metrics: dict[str, Any]) -> None:
+    """Write the members, what combines them, predictions, plots and scores."""
+    folder.write_json("members.json", _lineage(folder.path, outcome, skipped))
+    folder.write_text("model/combination.json", outcome.choice.combination.model_dump_json() + "\n")
+    stack = outcome.validation.stack
+    folder.write_npz(
+        "predictions/validation.npz",
+        row=stack.rows,
+        y_true=stack.y_true,
+        y_pred=outcome.cross_fitted,
+        fold=stack.folds,
+    )
+    if outcome.test is not None:
+        tested = outcome.test.stack
+        folder.write_npz("predictions/test.npz", row=tested.rows, y_true=tested.y_true, y_pred=outcome.test_predictions)
+    _illustrate(folder, outcome, metrics)
+    folder.write_json("metrics.json", metrics)
+    from dlrun.reporting.summary import summary_lines
+
+    folder.write_text("output.log", "\n".join(summary_lines(metrics)) + "\n")
+
+
+def _lineage(path: Path, outcome: Outcome, skipped: Sequence[Skipped]) -> dict[str, Any]:
+    weights, counting = outcome.weights, set(outcome.choice.places.tolist())
+    return {
+        "method": outcome.choice.trial.method.title,
+        "members": [_origin(path, outcome.candidates[place], float(weights[place])) for place in outcome.choice.places],
+        "left_out": [member.id for place, member in enumerate(outcome.candidates) if place not in counting],
+        "skipped": [asdict(entry) for entry in skipped],
+    }
+
+
+def _origin(path: Path, member: Member, weight: float) -> dict[str, Any]:
+    return {
+        "id": member.id,
+        "path": Path(os.path.relpath(member.run.path, path)).as_posix(),
+        "weight": weight,
+        "model": member.model,
+        "config_hash": member.config_hash,
+        "validation": member.metrics["validation"],
+        "test": member.metrics.get("test"),
+    }
+
+
+def _illustrate(folder: RunFolder, outcome: Outcome, metrics: dict[str, Any]) -> None:
+    """Plot what was taken for what, as for any run, and how members differ."""
+    parts = [("validation", outcome.validation, outcome.cross_fitted)]
+    if outcome.test is not None:
+        parts.append(("test", outcome.test, outcome.test_predictions))
+    kind = {"regression": "residuals", "multilabel": "labels"}.get(outcome.validation.stack.task, "confusion")
+    for part, judge, predicted in parts:
+        with folder.publish(f"plots/{kind}-{part}.png") as path:
+            _plot_part(outcome.candidates[0], judge, predicted, path, part)
+    compared = metrics["diversity"]
+    if len(compared["members"]) > 1:
+        from dlrun.reporting.diversity import plot_diversity
+
+        with folder.publish("plots/diversity.png") as path:
+            plot_diversity(
+                [_short(name) for name in compared["members"]],
+                outcome.weights[outcome.compared],
+                compared["pairs"]["disagreement"],
+                compared["pairs"]["error_correlation"],
+                path,
+                unit="standard deviations" if kind == "residuals" else "share of decisions",
+            )
+
+
+def _short(name: str) -> str:
+    """Leave the time out of an id."""
+    stamp, _, rest = name.partition("-")
+    return rest.partition("-")[2] or name if stamp.isdigit() else name
+
+
+def _plot_part(member: Member, judge: Judge, predicted: Any, path: Path, title: str) -> None:
+    from dlrun.reporting.plots import plot_confusion, plot_labels, plot_residuals
+
+    y_true, names = judge.stack.y_true, member.class_names
+    if judge.stack.task == "regression":
+        plot_residuals(np.asarray(y_true), predicted, member.facts["targets"]["names"], path, title=title)
+    elif judge.stack.task == "multilabel":
+        plot_labels(y_true, predicted, names, path, title=title)
+    else:
+        plot_confusion(y_true, predicted, names, path, title=title)

@@ -1,0 +1,238 @@
+"""Reporting: what an ensemble came to, as `metrics.json` holds it."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dlrun.ensembling import diversity
+from dlrun.ensembling.advice import advise
+from dlrun.ensembling.choosing import Choice
+from dlrun.ensembling.combination import WeightedMean
+from dlrun.ensembling.judging import Judge, Scores, baseline, test_baseline
+from dlrun.ensembling.members import Member
+from dlrun.ensembling.objective import Objective
+from dlrun.ensembling.settings import Ensemble
+from dlrun.ensembling.stack import Places, Stack
+from dlrun.evaluation.evaluation import mean_scores
+from dlrun.evaluation.metrics import higher_is_better
+from dlrun.evaluation.wording import number, words
+
+_MOST_COMPARED = 60
+"""Members that are compared with each other; of more, those with the highest weights."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an ensemble came to.
+
+    Args:
+        settings: Resolved.
+        candidates: All members that fit together.
+        choice: Which of them count, and how.
+        metric: What weights were fitted to.
+        best: Position of the member that is best by itself on the validation rows.
+        validation: Scores predictions for the validation rows.
+        in_sample: Predictions for the validation rows with the weights that were fitted on them.
+        test: Scores predictions for the test rows; None without a test set.
+        test_predictions: Predictions for the test rows.
+    """
+
+    settings: Ensemble
+    candidates: tuple[Member, ...]
+    choice: Choice
+    metric: str
+    best: int
+    validation: Judge
+    in_sample: NDArray[np.float64]
+    test: Judge | None
+    test_predictions: NDArray[np.float64]
+
+    @property
+    def members(self) -> tuple[Member, ...]:
+        """Those that count, in the order of the combination."""
+        return tuple(self.candidates[place] for place in self.choice.places)
+
+    @property
+    def cross_fitted(self) -> NDArray[np.float64]:
+        """Predictions for the validation rows with weights that have not seen them."""
+        return self.choice.trial.predictions
+
+    @property
+    def weights(self) -> NDArray[np.float64]:
+        """Weight of every candidate, shape (candidates,)."""
+        weights = np.zeros(len(self.candidates))
+        weights[self.choice.places] = self.choice.combination.weights
+        return weights
+
+    @functools.cached_property
+    def compared(self) -> Places:
+        """Positions of the candidates whose diversity is looked at."""
+        order = np.argsort(-self.weights, kind="stable")[:_MOST_COMPARED]
+        return np.sort(order)
+
+
+def metrics(outcome: Outcome, looks: int | None) -> dict[str, Any]:
+    """Return what `metrics.json` holds: what every run tells, and what is an ensemble's own.
+
+    Args:
+        outcome: All predictions.
+        looks: Looks at the test set so far; None without one.
+    """
+    judge, test = outcome.validation, outcome.test
+    folds = judge.by_fold(outcome.cross_fitted)
+    cross_fitted, facts = mean_scores(folds), outcome.candidates[0].facts
+    tested = None if test is None else test.scores(outcome.test_predictions)
+    found = {
+        "task": judge.stack.task,
+        "monitor": "val_loss" if outcome.metric == "log_loss" else f"val_{outcome.metric}",
+        "best_epoch": None,
+        "train": None,
+        "validation": cross_fitted,
+        "test": tested,
+        "test_looks": looks,
+        "intervals": {
+            "validation": judge.intervals(outcome.cross_fitted),
+            "test": None if test is None else test.intervals(outcome.test_predictions),
+        },
+        "baseline": {
+            "kind": "mean" if judge.stack.task == "regression" else "majority",
+            "validation": judge.scores(baseline(facts, judge.stack)),
+            "test": None if test is None else test.scores(test_baseline(facts, test.stack)),
+        },
+        "folds": [{"validation": scores, "best_epoch": None, "epochs": None} for scores in folds],
+        "refit": None,
+        "num_parameters": _num_parameters(outcome.members),
+        "ensemble": _ensemble(outcome, cross_fitted),
+        "diversity": _diversity(outcome),
+    }
+    found["diagnosis"] = _diagnosis(outcome, found)
+    return found
+
+
+def _num_parameters(members: tuple[Member, ...]) -> int | None:
+    numbers = [member.metrics.get("num_parameters") for member in members]
+    known = [number for number in numbers if isinstance(number, int)]
+    return sum(known) if len(known) == len(numbers) else None
+
+
+def _ensemble(outcome: Outcome, cross_fitted: Scores) -> dict[str, Any]:
+    """Return the scores beside which the cross-fitted one stands."""
+    judge, test, choice = outcome.validation, outcome.test, outcome.choice
+    return {
+        "method": choice.trial.method.title,
+        "metric": outcome.metric,
+        "num_members": len(outcome.members),
+        "num_candidates": len(outcome.candidates),
+        "best_member": outcome.candidates[outcome.best].id,
+        "validation": {
+            "cross_fitted": cross_fitted,
+            "in_sample": judge.scores(outcome.in_sample),
+            "uniform": judge.scores(_mean(judge.stack)),
+            "best_member": judge.scores(judge.stack.y_pred[outcome.best]),
+        },
+        "test": None
+        if test is None
+        else {
+            "ensemble": test.scores(outcome.test_predictions),
+            "uniform": test.scores(_mean(test.stack)),
+            "best_member": test.scores(test.stack.y_pred[outcome.best]),
+            "gain_over_best_member": test.difference(outcome.test_predictions, test.stack.y_pred[outcome.best]),
+        },
+        "methods": choice.scores,
+    }
+
+
+def _mean(stack: Stack) -> NDArray[np.float64]:
+    mean: NDArray[np.float64] = stack.y_pred.mean(axis=0, dtype=np.float64)
+    return mean
+
+
+def _diversity(outcome: Outcome) -> dict[str, Any]:
+    """Return the pairwise measures, the decomposition, gains and near copies of the members compared."""
+    compared = outcome.compared
+    stack = outcome.validation.stack.of_members(compared)
+    members = [outcome.candidates[place] for place in compared]
+    weights = outcome.weights[compared]
+    errors, predictions = diversity.error_correlation(stack), diversity.prediction_correlation(stack)
+    copies, groups = diversity.near_copies(
+        predictions, errors, [member.config_hash for member in members], outcome.settings.near_copy
+    )
+    pairs = {
+        "disagreement": diversity.disagreement(stack),
+        "error_correlation": errors,
+        "q_statistic": diversity.q_statistic(stack),
+    }
+    total = weights.sum()
+    decomposition = diversity.decompose(
+        stack, weights / total if total > 0 else np.full(len(weights), 1 / len(weights))
+    )
+    return {
+        "members": [member.id for member in members],
+        "means": {name: diversity.mean_of_pairs(matrix) for name, matrix in pairs.items()},
+        "pairs": pairs,
+        "ambiguity": asdict(decomposition),
+        "gains": _gains(outcome),
+        "near_copies": [
+            {"members": [members[place].id for place in group.members], "reason": group.reason} for group in copies
+        ],
+        "num_different": len(np.unique(groups)),
+        "effective_number": diversity.effective_number(errors),
+        "advice": advise(members, len(np.unique(groups)), diversity.mean_of_pairs(errors)),
+    }
+
+
+def _gains(outcome: Outcome) -> dict[str, float | None]:
+    """Return by how much the score is worse without each member; None where that would take too long to find."""
+    choice = outcome.choice
+    if len(choice.places) > _MOST_COMPARED and not isinstance(choice.combination, WeightedMean):
+        return {}
+    if len(choice.places) > _MOST_COMPARED * 5:
+        return {}
+    stack = outcome.validation.stack.of_members(choice.places)
+    found = diversity.gains(Objective(stack, outcome.metric), choice.combination)
+    return {
+        member.id: float(gain) if np.isfinite(gain) else None
+        for member, gain in zip(outcome.members, found, strict=True)
+    }
+
+
+def _diagnosis(outcome: Outcome, found: dict[str, Any]) -> dict[str, Any]:
+    """Say in words what the ensemble is worth, in the form of a run's diagnosis."""
+    metric, scores = outcome.metric, found["ensemble"]["validation"]
+    sign = 1 if higher_is_better(metric) else -1
+    ours, best, uniform, inside = (
+        scores[name][metric] for name in ("cross_fitted", "best_member", "uniform", "in_sample")
+    )
+    names = f"{words(metric)} {number(ours)}, best member {number(best)}, uniform {number(uniform)}"
+    better = ours is not None and best is not None and sign * (ours - best) > 0
+    verdict = (
+        "The ensemble is better than its best member" if better else "The ensemble is no better than its best member"
+    )
+    evidence = [f"Cross-fitted {names}; in-sample {number(inside)}."]
+    evidence += _test_evidence(outcome, found)
+    copies = found["diversity"]["near_copies"]
+    evidence += [f"Near copies: {', '.join(group['members'])} ({group['reason']})." for group in copies]
+    return {
+        "finding": "better_than_best_member" if better else "no_better_than_best_member",
+        "summary": f"{verdict} on validation rows that its weights have not seen.",
+        "evidence": evidence,
+        "suggestions": found["diversity"]["advice"],
+    }
+
+
+def _test_evidence(outcome: Outcome, found: dict[str, Any]) -> list[str]:
+    """Say whether the test set, one look at it, tells the ensemble from its best member."""
+    tested = found["ensemble"]["test"]
+    bounds = None if tested is None else tested["gain_over_best_member"].get(outcome.metric)
+    if bounds is None:
+        return []
+    low, high = bounds
+    verdict = "which may be luck" if low <= 0 <= high else "more than luck"
+    return [
+        f"On the test set {words(outcome.metric)} differs from the best member's by [{low:.3g}, {high:.3g}], {verdict}."
+    ]

@@ -1,0 +1,155 @@
+"""Evaluating: a stored run scored on labelled rows that are given to it."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dlrun.errors import DataError
+from dlrun.evaluation.baselines import Baseline
+from dlrun.evaluation.evaluation import evaluate
+from dlrun.evaluation.intervals import intervals
+from dlrun.predicting.data import Data, located
+from dlrun.predicting.labels import encode
+from dlrun.predicting.predictor import Predictor
+from dlrun.predicting.stored import Stored, StoredFolder
+from dlrun.records import ledger
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """The scores of a run on labelled rows.
+
+    Args:
+        num_rows: Rows that were scored.
+        scores: By metric; None where one is undefined.
+        intervals: `[low, high]` by metric.
+        baseline: Kind of the common-sense baseline, and its scores.
+        test_looks: Number of looks at these rows so far, if they are a known test set.
+        notes: What the user should know about these rows.
+    """
+
+    num_rows: int
+    scores: dict[str, float | None]
+    intervals: dict[str, list[float]]
+    baseline: dict[str, Any]
+    test_looks: int | None
+    notes: tuple[str, ...]
+
+
+def evaluate_file(predictor: Predictor, stored: Stored, data: Data) -> Evaluated:
+    """Score all rows of a file; a look at a known test set is written into the ledger first.
+
+    Args:
+        predictor: The run.
+        stored: Its files.
+        data: The file, opened with its targets.
+
+    Raises:
+        DataError: The file is damaged, has no rows, or holds values or labels that cannot be used.
+        StorageError: The ledger cannot be written.
+    """
+    y_true, y_pred, losses = _predictions(predictor, data)
+    description = predictor.description
+    looks, notes = _look(stored, description.class_names, y_true)
+    settings = description.experiment.evaluation
+    metrics = [str(name) for name in settings.metrics] if settings.metrics != "auto" else []
+    task = description.facts.task
+    baseline = _baseline(stored, predictor)
+    return Evaluated(
+        num_rows=len(y_true),
+        scores=evaluate(task, y_true, y_pred, metrics, losses=losses),
+        intervals=intervals(
+            task,
+            y_true,
+            y_pred,
+            metrics,
+            losses=losses,
+            draws=settings.bootstrap,
+            confidence=settings.confidence,
+            seed=description.experiment.seed,
+        ),
+        baseline={"kind": baseline.kind, **evaluate(task, y_true, baseline.predict(len(y_true)), metrics)},
+        test_looks=looks,
+        notes=notes,
+    )
+
+
+def _predictions(predictor: Predictor, data: Data) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.floating[Any]]]:
+    parts: list[tuple[NDArray[Any], NDArray[Any], NDArray[np.floating[Any]]]] = []
+    for chunk in data.chunks(predictor.rows_at_once):
+        try:
+            if chunk.targets is None:
+                raise DataError("the data were opened without their targets")
+            y_true = encode(chunk.targets, predictor.description)
+            parts.append((y_true, *predictor.predict_chunk(chunk.x, y_true)))
+        except DataError as error:
+            raise located(error, data.path, chunk.first, len(chunk)) from error
+    if not parts:
+        raise DataError(f"'{data.path}' has no rows", remedy="There is nothing to score.")
+    y_true, y_pred, losses = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return y_true, y_pred, losses
+
+
+def _look(stored: Stored, class_names: tuple[str, ...], y_true: NDArray[Any]) -> tuple[int | None, tuple[str, ...]]:
+    """Note a look at a known test set; tell whether rows were trained on."""
+    if not isinstance(stored, StoredFolder):
+        return None, ()
+    runs_dir = stored.folder.path.parent
+    own_test = _labels(stored, "predictions/test.npz")
+    scored = y_true
+    notes: tuple[str, ...] = ()
+    if _is_whole_dataset(stored, y_true):
+        learned = len(y_true) - (0 if own_test is None else len(own_test[0]))
+        notes = (
+            f"these are the rows that the run was made of: {learned:,} of {len(y_true):,} were learned from or "
+            "chosen by, so the scores flatter",
+        )
+        scored = y_true if own_test is None else own_test[1]
+    fingerprint = ledger.fingerprint_of(scored, class_names)
+    is_own = own_test is not None and ledger.fingerprint_of(own_test[1], class_names) == fingerprint
+    if not is_own and not ledger.looks(runs_dir, fingerprint):
+        return None, notes
+    number = ledger.append(runs_dir, fingerprint=fingerprint, run=stored.id, why="evaluate")
+    return number, (*notes, f"a known test set: look {number:,} at it")
+
+
+def _is_whole_dataset(stored: Stored, y_true: NDArray[Any]) -> bool:
+    """Tell whether rows are those of the run's dataset, by their number and the labels that the run has kept."""
+    if stored.json("dataset.json").get("num_rows") != len(y_true):
+        return False
+    kept = [_labels(stored, f"predictions/{part}.npz") for part in ("validation", "test")]
+    return all(part is None or np.array_equal(y_true[part[0]], part[1]) for part in kept)
+
+
+def _labels(stored: Stored, name: str) -> tuple[NDArray[Any], NDArray[Any]] | None:
+    """Return the rows and true values of stored predictions; None if there are none."""
+    if not stored.has(name):
+        return None
+    try:
+        with np.load(io.BytesIO(stored.read(name)), allow_pickle=False) as arrays:
+            return arrays["row"], arrays["y_true"]
+    except (ValueError, LookupError, TypeError, OSError, EOFError, MemoryError, zipfile.BadZipFile) as error:
+        raise stored.damaged(name, str(error)) from error
+
+
+def _baseline(stored: Stored, predictor: Predictor) -> Baseline:
+    """Return the common-sense baseline of the rows that the run learned from, from their distribution on record."""
+    facts = predictor.description.facts
+    try:
+        part = stored.json("dataset.json")["folds"][0]["training"]
+        if facts.task == "regression":
+            y_train = np.array([[float(target["mean"]) for target in part["targets"].values()]])
+        elif facts.task == "multilabel":
+            shares = np.array(list(part["labels"].values())) / part["rows"]
+            y_train = (np.arange(part["rows"])[:, None] < shares * part["rows"]).astype(np.float32)
+        else:
+            y_train = np.repeat(np.arange(len(part["classes"])), list(part["classes"].values()))
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise stored.damaged("dataset.json", "it does not hold what dlrun writes") from error
+    return Baseline.fit(facts.task, y_train, facts.num_outputs)

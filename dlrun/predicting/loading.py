@@ -1,0 +1,205 @@
+"""load(): from a run folder or a bundle to a predictor."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from dlrun.config import load_text
+from dlrun.datasets.dataset import DatasetFacts
+from dlrun.ensembling.combining import load_combination
+from dlrun.errors import ConfigError, StorageError
+from dlrun.experiment import Experiment
+from dlrun.models.network.network import Network
+from dlrun.predicting import restoring
+from dlrun.predicting.predictor import Description, EnsemblePredictor, FittedModel, Predictor, RunPredictor
+from dlrun.predicting.residuals import Residuals
+from dlrun.predicting.stored import Stored, open_stored
+from dlrun.preprocessing.preprocessing import load_fitted
+from dlrun.preprocessing.target import TargetTransform
+from dlrun.records.folder import RunFolder
+
+MEMBERS = "members.json"
+COMBINATION = "model/combination.json"
+"""Files of an ensemble: its members, and what combines them."""
+
+RESIDUALS = "residuals.npz"
+"""File of a bundle with the residuals of validation rows; a run folder has the predictions themselves."""
+
+
+def load(run: str | Path | RunFolder) -> Predictor:
+    """Load a run, so that it predicts as it did when it was trained.
+
+    Args:
+        run: A run folder or its path, or the path of a bundle.
+
+    Raises:
+        UsageError: There is no such run, or it has not finished.
+        StorageError: A file of it is missing or damaged.
+    """
+    return load_stored(open_stored(run))
+
+
+def load_stored(stored: Stored) -> Predictor:
+    """Load the predictor of a run or an ensemble from its files.
+
+    Raises:
+        StorageError: A file is missing or damaged.
+    """
+    if stored.has(MEMBERS):
+        return _load_ensemble(stored)
+    experiment = read_experiment(stored)
+    description = describe(stored, experiment)
+    restoring.begin(experiment)
+    num_folds = len(stored.json("dataset.json")["folds"])
+    fits = [_fit(stored, description, *names) for names in fit_names(experiment, num_folds)]
+    return RunPredictor(description, residuals(stored, description.facts), fits)
+
+
+def _load_ensemble(stored: Stored) -> EnsemblePredictor:
+    members = [_load_member(member) for member in open_members(stored)]
+    description = describe(stored, members[0].description.experiment)
+    for member in members:
+        if (member.description.facts, member.class_names) != (description.facts, description.class_names):
+            raise stored.damaged(MEMBERS, f"{member.id} predicts something else than the ensemble")
+    combination = load_combination(stored.text(COMBINATION))
+    if len(combination.weights) != len(members):
+        raise stored.damaged(COMBINATION, f"it is made for {len(combination.weights)} members, not {len(members)}")
+    return EnsemblePredictor(description, residuals(stored, description.facts), members, combination)
+
+
+def _load_member(stored: Stored) -> Predictor:
+    if stored.has(MEMBERS):
+        raise stored.damaged(MEMBERS, "an ensemble cannot be a member of another")
+    return load_stored(stored)
+
+
+def open_members(stored: Stored) -> list[Stored]:
+    """Return the files of all members of an ensemble, in the order that it was made in.
+
+    Raises:
+        StorageError: `members.json` is damaged, or a member is missing.
+    """
+    try:
+        entries = [(str(entry["id"]), str(entry["path"])) for entry in stored.json(MEMBERS)["members"]]
+    except (LookupError, TypeError) as error:
+        raise stored.damaged(MEMBERS, "it does not hold what dlrun writes") from error
+    if not entries:
+        raise stored.damaged(MEMBERS, "it names no members")
+    return [stored.member(position, *entry) for position, entry in enumerate(entries)]
+
+
+def fit_names(experiment: Experiment, num_folds: int) -> list[tuple[str, str]]:
+    """Return the fits of a run that predict: the name of each, and that of its files in `model/`.
+
+    Args:
+        experiment: The run's own.
+        num_folds: Folds of its split plan.
+    """
+    if experiment.training.refit:
+        return [("refit", "model")]
+    if num_folds == 1:
+        return [("fold-0", "model")]
+    return [(f"fold-{number}", f"fold-{number}") for number in range(num_folds)]
+
+
+def fit_files(experiment: Experiment, fit: str, name: str) -> tuple[str, str]:
+    """Return the files of a fit: that of its preprocessing, and that of its model.
+
+    Args:
+        experiment: The run's own.
+        fit: Name of the fit, such as `fold-0`.
+        name: Name of its files in `model/`.
+    """
+    network = isinstance(experiment.model, Network)
+    model = f"checkpoints/best/{fit}.safetensors" if network else f"model/{name}.skops"
+    return f"model/{name}.preprocessing.json", model
+
+
+def describe(stored: Stored, experiment: Experiment) -> Description:
+    """Read what a run predicts, from what.
+
+    Raises:
+        StorageError: `dataset.json` is missing or damaged.
+    """
+    try:
+        return _description(stored.id, stored.json("dataset.json"), experiment)
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise stored.damaged("dataset.json", "it does not hold what dlrun writes") from error
+
+
+def _description(id: str, data: Mapping[str, Any], experiment: Experiment) -> Description:  # noqa: A002
+    targets, inputs = data["targets"], data["inputs"]
+    class_names = tuple(str(name) for name in targets["classes"])
+    task = experiment.dataset.task
+    if task == "auto" or task != data["task"]:
+        raise ValueError("the task is not that of the config")
+    outputs = {"binary": 1, "multiclass": len(class_names)}.get(task) or int(targets["shape"][1])
+    facts = DatasetFacts(
+        task,
+        data["input_kind"],
+        tuple(int(size) for size in inputs["shape"][1:]),
+        int(data["num_rows"]),
+        0,
+        outputs,
+    )
+    columns = {str(name): str(column["dtype"]) for name, column in inputs.get("columns", {}).items()}
+    return Description(id, facts, class_names, tuple(map(str, targets["names"])), columns, experiment)
+
+
+def read_experiment(stored: Stored) -> Experiment:
+    """Read the config of a run; raises StorageError if it is missing or damaged."""
+    try:
+        return load_text(stored.text("config.yaml"), "config.yaml").experiment
+    except ConfigError as error:
+        raise stored.damaged("config.yaml", str(error.problems[0])) from error
+
+
+def _fit(stored: Stored, description: Description, fit: str, name: str) -> FittedModel:
+    preprocessing_file, model_file = fit_files(description.experiment, fit, name)
+    saved = stored.json(preprocessing_file)
+    try:
+        preprocessing = load_fitted(saved["inputs"])
+        target = None if saved["target"] is None else TargetTransform.load(saved["target"])
+    except (ValidationError, LookupError, TypeError) as error:
+        raise stored.damaged(preprocessing_file, "it does not hold what dlrun writes") from error
+    content = stored.read(model_file)
+    try:
+        model = restoring.restore(description.experiment, description.facts, preprocessing, content)
+    except StorageError as error:
+        raise stored.damaged(model_file, error.message) from error
+    return FittedModel(preprocessing, target, model)
+
+
+def residuals(stored: Stored, facts: DatasetFacts) -> Residuals | None:
+    """Read the residuals of validation rows; None if the task is no regression.
+
+    Raises:
+        StorageError: The file is missing or damaged.
+    """
+    if facts.task != "regression":
+        return None
+    if stored.has(RESIDUALS):
+        found = _arrays(stored, RESIDUALS, lambda arrays: Residuals(np.sort(arrays["residuals"], axis=0)))
+    else:
+        name = "predictions/validation.npz"
+        found = _arrays(stored, name, lambda arrays: Residuals.of(arrays["y_true"], arrays["y_pred"]))
+    if found.values.ndim != 2 or found.values.shape[1] != facts.num_outputs or not len(found.values):
+        raise stored.damaged("the record of validation predictions", f"its shape is {found.values.shape}")
+    return found
+
+
+def _arrays(stored: Stored, name: str, use: Callable[[Mapping[str, NDArray[Any]]], Residuals]) -> Residuals:
+    content = stored.read(name)
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+            return use(arrays)
+    except (ValueError, LookupError, TypeError, OSError, EOFError, MemoryError, zipfile.BadZipFile) as error:
+        raise stored.damaged(name, str(error)) from error

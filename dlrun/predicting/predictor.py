@@ -1,0 +1,277 @@
+"""Predictor: a stored run that predicts new rows."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dlrun.datasets.dataset import DatasetFacts
+from dlrun.datasets.names import counted
+from dlrun.ensembling.combination import Combination
+from dlrun.errors import DataError
+from dlrun.evaluation.losses import row_losses
+from dlrun.experiment import Experiment
+from dlrun.predicting.residuals import Residuals
+from dlrun.predicting.restoring import Restored
+from dlrun.preprocessing.fitted import FittedPreprocessing
+from dlrun.preprocessing.target import TargetTransform
+
+if TYPE_CHECKING:
+    import polars as pl
+
+_CHUNK_BYTES = 32 * 2**20
+"""Memory that the prepared inputs of one chunk may take."""
+
+_MOST_ROWS = 16_384
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a run predicts, from what.
+
+    Args:
+        id: Id of the run.
+        facts: Facts of the dataset that it learned from.
+        class_names: Names of the classes or labels, in the order of the codes.
+        target_names: Names of the targets.
+        columns: Type of each column of a table as polars names it, by name; empty for arrays.
+        experiment: The run's experiment; an ensemble has that of its first member.
+    """
+
+    id: str
+    facts: DatasetFacts
+    class_names: tuple[str, ...]
+    target_names: tuple[str, ...]
+    columns: dict[str, str]
+    experiment: Experiment
+
+
+class Predictor(ABC):
+    """A stored run that predicts new rows.
+
+    Args:
+        description: What it predicts, from what.
+        residuals: Residuals of validation rows, for a regression.
+    """
+
+    def __init__(self, description: Description, residuals: Residuals | None) -> None:
+        self.description = description
+        self.residuals = residuals
+
+    @property
+    def id(self) -> str:
+        """Id of the run."""
+        return self.description.id
+
+    @property
+    def task(self) -> str:
+        """What is predicted: `binary`, `multiclass`, `multilabel` or `regression`."""
+        return self.description.facts.task
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the classes or labels; empty for a regression."""
+        return self.description.class_names
+
+    @property
+    @abstractmethod
+    def preprocessing(self) -> FittedPreprocessing:
+        """The preprocessing of one of the fits; all of them take inputs of the same form."""
+
+    @property
+    @abstractmethod
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know about how the predictions are made."""
+
+    @abstractmethod
+    def predict_chunk(
+        self, x: NDArray[Any] | pl.DataFrame, y: NDArray[Any] | None = None
+    ) -> tuple[NDArray[Any], NDArray[np.floating[Any]]]:
+        """Predict rows that fit in memory at once.
+
+        Args:
+            x: Inputs of the dataset's form.
+            y: True values, as in `Dataset.y`, or None.
+
+        Returns:
+            Predictions as `predict` returns them, and the loss of each row if `y` is given, else nothing of it.
+        """
+
+    def predict(self, x: NDArray[Any] | pl.DataFrame) -> NDArray[Any]:
+        """Predict rows of any number, in bounded memory beside the inputs and the predictions.
+
+        Args:
+            x: Inputs of the form that the run was trained on: an array of shape (rows, ...), or a polars data frame
+                with the columns by name, in any order.
+
+        Returns:
+            Probabilities of the second class (rows, 1), of classes (rows, classes) or labels (rows, labels); numbers in
+            original units (rows, targets).
+
+        Raises:
+            DataError: The inputs have another form, or hold values that cannot be used.
+        """
+        parts = [self.predict_chunk(chunk)[0] for _, chunk in self.chunks(x)]
+        if not parts:
+            return np.empty((0, self.description.facts.num_outputs), np.float32)
+        return np.concatenate(parts)
+
+    def predict_labels(self, x: NDArray[Any] | pl.DataFrame) -> NDArray[Any]:
+        """Predict the name of the class of each row (rows,), 0/1 labels (rows, labels), or numbers (rows, targets).
+
+        Args:
+            x: As in `predict`.
+
+        Raises:
+            DataError: As `predict`.
+        """
+        predictions = self.predict(x)
+        if self.task == "regression":
+            return predictions
+        codes = decide(self.task, predictions)
+        return codes if self.task == "multilabel" else np.array(self.class_names)[codes]
+
+    def chunks(self, x: NDArray[Any] | pl.DataFrame) -> Iterator[tuple[int, NDArray[Any] | pl.DataFrame]]:
+        """Cut inputs into chunks that are predicted at once; yields the first row of each, and the chunk."""
+        size = self.rows_at_once
+        for start in range(0, len(x), size):
+            yield start, x[start : start + size]
+
+    @property
+    def rows_at_once(self) -> int:
+        """Rows whose prepared inputs fit the memory that a chunk may take."""
+        return max(1, min(_CHUNK_BYTES // (4 * max(prod(self.preprocessing.output_shape), 1)), _MOST_ROWS))
+
+
+def decide(task: str, y_pred: NDArray[Any]) -> NDArray[np.int64]:
+    """Decide for classes: the more probable of two, the most probable of many, every label above one half.
+
+    Args:
+        task: `binary`, `multiclass` or `multilabel`.
+        y_pred: Probabilities, as `Predictor.predict` returns them.
+
+    Returns:
+        Codes (rows,); 0/1 (rows, labels) for labels.
+    """
+    if task == "multiclass":
+        most: NDArray[np.int64] = y_pred.argmax(axis=1).astype(np.int64)
+        return most
+    decided: NDArray[np.int64] = (y_pred > 0.5).astype(np.int64)
+    return decided[:, 0] if task == "binary" else decided
+
+
+@dataclass(frozen=True)
+class FittedModel:
+    """One fit of a run.
+
+    Args:
+        preprocessing: Fitted on its training rows.
+        target: The way of the targets to the model and back; None leaves them as they are.
+        model: What was fitted.
+    """
+
+    preprocessing: FittedPreprocessing
+    target: TargetTransform | None
+    model: Restored
+
+    def predict(
+        self, x: NDArray[Any] | pl.DataFrame, y: NDArray[Any] | None
+    ) -> tuple[NDArray[Any], NDArray[np.floating[Any]]]:
+        """Predict rows, and the loss of each if their true values are given."""
+        raw = self.model.predict(self.model.prepare(self.preprocessing, x))
+        y_pred = raw if self.target is None else self.target.inverse(raw)
+        if y is None:
+            return y_pred, np.empty(0)
+        return y_pred, self.model.losses(y if self.target is None else self.target.transform(y), raw)
+
+
+class RunPredictor(Predictor):
+    """A run: its refit or only fit predicts, or the fits of all folds, averaged.
+
+    Args:
+        description: What it predicts, from what.
+        residuals: Residuals of validation rows, for a regression.
+        fits: At least one.
+    """
+
+    def __init__(self, description: Description, residuals: Residuals | None, fits: Sequence[FittedModel]) -> None:
+        super().__init__(description, residuals)
+        self.fits = tuple(fits)
+
+    @property
+    def preprocessing(self) -> FittedPreprocessing:
+        return self.fits[0].preprocessing
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return (f"the predictions of {len(self.fits)} folds are averaged",) if len(self.fits) > 1 else ()
+
+    def predict_chunk(
+        self, x: NDArray[Any] | pl.DataFrame, y: NDArray[Any] | None = None
+    ) -> tuple[NDArray[Any], NDArray[np.floating[Any]]]:
+        each = [fit.predict(x, y) for fit in self.fits]
+        y_pred, losses = (
+            each[0] if len(each) == 1 else tuple(np.mean(parts, axis=0) for parts in zip(*each, strict=True))
+        )
+        return finite(y_pred), losses
+
+
+class EnsemblePredictor(Predictor):
+    """An ensemble: its members predict, and the predictions are combined as they were when it was made.
+
+    Args:
+        description: What it predicts, from what.
+        residuals: Residuals of cross-fitted validation predictions, for a regression.
+        members: At least one, in the order of the combination.
+        combination: What combines them.
+    """
+
+    def __init__(
+        self,
+        description: Description,
+        residuals: Residuals | None,
+        members: Sequence[Predictor],
+        combination: Combination,
+    ) -> None:
+        super().__init__(description, residuals)
+        self.members = tuple(members)
+        self.combination = combination
+
+    @property
+    def preprocessing(self) -> FittedPreprocessing:
+        return self.members[0].preprocessing
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return (f"the predictions of {counted(len(self.members), 'member')} are combined",)
+
+    @property
+    def rows_at_once(self) -> int:
+        return min(member.rows_at_once for member in self.members)
+
+    def predict_chunk(
+        self, x: NDArray[Any] | pl.DataFrame, y: NDArray[Any] | None = None
+    ) -> tuple[NDArray[Any], NDArray[np.floating[Any]]]:
+        y_pred = finite(self.combination.combine(np.stack([member.predict_chunk(x)[0] for member in self.members])))
+        return y_pred, np.empty(0) if y is None else row_losses(self.description.facts.task, y, y_pred)
+
+
+def finite(y_pred: NDArray[Any]) -> NDArray[Any]:
+    """Return predictions if all are numbers.
+
+    Raises:
+        DataError: One is NaN or infinite.
+    """
+    wrong = np.flatnonzero(~np.isfinite(y_pred).all(axis=1))
+    if len(wrong):
+        raise DataError(
+            f"the model predicts NaN or infinity for {len(wrong):,} rows, the first is row {wrong[0]} (from 0)",
+            remedy="Look for values in these rows that are far from those of the training data.",
+        )
+    return y_pred

@@ -1,0 +1,228 @@
+"""Restoring: from the stored files of one fit to something that predicts.
+
+No model config is ever read from a run: the model is built from the validated config, and stored numbers are put into
+it. Networks take their weights from safetensors; trees and linear models come through skops with a short list of types.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dlrun.datasets.dataset import DatasetFacts
+from dlrun.errors import DataError, StorageError
+from dlrun.evaluation.losses import row_losses
+from dlrun.experiment import Experiment
+from dlrun.learners import build_network
+from dlrun.models.network.embedding import Embedding
+from dlrun.models.network.network import Network
+from dlrun.preprocessing.fitted import FittedPreprocessing
+from dlrun.training.estimator_learner import EstimatorLearner
+from dlrun.training.input_form import InputForm
+
+if TYPE_CHECKING:
+    import keras
+
+TRUSTED = ("sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor", "sklearn.tree._tree.Tree")
+"""Types that skops does not trust by itself and that dlrun's models are made of; their contents are checked."""
+
+
+class Restored(Protocol):
+    """A fitted model that predicts again."""
+
+    def prepare(self, preprocessing: FittedPreprocessing, x: Any) -> NDArray[Any]:
+        """Transform inputs of the dataset's form into what the model takes; raises DataError."""
+
+    def predict(self, prepared: NDArray[Any]) -> NDArray[np.float32]:
+        """Predict as `Learner.predict` does, shape (rows, outputs)."""
+
+    def losses(self, y: NDArray[Any], predictions: NDArray[np.float32]) -> NDArray[np.floating[Any]]:
+        """Loss of each row as training defined it, shape (rows,); `y` as the learner's loss takes it."""
+
+
+def begin(experiment: Experiment) -> None:
+    """Start what a settled experiment computes with; for a network that is TensorFlow.
+
+    A network that was trained on a GPU predicts on one if there is one, and on the CPU elsewhere.
+    """
+    if not isinstance(experiment.model, Network):
+        return
+    from dlrun.training.engines import tensorflow as engine
+
+    training = experiment.training
+    engine.begin("cpu" if training.device == "cpu" else "auto")
+    if isinstance(training.threads, int):
+        engine.set_threads(training.threads)
+
+
+def restore(experiment: Experiment, facts: DatasetFacts, fitted: FittedPreprocessing, content: bytes) -> Restored:
+    """Build the model of a settled experiment and fill it with what was stored.
+
+    Args:
+        experiment: The run's own, settled.
+        facts: Facts of its dataset.
+        fitted: The preprocessing of the same fit.
+        content: Weights as safetensors, or an estimator as skops.
+
+    Raises:
+        StorageError: The content does not belong to this model.
+    """
+    if isinstance(experiment.model, Network):
+        return _restore_network(experiment, facts, fitted, content)
+    return _restore_estimator(experiment, facts, content)
+
+
+@dataclass(frozen=True)
+class _RestoredNetwork:
+    experiment: Experiment
+    facts: DatasetFacts
+    model: keras.Model
+    engine: Any
+
+    def prepare(self, preprocessing: FittedPreprocessing, x: Any) -> NDArray[Any]:
+        prepared = preprocessing.transform_for_network(x)
+        known = _num_tokens(self.experiment)
+        if preprocessing.kind == "tokens" and known is not None and prepared.max(initial=0) >= known:
+            raise DataError(
+                f"the inputs hold the word index {prepared.max()}, the network knows 0 to {known - 1}",
+                remedy="Number the words as they were for the training.",
+            )
+        return prepared
+
+    def predict(self, prepared: NDArray[Any]) -> NDArray[np.float32]:
+        predictions: NDArray[np.float32] = self.engine.predict(prepared, np.arange(len(prepared)))
+        return predictions
+
+    def losses(self, y: NDArray[Any], predictions: NDArray[np.float32]) -> NDArray[np.floating[Any]]:
+        loss = self.experiment.training.loss
+        assert loss != "auto"  # noqa: S101 - narrows the type for the checker
+        built = loss.build(self.facts.task, self.facts.num_outputs)
+        return np.asarray(built.call(y, predictions), np.float32).reshape(len(predictions))
+
+
+@dataclass(frozen=True)
+class _RestoredEstimator:
+    facts: DatasetFacts
+    learner: EstimatorLearner
+
+    def prepare(self, preprocessing: FittedPreprocessing, x: Any) -> NDArray[Any]:
+        return self.learner.prepare(preprocessing, x)
+
+    def predict(self, prepared: NDArray[Any]) -> NDArray[np.float32]:
+        return self.learner.predict(prepared, np.arange(len(prepared)))
+
+    def losses(self, y: NDArray[Any], predictions: NDArray[np.float32]) -> NDArray[np.floating[Any]]:
+        return row_losses(self.facts.task, y, predictions)
+
+
+def _restore_network(
+    experiment: Experiment, facts: DatasetFacts, fitted: FittedPreprocessing, content: bytes
+) -> _RestoredNetwork:
+    from dlrun.training.engines.resident import ResidentEngine
+
+    model = build_network(experiment, facts, _form(fitted))
+    variables = list(model.variables)
+    names = [_unnumbered(f"{position:04d}/{variable.path}") for position, variable in enumerate(variables)]
+    arrays = {_unnumbered(name): array for name, array in _weights(content).items()}
+    if sorted(arrays) != sorted(names):
+        raise StorageError(
+            f"the stored weights do not belong to this network: expected {len(names)} arrays {names[:3]}"
+        )
+    for variable, name in zip(variables, names, strict=True):
+        if arrays[name].shape != tuple(variable.shape):
+            raise StorageError(
+                f"the stored weights '{name}' have the shape {arrays[name].shape}, expected {tuple(variable.shape)}"
+            )
+        variable.assign(arrays[name])
+    engine = ResidentEngine(model, batch_size=experiment.training.batch_size, jit=False, slice_steps=1)
+    return _RestoredNetwork(experiment, facts, model, engine)
+
+
+def _unnumbered(name: str) -> str:
+    """Leave out the number that Keras gives to the random numbers of a layer: it counts the models of a process."""
+    return re.sub(r"/seed_generator_\d+/", "/seed_generator/", name)
+
+
+def _weights(content: bytes) -> dict[str, NDArray[Any]]:
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    try:
+        return dict(load(content))
+    except (SafetensorError, ValueError, KeyError, TypeError) as error:
+        raise StorageError(f"the stored weights are damaged: {error}") from error
+
+
+def _form(fitted: FittedPreprocessing) -> InputForm:
+    """Return the form of what the preprocessing makes for a network, without making anything."""
+    dtype = {"tokens": np.int32, "indicators": np.uint8}.get(fitted.kind, np.float32)
+    if fitted.network_scale is not None:
+        dtype = np.uint8
+    form = InputForm.of(np.empty((0, *fitted.output_shape), dtype), fitted)
+    return InputForm(form.shape, form.dtype, form.scale)
+
+
+def _num_tokens(experiment: Experiment) -> int | None:
+    if not isinstance(experiment.model, Network):
+        return None
+    return next((layer.input_dim for layer in experiment.model.layers if isinstance(layer, Embedding)), None)
+
+
+def _restore_estimator(experiment: Experiment, facts: DatasetFacts, content: bytes) -> _RestoredEstimator:
+    import functools
+
+    import skops.io
+    from skops.io.exceptions import UntrustedTypesFoundException
+
+    assert not isinstance(experiment.model, Network)  # noqa: S101 - narrows the type for the checker
+    build = functools.partial(experiment.model.build_estimator, facts.task, facts.num_outputs, experiment.seed)
+    try:
+        estimator = skops.io.loads(content, trusted=list(TRUSTED))
+    except UntrustedTypesFoundException as error:
+        raise StorageError(f"the stored model holds types that dlrun does not write: {error}") from error
+    except Exception as error:  # a damaged archive fails in as many ways as there are types in it
+        raise StorageError(f"the stored model is damaged: {type(error).__name__}: {error}") from error
+    expected = build()
+    if type(estimator) is not type(expected):
+        raise StorageError(
+            f"the stored model is a {type(estimator).__name__}, the config asks for a {type(expected).__name__}"
+        )
+    _check_trees(estimator)
+    learner = EstimatorLearner(build=build, task=facts.task, num_outputs=facts.num_outputs)
+    learner.estimator = estimator
+    return _RestoredEstimator(facts, learner)
+
+
+def _check_trees(estimator: Any) -> None:
+    """Refuse trees whose nodes lead outside or back: scikit-learn walks them in C, without looking.
+
+    Raises:
+        StorageError: A child or column does not exist.
+    """
+    for part in getattr(estimator, "estimators_", [estimator]):
+        if hasattr(part, "tree_"):
+            tree = part.tree_
+            inner = np.flatnonzero(tree.children_left != -1)
+            children = np.stack([tree.children_left[inner], tree.children_right[inner]])
+            _check_nodes(inner, children, tree.node_count, tree.feature[inner], part.n_features_in_)
+        for stage in getattr(part, "_predictors", ()):
+            for predictor in stage:
+                inner = np.flatnonzero(predictor.nodes["is_leaf"] == 0)
+                nodes = predictor.nodes[inner]
+                children = np.stack([nodes["left"], nodes["right"]]).astype(np.int64)
+                _check_nodes(inner, children, len(predictor.nodes), nodes["feature_idx"], part.n_features_in_)
+                if nodes["is_categorical"].any():
+                    raise StorageError("the stored model is damaged: dlrun's trees do not split by category")
+
+
+def _check_nodes(
+    inner: NDArray[Any], children: NDArray[Any], num_nodes: int, columns: NDArray[Any], num_columns: int
+) -> None:
+    """Hold a tree to its order: children come after their parent, so that every walk ends."""
+    outside = (children <= inner) | (children >= num_nodes)
+    if outside.any() or (columns < 0).any() or (columns >= num_columns).any():
+        raise StorageError("the stored model is damaged: a tree leads to a node or column that does not exist")
