@@ -16,11 +16,12 @@ HEAVY = set(
     "hyperopt keras matplotlib polars safetensors scipy skops sklearn tensorboardX tensorflow".split()  # noqa: SIM905
 )
 
-FOUNDATION = {"errors", "settings", ""}
+FOUNDATION = {"errors", "interruption", "settings", ""}
 
 ALLOWED = {
     "errors": set(),
     "settings": set(),
+    "interruption": set(),
     "datasets": {"validation.plan"},
     "validation": {"datasets.dataset"},
     "preprocessing": {"datasets.checks", "datasets.columns", "datasets.dataset", "datasets.names", "validation.plan"},
@@ -28,7 +29,7 @@ ALLOWED = {
     "models": {"datasets.dataset", "training.initializers"},
     "training": {"datasets.dataset", "evaluation.losses", "preprocessing.fitted", "validation.plan"},
     "tuning": set(),
-    "records": {"training.listener"},
+    "records": {"training.checkpoint", "training.listener"},
     "reporting": {"datasets.dataset", "evaluation", "training.listener"},
     "experiment": {"datasets", "evaluation", "models", "preprocessing", "training", "tuning", "validation"},
     "config": {"datasets", "evaluation", "experiment", "models", "tuning"},
@@ -36,11 +37,13 @@ ALLOWED = {
     "learners": {"datasets", "evaluation", "experiment", "models", "resolve", "training"},
     "fitting": {"datasets", "evaluation", "experiment", "preprocessing", "training", "validation"},
     "scoring": {"datasets", "evaluation", "experiment", "fitting", "training"},
+    "keeping": {"datasets", "fitting", "records", "training", "validation"},
     "recording": {
         "config",
         "datasets",
         "experiment",
         "fitting",
+        "keeping",
         "records",
         "reporting",
         "scoring",
@@ -54,9 +57,22 @@ ALLOWED = {
         "experiment",
         "fitting",
         "illustrating",
+        "keeping",
         "learners",
         "recording",
+        "records",
         "scoring",
+        "training",
+        "validation",
+    },
+    "resuming": {
+        "config",
+        "datasets",
+        "keeping",
+        "learners",
+        "recording",
+        "records",
+        "run",
         "training",
     },
 }

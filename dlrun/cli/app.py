@@ -18,6 +18,7 @@ from dlrun.cli.failure import failure_of, report
 from dlrun.cli.init import init
 from dlrun.cli.logs import logs
 from dlrun.cli.ls import ls
+from dlrun.cli.resume import resume
 from dlrun.cli.schema import schema
 from dlrun.cli.show import show
 from dlrun.cli.signals import Signals
@@ -66,6 +67,7 @@ def _register(command: Any, *example: str) -> None:
 
 
 _register(train, "dlrun train config.yaml optimizer.learning_rate=1e-3 --name small-steps")
+_register(resume, "dlrun resume latest")
 _register(check, "dlrun check config.yaml --model")
 _register(init, "dlrun init csv-classification --output titanic.yaml")
 _register(ls, "dlrun ls --last 10")
