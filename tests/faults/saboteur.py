@@ -41,13 +41,13 @@ CONFIG = """\
 name: small
 dataset: {kind: iris}
 model: {kind: linear}
+validation: {kind: holdout, fraction: 0.3, test_fraction: 0}
 """
 """An experiment of a tenth of a second."""
 
 _system_open, _system_write, _system_fsync = io.open, os.write, os.fsync
 _EVENTS = {
     "os.mkdir": "mkdir",
-    "os.rename": "rename",
     "os.remove": "remove",
     "os.rmdir": "rmdir",
     "os.truncate": "truncate",
@@ -90,20 +90,23 @@ class Watch:
         inside = path == self._folder or path.startswith(self._folder + os.sep)
         return os.path.relpath(path, self._folder) if inside else None
 
-    def _meet(self, name: str, target: Any, half: Callable[[], object] | None = None) -> None:
+    def _meet(
+        self, name: str, target: Any, half: Callable[[], object] | None = None, source: Any | None = None
+    ) -> None:
         """Note a call that is about to be made, and do what is to be done at this one.
 
         Args:
             name: The call.
             target: Path or descriptor.
             half: Does the first half of the call; None if it has no halves.
+            source: What a file was called before it is renamed.
         """
         if self._inside or (path := self._path(target)) is None:
             return
         with self._lock:
             self._inside = True
             try:
-                self.calls.append((name, path))
+                self.calls.append((name, f"{self._path(source)} -> {path}" if source else path))
                 self._act(name, len(self.calls), half)
             finally:
                 self._inside = False
@@ -133,8 +136,10 @@ class Watch:
             target, _, flags = arguments
             if flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC):
                 self._meet("open", target)
+        elif event == "os.rename":
+            self._meet("rename", arguments[1], source=arguments[0])
         elif event in _EVENTS:
-            self._meet(_EVENTS[event], arguments[1] if event == "os.rename" else arguments[0])
+            self._meet(_EVENTS[event], arguments[0])
 
     def _write(self, descriptor: int, content: Any) -> int:
         return self._halved(descriptor, content, lambda part: _system_write(descriptor, part))
