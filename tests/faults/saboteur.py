@@ -14,6 +14,8 @@ A request names the `arguments` of the command, the `folder` to run it in, the f
     {"kind": "limit", "bytes": n}                   let no file grow longer; this also reaches libraries written in C
 """
 
+# ruff: noqa: PTH100, PTH115, PTH118, PTH119, PTH120
+
 from __future__ import annotations
 
 import builtins
@@ -120,10 +122,13 @@ class Watch:
                 half()
             os.kill(os.getpid(), signal.SIGKILL)
             time.sleep(60)
-        elif kind == "refuse" and name not in _CLEANING:
-            if number == at or (self._fault.get("lasting") and number > at):
-                code = getattr(errno, self._fault["errno"])
-                raise OSError(code, os.strerror(code))
+        elif kind == "refuse" and name not in _CLEANING and self._is_refused(number):
+            code = getattr(errno, self._fault["errno"])
+            raise OSError(code, os.strerror(code))
+
+    def _is_refused(self, number: int) -> bool:
+        at = self._fault["at"]
+        return bool(number >= at if self._fault.get("lasting") else number == at)
 
     def _photograph_half(self) -> None:
         if self._fault["kind"] == "photograph" and not self._inside:
@@ -214,7 +219,7 @@ def _fork(request: dict[str, Any], scratch: Path) -> dict[str, Any]:
             for number, path in ((1, out), (2, err)):
                 os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), number)
             code = _carry_out(request, answer)
-        except BaseException:
+        except BaseException:  # noqa: BLE001 - the outermost place of the child
             import traceback
 
             traceback.print_exc()

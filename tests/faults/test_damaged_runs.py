@@ -6,7 +6,7 @@ import contextlib
 import io
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dlrun.cli.app import run as run_command
+from dlrun.cli.logs import logs
+from dlrun.cli.ls import ls
+from dlrun.cli.show import show
+from dlrun.errors import DlrunError
 
 Shares = st.floats(0, 1, exclude_max=True)
 
@@ -43,31 +46,36 @@ class TwoRuns:
     def content(self, name: str) -> bytes:
         return (self._source / name).read_bytes()
 
-    def command(self, *arguments: str) -> tuple[int, str, str]:
-        """Run a command in this process; return its exit code and both texts."""
-        out, err = io.StringIO(), io.StringIO()
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            code = run_command([*arguments, "--runs-dir", str(self.runs_dir)])
-        return code, out.getvalue(), err.getvalue()
+    def command(self, function: Callable[..., None], *arguments: str, json: bool = False) -> tuple[str, str]:
+        """Run a command as the command line does; return what it printed, and the error that it told if it failed.
+
+        An error that is none of dlrun's own is an internal error, and ends the test.
+        """
+        out = io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(io.StringIO()):
+            try:
+                function(*arguments, runs_dir=self.runs_dir, json=json)
+            except DlrunError as error:
+                return out.getvalue(), str(error)
+        return out.getvalue(), ""
 
     def check(self, name: str) -> None:
         """Check that the commands live with the damage: they name it or read what is there, and show the good run."""
-        code, out, err = self.command("ls", "--json")
-        assert code == 0, err
+        out, error = self.command(ls, json=True)
+        assert not error
         found = {run["id"]: run for run in json.loads(out)["runs"]}
         assert found[self.good.name]["state"] == "finished"
         assert found[self.good.name]["validation"]["accuracy"] > 0.8
         problem = found[self.bad.name]["problem"]
         assert problem is None or name in problem
-        assert self.command("ls")[0] == 0
-        for arguments in (("show", self.bad.name), ("show", self.bad.name, "--json"), ("logs", self.bad.name)):
-            code, out, err = self.command(*arguments)
-            assert code in {0, 1}, (arguments, err)
-            assert "internal error" not in err, (arguments, err)
-            assert code == 0 or name in err, (arguments, err)
-        for reference in ("best", "latest"):
-            code, out, err = self.command("show", reference)
-            assert "internal error" not in err, err
+        out, error = self.command(ls)
+        assert self.good.name in out
+        assert not error
+        for command in (show, logs):
+            for as_json in (False, True):
+                _, error = self.command(command, self.bad.name, json=as_json)
+                assert not error or name in error, error
+        self.command(show, "best")
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +131,8 @@ def replaced(value: Any, path: tuple[Any, ...], new: Any) -> Any:
 
 
 ODD: tuple[Any, ...] = (
-    None, True, -1, 10**400, 1e308, "", "\x1b[31m$x$", [], {}, [[]], {"": None}, "9999-99-99", "0001-01-01T00:00:00+14:00",
+    None, True, -1, 10**400, 1e308, "", "\x1b[31m$x$", [], {}, [[]], {"": None},
+    "9999-99-99", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00",
 )  # fmt: skip
 
 

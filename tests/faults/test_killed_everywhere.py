@@ -45,7 +45,7 @@ def photographed(run_command: Any, folder: Path) -> tuple[dict[str, Path], Path]
 
 
 def test_at_every_call_the_folder_is_readable_and_whole(saboteur: Any, assess: Any, folder: Path) -> None:
-    """A copy of the folder is what SIGKILL would leave: the system keeps what was written, the process loses the rest."""
+    """A copy of the folder is what SIGKILL would leave: what was written stays, what was not is lost."""
     copies, run = photographed(saboteur, folder)
     assert len(copies) > 80
     for copy in copies.values():

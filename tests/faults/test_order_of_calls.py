@@ -1,8 +1,8 @@
-"""The order in which a run calls the system: SIGKILL does not show whether a file survives a loss of power, this does."""
+"""The order of calls to the system: SIGKILL does not show whether a file survives a loss of power, this does."""
 
 from __future__ import annotations
 
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any
 
 import pytest
