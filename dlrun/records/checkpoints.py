@@ -44,7 +44,7 @@ def write_checkpoint(folder: RunFolder, name: str, checkpoint: Checkpoint) -> No
     import numpy as np
     from safetensors.numpy import save
 
-    arrays = {key: np.ascontiguousarray(value) for key, value in checkpoint.arrays.items()}
+    arrays = {key: np.asarray(value, order="C") for key, value in checkpoint.arrays.items()}
     facts = json.dumps({"format": FORMAT, **checkpoint.facts})
     folder.write_bytes(path_of(name), save(arrays, {_KEY: facts}))
 

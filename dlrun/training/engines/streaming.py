@@ -46,6 +46,8 @@ class StreamingEngine:
         self, order: Rows, rates: NDArray[np.float32], on_slice: OnSlice, midway: Midway | None = None
     ) -> dict[str, float]:
         """Run one epoch of `fit` over batches that are gathered on the host."""
+        if midway is not None:
+            self._build_metrics()
         steps = _Steps(self._model, rates, self._slice_steps, on_slice, midway)
         rest = order[steps.first_step * self._batch_size :]
         num_steps = -(-len(rest) // self._batch_size)
@@ -62,6 +64,11 @@ class StreamingEngine:
             interruption.check()
             chunks.append(self._model.predict_on_batch(x[rows[start : start + self._chunk]]))
         return np.concatenate(chunks).astype(np.float32, copy=False)
+
+    def _build_metrics(self) -> None:
+        """Let the metrics make their variables, which Keras else does while it trains the first batch."""
+        x, y, *weights = (column[:1] for column in self._data)
+        self._model.compute_metrics(x, y, self._model(x, training=False), *weights)
 
     def _batches(self, data: tuple[NDArray[Any], ...], order: Rows) -> Any:
         import tensorflow as tf
@@ -110,12 +117,12 @@ class _Steps:
             on_epoch_end=self._remember,
         )
 
-    def _begin(self, _epoch: int, _logs: Any) -> None:
+    def _begin(self, _epoch: int, logs: Any) -> None:  # noqa: ARG002 - Keras gives it by name
         """Keras has just set the metrics to zero."""
         if self.midway is not None:
             assign(self.model.metrics_variables, self.midway.metrics)
 
-    def _set_rate(self, batch: int, _logs: Any) -> None:
+    def _set_rate(self, batch: int, logs: Any) -> None:  # noqa: ARG002
         optimizer_of(self.model).learning_rate.assign(self.rates[self.first_step + batch])
 
     def _report(self, batch: int, logs: Any) -> None:
@@ -123,7 +130,7 @@ class _Steps:
         if done % self.slice_steps == 0 and done < len(self.rates):
             self.on_slice(done, dict(logs or {}))
 
-    def _remember(self, _epoch: int, _logs: Any) -> None:
+    def _remember(self, _epoch: int, logs: Any) -> None:  # noqa: ARG002
         if optimizer_of(self.model).use_ema:
             self.weights = copies(self.model.trainable_variables)
 
