@@ -11,6 +11,7 @@ a reader raises its own error alone, and takes no more than two seconds.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import io
 import json
 import pickle
@@ -27,15 +28,26 @@ from hypothesis import strategies as st
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from dlrun.config import load_text  # noqa: E402
-from dlrun.datasets.npz import Npz  # noqa: E402
-from dlrun.datasets.restricted_pickle import load as load_pickle  # noqa: E402
-from dlrun.errors import ConfigError, DataError, StorageError  # noqa: E402
-from dlrun.records.checkpoints import path_of, read_checkpoint, write_checkpoint  # noqa: E402
-from dlrun.records.folder import RunFolder  # noqa: E402
-from dlrun.records.history import HistoryWriter, read_history  # noqa: E402
-from dlrun.records.status import Heartbeat, read_status  # noqa: E402
-from dlrun.training.checkpoint import Checkpoint  # noqa: E402
+
+def _instrumented() -> contextlib.AbstractContextManager[object]:
+    """Let libFuzzer see the lines of what is imported in the block."""
+    if "--atheris" not in sys.argv:
+        return contextlib.nullcontext()
+    import atheris
+
+    return atheris.instrument_imports(include=["dlrun", "yaml", "json", "zipfile"])
+
+
+with _instrumented():
+    from dlrun.config import load_text
+    from dlrun.datasets.npz import Npz
+    from dlrun.datasets.restricted_pickle import load as load_pickle
+    from dlrun.errors import ConfigError, DataError, StorageError
+    from dlrun.records.checkpoints import path_of, read_checkpoint, write_checkpoint
+    from dlrun.records.folder import RunFolder
+    from dlrun.records.history import HistoryWriter, read_history
+    from dlrun.records.status import Heartbeat, read_status
+    from dlrun.training.checkpoint import Checkpoint
 
 MOST_SECONDS = 2.0
 """Longest time that one content may take."""
@@ -202,7 +214,6 @@ def with_atheris(readers: Readers, name: str, seconds: float) -> None:
     """Let libFuzzer try contents until the time is over; it ends the process and tells how many."""
     import atheris
 
-    atheris.instrument_all()
     corpus = Path(tempfile.mkdtemp())
     for number, seed in enumerate(readers.targets[name][2]):
         (corpus / str(number)).write_bytes(seed)
