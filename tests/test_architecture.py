@@ -65,6 +65,7 @@ ALLOWED = {
         "training",
         "validation",
     },
+    "reproducing": {"config", "records", "run", "training"},
     "resuming": {
         "config",
         "datasets",

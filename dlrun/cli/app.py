@@ -15,10 +15,13 @@ from dlrun import __version__
 from dlrun.cli.check import check
 from dlrun.cli.doctor import doctor
 from dlrun.cli.failure import failure_of, report
+from dlrun.cli.gc import gc as collect
 from dlrun.cli.init import init
 from dlrun.cli.logs import logs
 from dlrun.cli.ls import ls
+from dlrun.cli.reproduce import reproduce
 from dlrun.cli.resume import resume
+from dlrun.cli.rm import rm
 from dlrun.cli.schema import schema
 from dlrun.cli.show import show
 from dlrun.cli.signals import Signals
@@ -63,7 +66,7 @@ def _program(
 
 def _register(command: Any, *example: str) -> None:
     lines = "".join(f"  {line}\n" for line in example)
-    app.command(epilog=f"\b\nExample:\n{lines}")(command)
+    app.command(command.__name__, epilog=f"\b\nExample:\n{lines}")(command)
 
 
 _register(train, "dlrun train config.yaml optimizer.learning_rate=1e-3 --name small-steps")
@@ -73,6 +76,9 @@ _register(init, "dlrun init csv-classification --output titanic.yaml")
 _register(ls, "dlrun ls --last 10")
 _register(show, "dlrun show latest")
 _register(logs, "dlrun logs latest --follow")
+_register(reproduce, "dlrun reproduce best")
+_register(rm, "dlrun rm latest")
+_register(collect, "dlrun gc --budget 20GB --dry-run")
 _register(
     schema,
     "dlrun schema > dlrun.schema.json",

@@ -44,4 +44,6 @@ Run = Annotated[
 
 Metric = Annotated[str | None, typer.Option("--metric", metavar="NAME", help="Validation score that 'best' compares.")]
 
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
 DEFAULT_RUNS_DIR = Path("runs")
