@@ -18,13 +18,17 @@ from dlrun.experiment import Experiment
 from dlrun.preprocessing.fitted import FittedPreprocessing
 from dlrun.preprocessing.target import TargetTransform, TargetTransformKind
 from dlrun.settings import Auto
+from dlrun.training.checkpoint import Checkpoint
 from dlrun.training.class_weights import row_weights
-from dlrun.training.learner import CheckpointWriter, Fit, FitJob, Learner
+from dlrun.training.learner import CheckpointWriter, Fit, FitJob, Learner, name_of
 from dlrun.training.listener import REFIT, Listener
 from dlrun.validation.plan import Fold, Rows, SplitPlan
 
 SaveModel = Callable[[Learner, "Prepared", str], None]
 """Stores a fitted learner and its preprocessing under a name such as `fold-0`."""
+
+StoredState = Callable[[int], tuple[Checkpoint | None, Checkpoint | None]]
+"""Returns, for the number of a fold, the state to go on from and the best weights that belong to it."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +105,7 @@ class FittedFold:
         test: Predictions for the test rows; nothing but the last look scores them.
         validation_baseline: What the common-sense baseline predicts for the validation rows.
         test_baseline: The same for the test rows.
+        num_parameters: Weights of the network that was fitted; None for other learners.
     """
 
     fold: Fold
@@ -110,6 +115,7 @@ class FittedFold:
     test: Part
     validation_baseline: Part
     test_baseline: Part
+    num_parameters: int | None = None
 
 
 @dataclass(frozen=True)
@@ -124,6 +130,7 @@ class Context:
         listener: Hears of the progress.
         checkpoint: Stores states while training.
         save_model: Stores fitted models.
+        stored: Returns the state of a fit that an earlier process began, and its best weights if they are final.
     """
 
     experiment: Experiment
@@ -133,6 +140,7 @@ class Context:
     listener: Listener
     checkpoint: CheckpointWriter
     save_model: SaveModel
+    stored: StoredState
 
 
 def prepare(experiment: Experiment, dataset: Dataset, learner: Learner, training: Rows) -> Prepared:
@@ -152,7 +160,7 @@ def fit_fold(context: Context, fold: Fold, prepared: Prepared) -> FittedFold:
     experiment, num_folds = context.experiment, len(context.plan.folds)
     context.listener.fit_started(fold.number, num_folds, experiment.training.epochs)
     fit = context.learner.fit(_job(context, fold, prepared, experiment.training.epochs))
-    context.save_model(context.learner, prepared, f"fold-{fold.number}")
+    context.save_model(context.learner, prepared, name_of(fold.number))
     return _predicted(context, fold, prepared, fit)
 
 
@@ -162,13 +170,18 @@ def refit(context: Context, folds: list[FittedFold], num_epochs: int) -> FittedF
     The learning rate takes the course that it took in the folds: its schedule counts on as many epochs, and looks at
     the mean of what they monitored.
     """
-    fold = Fold(REFIT, context.plan.development, np.empty(0, np.int64))
+    fold = refit_rows(context.plan)
     context.listener.fit_started(REFIT, len(context.plan.folds), num_epochs)
     prepared = prepare(context.experiment, context.dataset, context.learner, fold.training)
     job = replace(_job(context, fold, prepared, num_epochs), monitored=_mean_course(context, folds))
     fit = context.learner.fit(job)
-    context.save_model(context.learner, prepared, "refit")
+    context.save_model(context.learner, prepared, name_of(REFIT))
     return _predicted(context, fold, prepared, fit)
+
+
+def refit_rows(plan: SplitPlan) -> Fold:
+    """Return the rows of the refit: all that are not test, and none to validate on."""
+    return Fold(REFIT, plan.development, np.empty(0, np.int64))
 
 
 def _mean_course(context: Context, folds: list[FittedFold]) -> tuple[float, ...]:
@@ -202,6 +215,7 @@ def joined(parts: list[Part]) -> Part:
 
 def _job(context: Context, fold: Fold, prepared: Prepared, num_epochs: int) -> FitJob:
     experiment, dataset = context.experiment, context.dataset
+    state, best = context.stored(fold.number)
     y_true, metrics = dataset.y[fold.validation], experiment.evaluation.metrics
 
     def score(predictions: NDArray[np.float32], losses: NDArray[Any]) -> dict[str, float]:
@@ -219,6 +233,8 @@ def _job(context: Context, fold: Fold, prepared: Prepared, num_epochs: int) -> F
         num_epochs=num_epochs,
         listener=context.listener,
         checkpoint=context.checkpoint,
+        state=state,
+        best=best,
     )
 
 
@@ -246,6 +262,7 @@ def _predicted(context: Context, fold: Fold, prepared: Prepared, fit: Fit) -> Fi
         part(test),
         baseline_part(fold.validation),
         baseline_part(test),
+        learner.num_parameters,
     )
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from dlrun.datasets.dataset import DatasetFacts
+from dlrun.errors import RunFailed
 from dlrun.evaluation.metrics import higher_is_better
 from dlrun.experiment import Experiment
 from dlrun.models.network.network import Network
@@ -51,6 +53,43 @@ def devices(experiment: Experiment) -> list[str]:
     from dlrun.training.engines import tensorflow as engine
 
     return engine.devices()
+
+
+@contextlib.contextmanager
+def enough_memory(experiment: Experiment) -> Iterator[None]:
+    """Say what to change when memory does not suffice for the block, on the host or on a GPU.
+
+    Args:
+        experiment: What the block carries out.
+
+    Raises:
+        RunFailed: Memory did not suffice.
+    """
+    try:
+        yield
+    except Exception as error:
+        if not isinstance(error, MemoryError) and not _exhausted(error):
+            raise
+        detail = (str(error).strip() or type(error).__name__).split("\n")[0][:200]
+        raise RunFailed(f"out of memory: {detail}", remedy=_smaller(experiment)) from error
+
+
+def _exhausted(error: Exception) -> bool:
+    if "tensorflow" not in sys.modules:
+        return False
+    from dlrun.training.engines import tensorflow as engine
+
+    return engine.is_out_of_memory(error)
+
+
+def _smaller(experiment: Experiment) -> str:
+    """Say how the experiment would need less memory."""
+    training = experiment.training
+    if not isinstance(experiment.model, Network):
+        return "Try fewer rows (dataset.limit) or a smaller model."
+    batch = f"training.batch_size={training.batch_size // 2} (it is {training.batch_size}), "
+    engine = "" if training.engine == "streaming" else "training.engine=streaming, "
+    return f"Try {batch if training.batch_size > 1 else ''}{engine}or a smaller network."
 
 
 def make_learner(experiment: Experiment, facts: DatasetFacts) -> Learner:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,10 +14,11 @@ from numpy.typing import NDArray
 
 from dlrun.config.writing import plain, to_yaml
 from dlrun.errors import DlrunError
+from dlrun.keeping import FITS, Identity, Keeper, Kept
 from dlrun.records import ledger
 from dlrun.records.environment import environment
 from dlrun.records.folder import RunFolder
-from dlrun.records.history import HistoryWriter
+from dlrun.records.history import HistoryWriter, rewrite_history
 from dlrun.records.log import LogWriter
 from dlrun.records.status import Heartbeat, error_text
 from dlrun.reporting.summary import summary_lines
@@ -41,6 +41,8 @@ class Recording:
 
     Args:
         folder: Where it lies.
+        keeper: Stores what the run can go on from.
+        kept: What an earlier process has stored so.
         listener: Hears of the progress and writes history and log; passes everything on.
         log: Takes lines for output.log.
         board: Takes events for TensorBoard.
@@ -48,6 +50,8 @@ class Recording:
     """
 
     folder: RunFolder
+    keeper: Keeper
+    kept: Kept
     listener: Listener
     log: LogWriter
     board: TensorBoard
@@ -57,13 +61,6 @@ class Recording:
         """Write what the data are, and which rows every part holds."""
         self.folder.write_json("dataset.json", description)
         self.folder.write_npz("split.npz", **plan.arrays())
-
-    def checkpoint(self, name: str, arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, Any]) -> None:
-        """Write named arrays and facts as `checkpoints/NAME.safetensors`, as a whole or not at all."""
-        from safetensors.numpy import save
-
-        content = {key: np.ascontiguousarray(value) for key, value in arrays.items()}
-        self.folder.write_bytes(f"checkpoints/{name}.safetensors", save(content, {"dlrun": json.dumps(dict(facts))}))
 
     def save_model(self, learner: Learner, prepared: Prepared, fit: str) -> None:
         """Write a fitted model and its preprocessing, if it is one of those that predict for this run."""
@@ -101,49 +98,87 @@ class Recording:
         self.log.write("\n".join(["", *summary_lines(metrics)]))
 
 
-@contextlib.contextmanager
-def recording(
+def write_inputs(
+    folder: RunFolder,
     experiment: Experiment,
     *,
-    runs_dir: Path,
-    num_folds: int,
     devices: Sequence[str],
     source: LoadedConfig | None,
     argv: Sequence[str],
-    listener: Listener,
-) -> Iterator[Recording]:
-    """Claim a run folder, keep its record while the block runs, and write how the block ended.
+) -> None:
+    """Write what a run begins with: config and environment.
 
     Args:
+        folder: Just claimed.
         experiment: Settled.
-        runs_dir: Folder of all runs.
-        num_folds: Folds of the split plan.
         devices: Names of the devices that the run computes on.
         source: The config as it was written, or None if there is no file.
         argv: The command line.
+
+    Raises:
+        StorageError: A file cannot be written.
+    """
+    folder.write_text("config.yaml", to_yaml(experiment))
+    if source is not None:
+        folder.write_text("source.yaml", source.source_text)
+        folder.write_json("overrides.yaml", list(source.overrides))
+    folder.write_json("environment.json", present_environment(experiment, devices, argv))
+
+
+def present_environment(experiment: Experiment, devices: Sequence[str], argv: Sequence[str]) -> dict[str, Any]:
+    """Describe what a settled experiment is carried out with, here and now."""
+    threads = experiment.training.threads
+    return environment(argv=argv, devices=devices, threads=threads if isinstance(threads, int) else None)
+
+
+@contextlib.contextmanager
+def recording(
+    folder: RunFolder,
+    experiment: Experiment,
+    *,
+    num_folds: int,
+    identity: Identity,
+    kept: Kept,
+    began: str | None,
+    listener: Listener,
+) -> Iterator[Recording]:
+    """Keep the record of a run while the block runs, and write how the block ended.
+
+    Args:
+        folder: The run, locked.
+        experiment: Settled.
+        num_folds: Folds of the split plan.
+        identity: What the run's checkpoints belong to.
+        kept: What an earlier process has stored; history.csv is set back to it.
+        began: When a run began that is resumed now; None for a new run.
         listener: Hears of the progress too.
 
     Raises:
-        StorageError: The folder or a file cannot be written.
+        StorageError: A file cannot be written.
     """
-    folder = RunFolder.claim(runs_dir, experiment.name)
-    _write_inputs(folder, experiment, source)
-    folder.write_json("environment.json", environment(argv=argv, devices=devices, threads=_threads(experiment)))
     log_file, history_file = folder.file("output.log"), folder.file("history.csv")
     with (
-        Heartbeat(folder),
+        Heartbeat(folder, began=began),
         LogWriter(log_file) as log,
-        HistoryWriter(history_file) as history,
+        _continued(history_file, kept) as history,
         TensorBoard(folder.file("tensorboard"), num_folds) as board,
     ):
         listeners = Listeners([_ToHistory(history), board, log, listener])
         listeners.claimed(folder.path)
+        saved = _saved_fits(num_folds, refit=experiment.training.refit)
         try:
-            yield Recording(folder, listeners, log, board, _saved_fits(num_folds, refit=experiment.training.refit))
+            yield Recording(folder, Keeper(folder, identity), kept, listeners, log, board, saved)
         except BaseException as error:
             known = isinstance(error, DlrunError | KeyboardInterrupt)
             log.write(error_text(error) if known else traceback.format_exc())
             raise
+    folder.remove(f"checkpoints/{FITS}")
+
+
+def _continued(path: Path, kept: Kept) -> HistoryWriter:
+    """Open the history at the epoch that the run goes on from: what was written after it will be written again."""
+    rewrite_history(path, kept.history)
+    return HistoryWriter(path)
 
 
 class _ToHistory(Listener):
@@ -163,18 +198,6 @@ def _saved_fits(num_folds: int, *, refit: bool) -> dict[str, str]:
     if num_folds == 1:
         return {"fold-0": "model"}
     return {f"fold-{number}": f"fold-{number}" for number in range(num_folds)}
-
-
-def _write_inputs(folder: RunFolder, experiment: Experiment, source: LoadedConfig | None) -> None:
-    folder.write_text("config.yaml", to_yaml(experiment))
-    if source is not None:
-        folder.write_text("source.yaml", source.source_text)
-        folder.write_json("overrides.yaml", list(source.overrides))
-
-
-def _threads(experiment: Experiment) -> int | None:
-    threads = experiment.training.threads
-    return threads if isinstance(threads, int) else None
 
 
 def _arrays(part: Part) -> dict[str, NDArray[Any]]:

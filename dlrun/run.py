@@ -8,17 +8,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlrun.datasets.checks import check_parts, check_values
+from dlrun.config.writing import to_yaml
+from dlrun.datasets.checks import PartsReport, check_parts, check_values
+from dlrun.datasets.dataset import Dataset
 from dlrun.datasets.describe import describe
 from dlrun.experiment import Experiment
-from dlrun.fitting import Context, FittedFold, Prepared, fit_fold, prepare, refit
+from dlrun.fitting import Context, FittedFold, Prepared, fit_fold, prepare, refit, refit_rows
 from dlrun.illustrating import illustrate
-from dlrun.learners import devices, make_learner, settle
-from dlrun.recording import recording
-from dlrun.records.folder import check_place
+from dlrun.keeping import Identity, Kept
+from dlrun.learners import devices, enough_memory, make_learner, settle
+from dlrun.recording import Recording, recording, write_inputs
+from dlrun.records.folder import RunFolder, check_place
+from dlrun.records.lock import locked
 from dlrun.scoring import Outcome, best_num_epochs, diagnosis, score
 from dlrun.training.class_weights import check_class_weights
+from dlrun.training.learner import Learner
 from dlrun.training.listener import Listener
+from dlrun.validation.plan import Fold, SplitPlan
 
 if TYPE_CHECKING:
     from dlrun.config import LoadedConfig
@@ -64,46 +70,115 @@ def run_experiment(
         ConfigError, DataError, ModelError, UsageError: Nothing was started; no folder is left behind.
         RunFailed: Training could not end well; the folder says why.
         StorageError: A file could not be written.
-        Interrupted: A signal came; the best weights so far are kept.
+        Interrupted: A signal came; the run can be resumed.
     """
-    clock = _Clock(listener or Listener())
+    clock = Clock(listener or Listener())
     check_place(runs_dir)
-    clock.stage("load")
-    dataset = experiment.dataset.load()
-    check_values(dataset)
-    check_class_weights(experiment.training.class_weights, dataset)
-    plan = experiment.validation.split(dataset, experiment.seed)
-    report = check_parts(dataset, plan)
+    ready = make_ready(experiment, clock)
+    folder = RunFolder.claim(runs_dir, ready.experiment.name)
+    with locked(folder):
+        write_inputs(folder, ready.experiment, devices=devices(ready.experiment), source=source, argv=argv)
+        return carry_out(ready, folder, Kept(), clock)
 
-    clock.stage("build")
-    experiment = settle(experiment, dataset.facts)
-    learner = make_learner(experiment, dataset.facts)
-    first = prepare(experiment, dataset, learner, plan.folds[0].training)
 
-    with recording(
-        experiment,
-        runs_dir=runs_dir,
-        num_folds=len(plan.folds),
-        devices=devices(experiment),
-        source=source,
-        argv=argv,
-        listener=clock.listener,
-    ) as record:
+@dataclass(frozen=True)
+class Ready:
+    """An experiment of which everything is known that can be known before training.
+
+    Args:
+        experiment: Settled.
+        dataset: All rows.
+        plan: Their parts.
+        report: What was found in the parts.
+        learner: Built for the first fold.
+        first: The first fold, prepared.
+    """
+
+    experiment: Experiment
+    dataset: Dataset
+    plan: SplitPlan
+    report: PartsReport
+    learner: Learner
+    first: Prepared
+
+    @property
+    def identity(self) -> Identity:
+        """What the checkpoints of this experiment belong to."""
+        return Identity(to_yaml(self.experiment), self.dataset.fingerprint)
+
+
+def make_ready(experiment: Experiment, clock: Clock) -> Ready:
+    """Load and split the data, and build the learner.
+
+    Raises:
+        ConfigError, DataError, ModelError, UsageError: The experiment cannot be carried out.
+        RunFailed: Memory does not suffice.
+    """
+    with enough_memory(experiment):
+        clock.stage("load")
+        dataset = experiment.dataset.load()
+        check_values(dataset)
+        check_class_weights(experiment.training.class_weights, dataset)
+        plan = experiment.validation.split(dataset, experiment.seed)
+        report = check_parts(dataset, plan)
+
+        clock.stage("build")
+        experiment = settle(experiment, dataset.facts)
+        learner = make_learner(experiment, dataset.facts)
+        first = prepare(experiment, dataset, learner, plan.folds[0].training)
+        return Ready(experiment, dataset, plan, report, learner, first)
+
+
+def carry_out(ready: Ready, folder: RunFolder, kept: Kept, clock: Clock, *, began: str | None = None) -> Run:
+    """Train, score and write, from wherever an earlier process has come to.
+
+    Args:
+        ready: What to do.
+        folder: The run, locked.
+        kept: What the earlier process has stored; empty for a new run.
+        clock: Announces the stages.
+        began: When a run began that is resumed now; None for a new run.
+
+    Raises:
+        RunFailed, StorageError, Interrupted: As `run_experiment`.
+    """
+    experiment, dataset, plan = ready.experiment, ready.dataset, ready.plan
+    with (
+        recording(
+            folder,
+            experiment,
+            num_folds=len(plan.folds),
+            identity=ready.identity,
+            kept=kept,
+            began=began,
+            listener=clock.listener,
+        ) as record,
+        enough_memory(experiment),
+    ):
         clock.listener = record.listener
-        for note in (*dataset.notes, *report.notes, *first.preprocessing.notes):
+        for note in (*dataset.notes, *ready.report.notes, *ready.first.preprocessing.notes):
             record.listener.note(note)
-        record.write_data(describe(dataset, plan, report), plan)
-        context = Context(experiment, dataset, plan, learner, record.listener, record.checkpoint, record.save_model)
+        record.write_data(describe(dataset, plan, ready.report), plan)
+        context = Context(
+            experiment,
+            dataset,
+            plan,
+            ready.learner,
+            record.listener,
+            record.keeper.checkpoint,
+            record.save_model,
+            kept.state_of,
+        )
         clock.stage("fit")
-        folds = _fit_folds(context, first)
+        folds = [_fit_fold(ready, context, record, fold) for fold in plan.folds]
         again = None
         if experiment.training.refit:
             clock.stage("refit")
-            again = refit(context, folds, best_num_epochs(folds))
+            again = _refit(ready, context, record, folds)
         outcome = Outcome(tuple(folds), again)
 
         clock.stage("evaluate")
-        metrics = score(experiment, dataset, outcome, learner)
+        metrics = score(experiment, dataset, outcome)
         metrics["test_looks"] = record.look_at_test(dataset, outcome.test)
         metrics["diagnosis"] = diagnosis(experiment, metrics, outcome)
 
@@ -117,18 +192,29 @@ def run_experiment(
     return Run(record.folder.path, "finished", metrics)
 
 
-def _fit_folds(context: Context, first: Prepared) -> list[FittedFold]:
-    fitted = []
-    for fold in context.plan.folds:
-        ready = (
-            first if fold.number == 0 else prepare(context.experiment, context.dataset, context.learner, fold.training)
-        )
-        fitted.append(fit_fold(context, fold, ready))
+def _fit_fold(ready: Ready, context: Context, record: Recording, fold: Fold) -> FittedFold:
+    over = record.kept.fitted(fold, ready.plan.test, ready.dataset)
+    if over is not None:
+        return over
+    prepared = ready.first
+    if fold.number > 0:
+        prepared = prepare(ready.experiment, ready.dataset, ready.learner, fold.training)
+    fitted = fit_fold(context, fold, prepared)
+    record.keeper.keep_fit(fitted)
+    return fitted
+
+
+def _refit(ready: Ready, context: Context, record: Recording, folds: list[FittedFold]) -> FittedFold:
+    over = record.kept.fitted(refit_rows(ready.plan), ready.plan.test, ready.dataset)
+    if over is not None:
+        return over
+    fitted = refit(context, folds, best_num_epochs(folds))
+    record.keeper.keep_fit(fitted)
     return fitted
 
 
 @dataclass
-class _Clock:
+class Clock:
     """Announces the stages and measures them."""
 
     listener: Listener
@@ -139,13 +225,16 @@ class _Clock:
         self.began[name] = time.perf_counter()
         self.listener.stage(name)
 
-    def seconds(self, outcome: Outcome) -> dict[str, float]:
-        """Return the seconds of each stage, and of the whole so far; `per_epoch` is the median of all epochs."""
+    def seconds(self, outcome: Outcome) -> dict[str, float | None]:
+        """Return the seconds of each stage and of the whole; `per_epoch` is the median of the epochs that were timed.
+
+        A resumed run counts what its last process has done.
+        """
         ends = [*list(self.began.values())[1:], time.perf_counter()]
         stages = {name: end - begin for (name, begin), end in zip(self.began.items(), ends, strict=True)}
         epochs = sorted(seconds for fitted in outcome.all for seconds in fitted.fit.epoch_seconds)
         return {
             "total": time.perf_counter() - self.started,
             **stages,
-            "per_epoch": epochs[len(epochs) // 2],
+            "per_epoch": epochs[len(epochs) // 2] if epochs else None,
         }

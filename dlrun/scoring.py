@@ -19,7 +19,6 @@ from dlrun.evaluation.metric import Scorer
 from dlrun.evaluation.metrics import higher_is_better
 from dlrun.experiment import Experiment
 from dlrun.fitting import FittedFold, Part, average, joined
-from dlrun.training.learner import Learner
 
 Scores = dict[str, float | None]
 
@@ -61,14 +60,13 @@ def best_num_epochs(folds: Sequence[FittedFold]) -> int:
     return max(1, round(float(np.mean([fitted.fit.best_epoch for fitted in folds]))))
 
 
-def score(experiment: Experiment, dataset: Dataset, outcome: Outcome, learner: Learner) -> dict[str, Any]:
+def score(experiment: Experiment, dataset: Dataset, outcome: Outcome) -> dict[str, Any]:
     """Score every part, with intervals, next to the baseline.
 
     Args:
         experiment: Settled.
         dataset: All rows.
         outcome: Predictions of all fits.
-        learner: What was fitted.
 
     Returns:
         The content of `metrics.json` but for times and diagnosis.
@@ -96,7 +94,7 @@ def score(experiment: Experiment, dataset: Dataset, outcome: Outcome, learner: L
         },
         "folds": [_fold_entry(fitted, scores) for fitted, scores in zip(folds, fold_scores, strict=True)],
         "refit": None if outcome.refit is None else {"epochs": len(outcome.refit.fit.history) or None},
-        "num_parameters": learner.num_parameters,
+        "num_parameters": outcome.final[-1].num_parameters,
     }
 
 

@@ -16,12 +16,13 @@ HEAVY = set(
     "hyperopt keras matplotlib polars safetensors scipy skops sklearn tensorboardX tensorflow".split()  # noqa: SIM905
 )
 
-FOUNDATION = {"backend", "errors", "settings", ""}
+FOUNDATION = {"backend", "errors", "interruption", "settings", ""}
 
 ALLOWED = {
     "backend": set(),
     "errors": set(),
     "settings": set(),
+    "interruption": set(),
     "datasets": {"validation.plan"},
     "validation": {"datasets.dataset"},
     "preprocessing": {"datasets.checks", "datasets.columns", "datasets.dataset", "datasets.names", "validation.plan"},
@@ -29,7 +30,7 @@ ALLOWED = {
     "models": {"datasets.dataset", "training.initializers"},
     "training": {"datasets.dataset", "evaluation.losses", "preprocessing.fitted", "validation.plan"},
     "tuning": set(),
-    "records": {"training.listener"},
+    "records": {"training.checkpoint", "training.listener"},
     "reporting": {"datasets.dataset", "evaluation", "records.files", "training.listener"},
     "ensembling": {"config.writing", "datasets.dataset", "evaluation", "records", "reporting"},
     "experiment": {"datasets", "evaluation", "models", "preprocessing", "training", "tuning", "validation"},
@@ -38,11 +39,13 @@ ALLOWED = {
     "learners": {"datasets", "evaluation", "experiment", "models", "resolve", "training"},
     "fitting": {"datasets", "evaluation", "experiment", "preprocessing", "training", "validation"},
     "scoring": {"datasets", "evaluation", "experiment", "fitting", "training"},
+    "keeping": {"datasets", "fitting", "records", "training", "validation"},
     "recording": {
         "config",
         "datasets",
         "experiment",
         "fitting",
+        "keeping",
         "records",
         "reporting",
         "scoring",
@@ -56,10 +59,23 @@ ALLOWED = {
         "experiment",
         "fitting",
         "illustrating",
+        "keeping",
         "learners",
         "recording",
-        "records.folder",
+        "records",
         "scoring",
+        "training",
+        "validation",
+    },
+    "reproducing": {"config", "records", "run", "training"},
+    "resuming": {
+        "config",
+        "datasets",
+        "keeping",
+        "learners",
+        "recording",
+        "records",
+        "run",
         "training",
     },
     "predicting": {

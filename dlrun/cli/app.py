@@ -19,10 +19,14 @@ from dlrun.cli.ensemble import ensemble
 from dlrun.cli.evaluate import evaluate
 from dlrun.cli.export import export
 from dlrun.cli.failure import failure_of, report
+from dlrun.cli.gc import gc as collect
 from dlrun.cli.init import init
 from dlrun.cli.logs import logs
 from dlrun.cli.ls import ls
 from dlrun.cli.predict import predict
+from dlrun.cli.reproduce import reproduce
+from dlrun.cli.resume import resume
+from dlrun.cli.rm import rm
 from dlrun.cli.schema import schema
 from dlrun.cli.show import show
 from dlrun.cli.signals import Signals
@@ -67,10 +71,11 @@ def _program(
 
 def _register(command: Any, *example: str) -> None:
     lines = "".join(f"  {line}\n" for line in example)
-    app.command(epilog=f"\b\nExample:\n{lines}")(command)
+    app.command(command.__name__, epilog=f"\b\nExample:\n{lines}")(command)
 
 
 _register(train, "dlrun train config.yaml optimizer.learning_rate=1e-3 --name small-steps")
+_register(resume, "dlrun resume latest")
 _register(check, "dlrun check config.yaml --model")
 _register(init, "dlrun init csv-classification --output titanic.yaml")
 _register(predict, "dlrun predict latest new.csv --output predictions.csv --keep id")
@@ -80,6 +85,9 @@ _register(ensemble, "dlrun ensemble 'runs/*' --metric auc", "dlrun ensemble runs
 _register(ls, "dlrun ls --last 10")
 _register(show, "dlrun show latest")
 _register(logs, "dlrun logs latest --follow")
+_register(reproduce, "dlrun reproduce best")
+_register(rm, "dlrun rm latest")
+_register(collect, "dlrun gc --budget 20GB --dry-run")
 _register(
     schema,
     "dlrun schema > dlrun.schema.json",

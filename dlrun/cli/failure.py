@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from dlrun.cli.output import Output
@@ -23,6 +25,7 @@ class Failure:
         exit_code: Exit code of the command.
         label: What stands before the message on screen.
         told: Whether the user has been told already.
+        resumable: Whether the run can go on from where it stopped.
     """
 
     message: str
@@ -31,6 +34,7 @@ class Failure:
     exit_code: int = 1
     label: str = "error: "
     told: bool = False
+    resumable: bool = False
 
 
 def failure_of(error: BaseException) -> Failure:
@@ -38,9 +42,10 @@ def failure_of(error: BaseException) -> Failure:
     if isinstance(error, ConfigError):
         return Failure(_headline(error.problems), None, error.problems, error.exit_code)
     if isinstance(error, DlrunError):
-        return Failure(error.message, error.remedy, exit_code=error.exit_code)
+        stopped = isinstance(error, StorageError)
+        return Failure(error.message, error.remedy, exit_code=error.exit_code, resumable=stopped)
     if isinstance(error, Interrupted):
-        return Failure(error.message, exit_code=error.exit_code, label="")
+        return Failure(error.message, exit_code=error.exit_code, label="", resumable=True)
     if isinstance(error, MemoryError):
         return Failure("memory ran out", "Use fewer rows with dataset.limit, or a machine with more memory.")
     if isinstance(error, BrokenPipeError):
@@ -72,10 +77,12 @@ def report(failure: Failure, *, json: bool, run: Mapping[str, Any] | None) -> in
     Returns:
         The exit code.
     """
+    resume = f"dlrun resume {_shortest(run)}" if run and failure.resumable else None
     if not failure.told:
         lines = [f"{failure.label}{failure.message}"]
         lines += [f"  {problem}" for problem in failure.problems] if len(failure.problems) > 1 else []
         lines += failure.remedy.split("\n") if failure.remedy else []
+        lines += [f"go on with: {resume}"] if resume else []
         lines += [f"run folder {run['path']}"] if run else []
         _tell(lines)
     if json and failure.message:
@@ -85,8 +92,14 @@ def report(failure: Failure, *, json: bool, run: Mapping[str, Any] | None) -> in
         ]
         told = {"message": failure.message, "remedy": failure.remedy, "problems": problems}
         with contextlib.suppress(BrokenPipeError, StorageError):
-            Output(json=True).result({"error": told, **(run or {})})
+            Output(json=True).result({"error": told, **(run or {}), **({"resume": resume} if resume else {})})
     return failure.exit_code
+
+
+def _shortest(run: Mapping[str, Any]) -> str:
+    """Return what stands for a run on the next command line: its id where the default folder of runs holds it."""
+    usual = Path(os.environ.get("DLRUN_RUNS", "runs")).absolute()
+    return str(run["id"] if Path(run["path"]).parent == usual else run["path"])
 
 
 def _tell(lines: list[str]) -> None:

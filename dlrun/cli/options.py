@@ -66,4 +66,6 @@ Array = Annotated[
 
 Metric = Annotated[str | None, typer.Option("--metric", metavar="NAME", help="Validation score that 'best' compares.")]
 
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
 DEFAULT_RUNS_DIR = Path("runs")

@@ -93,6 +93,6 @@ def _summary(folder: RunFolder, metrics: Any) -> list[str]:
 
     try:
         return summary_lines(metrics)
-    except (TypeError, ValueError, LookupError, AttributeError) as error:
+    except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
         path = printable(str(folder.file("metrics.json")))
         raise StorageError(f"{path} is damaged: it does not hold what dlrun writes") from error

@@ -5,13 +5,15 @@ from __future__ import annotations
 import signal
 from types import FrameType, TracebackType
 
-from dlrun.errors import Interrupted
+from dlrun.interruption import arrive
 
 _STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 
 class Signals:
     """Raises `Interrupted` in the main thread when a signal arrives, once; later ones take their default effect.
+
+    Where interrupts are held back, the first one waits.
 
     A signal that the parent process has told this one to ignore, as `nohup` and shells without job control do, stays
     ignored. `received` is the number of the signal that arrived, or None.
@@ -39,4 +41,4 @@ class Signals:
         for stopping in self._before:
             signal.signal(stopping, signal.SIG_DFL)
         self.received = number
-        raise Interrupted(number)
+        arrive(number)

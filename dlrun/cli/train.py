@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import json as json_module
 import sys
-from collections.abc import Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from dlrun.cli.options import DEFAULT_RUNS_DIR, Config, Json, Overrides, RunsDir
 from dlrun.cli.output import Output
-
-if TYPE_CHECKING:
-    from dlrun.run import Run
 
 
 def train(
@@ -29,8 +24,8 @@ def train(
 ) -> None:
     """Train one experiment and keep its record.
 
-    The run gets a folder of its own for its scores, predictions, weights and plots. Ctrl-C stops it and keeps the best
-    weights so far; a second one ends it at once.
+    The run gets a folder of its own for its scores, predictions, weights and plots. Ctrl-C stops it so
+    that `dlrun resume` can go on with it; a second one ends it at once.
     """
     from dlrun.cli.configs import load_config, placing
 
@@ -38,27 +33,14 @@ def train(
     loaded = load_config(config, overrides or [], _as_overrides(name, seed))
     out.say_if_heard(f"config {loaded.source_name}")
 
-    from dlrun.cli.display import display
+    from dlrun.cli.running import report, watching
     from dlrun.run import run_experiment
-    from dlrun.training.listener import Listener, Listeners
 
-    class Claim(Listener):
-        """Notes the folder, so that an error can name it."""
-
-        def claimed(self, path: Path) -> None:
-            context.obj["run"] = {"id": path.name, "path": str(path)}
-
-    with placing(loaded), display(out) as progress:
+    with placing(loaded), watching(out, context) as listener:
         run = run_experiment(
-            loaded.experiment,
-            runs_dir=runs_dir,
-            source=loaded,
-            argv=["dlrun", *sys.argv[1:]],
-            listener=Listeners([Claim(), progress]),
+            loaded.experiment, runs_dir=runs_dir, source=loaded, argv=["dlrun", *sys.argv[1:]], listener=listener
         )
-    _tell(out, run)
-    if json:
-        out.result({"id": run.id, "path": run.path, "state": run.state, "metrics": run.metrics})
+    report(out, run)
 
 
 def _as_overrides(name: str | None, seed: int | None) -> list[str]:
@@ -70,14 +52,3 @@ def _as_overrides(name: str | None, seed: int | None) -> list[str]:
     if seed is not None:
         overrides.append(f"seed={seed}")
     return overrides
-
-
-def _tell(out: Output, run: Run) -> None:
-    from dlrun.reporting.summary import summary_lines
-
-    if out.quiet and not out.json:
-        out.tell(str(run.path))
-        return
-    metrics: Mapping[str, Any] = run.metrics
-    for line in ["", *summary_lines(metrics), "", f"run folder {run.path}"]:
-        out.say_if_heard(line)

@@ -7,7 +7,7 @@ import platform
 import shutil
 import socket
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -57,6 +57,29 @@ def environment(*, argv: Sequence[str], devices: Sequence[str] = (), threads: in
         "argv": list(argv),
         "directory": str(Path.cwd()),
     }
+
+
+def environment_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """List what differs between two environments that a result may depend on, as `name: before -> now`.
+
+    Args:
+        before: What `environment` returned once, read back.
+        now: What it returns at present.
+    """
+    told = []
+    for name in ("dlrun", "python", "packages", "hardware", "threads", "git"):
+        for path, old, new in _pairs(name, before.get(name), now.get(name)):
+            if old != new:
+                told.append(f"{path}: {old} -> {new}")
+    return told
+
+
+def _pairs(path: str, before: Any, now: Any) -> Iterator[tuple[str, Any, Any]]:
+    if not isinstance(before, Mapping) or not isinstance(now, Mapping):
+        yield path, before, now
+        return
+    for name in dict.fromkeys([*before, *now]):
+        yield from _pairs(f"{path}.{name}", before.get(name), now.get(name))
 
 
 def versions(packages: Sequence[str] = PACKAGES) -> dict[str, str | None]:

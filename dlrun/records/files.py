@@ -111,6 +111,46 @@ def write_bytes(path: Path, content: bytes) -> None:
             os.close(descriptor)
 
 
+def remove(path: Path) -> None:
+    """Remove a file or a folder with all that is in it, if it is there; links are removed, not followed.
+
+    Raises:
+        StorageError: It cannot be removed.
+    """
+    try:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        raise storage_error("remove", path, error) from error
+
+
+def append_line(path: Path, line: str) -> None:
+    """Add a line to a file that only grows, and wait until it is on the disk.
+
+    A torn line that a killed process left at the end is closed off, so that it spoils none but itself.
+
+    Args:
+        path: The file; made if missing.
+        line: Without its end.
+
+    Raises:
+        StorageError: It could not be written.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0), 0o666)
+        try:
+            size = os.lseek(descriptor, 0, os.SEEK_END)
+            torn = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
+            write_all(descriptor, (f"\n{line}\n" if torn else f"{line}\n").encode("utf-8", "backslashreplace"))
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise storage_error("write", path, error) from error
+
+
 def write_all(descriptor: int, content: bytes) -> None:
     """Write all bytes to an open file, however few the system takes at a time.
 

@@ -162,6 +162,10 @@ class RunFolder:
         """
         self.write_bytes(relative, files.npz_bytes(arrays))
 
+    def remove(self, relative: str) -> None:
+        """Remove a file or a folder of this run, if it is there; raises StorageError."""
+        files.remove(self.file(relative))
+
     def read_text(self, relative: str) -> str:
         """Read a UTF-8 text.
 

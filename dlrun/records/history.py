@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -67,16 +67,9 @@ class HistoryWriter:
         """
         lines = []
         if self._columns is None:
-            self._columns = (*KEYS, *values)
-            unfit = [name for name in values if not _COLUMN.fullmatch(name) or name in KEYS]
-            if unfit:
-                raise ValueError(f"{unfit} cannot be columns of a history")
+            self._columns = _columns_of(values)
             lines.append(",".join(self._columns))
-        unknown = sorted(set(values) - set(self._columns))
-        if unknown:
-            raise ValueError(f"{unknown} are no columns of this history: {self._columns}")
-        cells = [_written(values[name]) if name in values else "" for name in self._columns[len(KEYS) :]]
-        lines.append(",".join([str(int(fold)), str(int(epoch)), *cells]))
+        lines.append(_line(self._columns, fold, epoch, values))
         self._append("".join(f"{line}\n" for line in lines).encode())
 
     def _append(self, content: bytes) -> None:
@@ -110,6 +103,40 @@ class HistoryWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+
+def rewrite_history(path: Path, rows: Sequence[Mapping[str, float]]) -> None:
+    """Put a whole history in place, atomically, with the bytes that row after row would have come to.
+
+    Args:
+        path: The file; an existing one is replaced, or removed if there are no rows.
+        rows: For every row its `fold` and `epoch` and its values, as `read_history` returns them.
+
+    Raises:
+        StorageError: The file could not be written.
+    """
+    if not rows:
+        files.remove(path)
+        return
+    values = [{name: value for name, value in row.items() if name not in KEYS} for row in rows]
+    columns = _columns_of(values[0])
+    lines = [_line(columns, int(row["fold"]), int(row["epoch"]), own) for row, own in zip(rows, values, strict=True)]
+    files.write_bytes(path, "".join(f"{line}\n" for line in [",".join(columns), *lines]).encode())
+
+
+def _columns_of(values: Mapping[str, float]) -> tuple[str, ...]:
+    unfit = [name for name in values if not _COLUMN.fullmatch(name) or name in KEYS]
+    if unfit:
+        raise ValueError(f"{unfit} cannot be columns of a history")
+    return (*KEYS, *values)
+
+
+def _line(columns: Sequence[str], fold: int, epoch: int, values: Mapping[str, float]) -> str:
+    unknown = sorted(set(values) - set(columns))
+    if unknown:
+        raise ValueError(f"{unknown} are no columns of this history: {columns}")
+    cells = [_written(values[name]) if name in values else "" for name in columns[len(KEYS) :]]
+    return ",".join([str(int(fold)), str(int(epoch)), *cells])
 
 
 def _written(value: float) -> str:

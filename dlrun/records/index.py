@@ -99,6 +99,7 @@ def summarize(folder: RunFolder) -> RunSummary:
         status = read_status(folder)
         config = kinds(folder.file("config.yaml"))
         metrics = _mapping(folder, "metrics.json")
+        validation, test = (_scores(folder, metrics.get(part)) for part in ("validation", "test"))
         data = _mapping(folder, "dataset.json")
     except StorageError as error:
         return RunSummary(folder.id, folder.path, problem=error.message)
@@ -113,8 +114,8 @@ def summarize(folder: RunFolder) -> RunSummary:
         _text(metrics.get("task")),
         _text(data.get("fingerprint")),
         _text(metrics.get("monitor")),
-        _scores(metrics.get("validation")),
-        _scores(metrics.get("test")),
+        validation,
+        test,
     )
 
 
@@ -132,10 +133,14 @@ def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _scores(value: object) -> dict[str, float] | None:
+def _scores(folder: RunFolder, value: object) -> dict[str, float] | None:
     if not isinstance(value, dict):
         return None
-    return {str(name): float(score) for name, score in value.items() if type(score) in (int, float)}
+    try:
+        return {str(name): float(score) for name, score in value.items() if type(score) in (int, float)}
+    except OverflowError as error:
+        path = printable(str(folder.file("metrics.json")))
+        raise StorageError(f"{path} is damaged: a score is no number of a computer") from error
 
 
 def find_run(

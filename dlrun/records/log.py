@@ -146,8 +146,13 @@ class LogWriter(Lines):
             raise files.storage_error("write", self._path, error) from error
 
     def close(self) -> None:
-        """Close the file."""
-        os.close(self._file)
+        """Wait until all lines are on the disk, and close the file; raises StorageError."""
+        try:
+            os.fsync(self._file)
+        except OSError as error:
+            raise files.storage_error("write", self._path, error) from error
+        finally:
+            os.close(self._file)
 
     def __enter__(self) -> LogWriter:
         return self

@@ -27,6 +27,9 @@ INTERVAL = 5.0
 LOST_AFTER = 60.0
 """Seconds without a heartbeat after which a run on another machine counts as lost."""
 
+FORMAT = 1
+"""Format of the records. Runs from before there were numbers count as 1; other formats are refused by name."""
+
 _MAX_BYTES = 1_000_000
 
 
@@ -44,6 +47,8 @@ class Status:
         process: What tells the process from a later one with the same number; empty where the system does not say.
         error: What went wrong, in words for the user; None if nothing did.
         exit_code: Exit code of the command; None while it goes on.
+        resumed: When the run was last resumed; None if it never was.
+        format: Format of the records.
     """
 
     state: State
@@ -55,11 +60,13 @@ class Status:
     process: str = ""
     error: str | None = None
     exit_code: int | None = None
+    resumed: str | None = None
+    format: int = FORMAT
 
     @property
     def seconds(self) -> float:
-        """Seconds from the start to the end, or to the last sign of life."""
-        return (_time(self.finished or self.heartbeat) - _time(self.started)).total_seconds()
+        """Seconds from the start, or from the last time it was resumed, to the end or the last sign of life."""
+        return (_time(self.finished or self.heartbeat) - _time(self.resumed or self.started)).total_seconds()
 
 
 def read_status(folder: RunFolder, *, now: datetime | None = None) -> Status:
@@ -82,12 +89,18 @@ def read_status(folder: RunFolder, *, now: datetime | None = None) -> Status:
 def _parsed(path: Path, content: bytes) -> Status:
     try:
         written = json.loads(content)
+        found = written.get("format", FORMAT)
         values = {field.name: written[field.name] for field in fields(Status) if field.name in written}
-        status = Status(**values)
-        _check(status)
-    except (ValueError, TypeError, KeyError, RecursionError, OverflowError) as error:
+        if found == FORMAT:
+            status = Status(**values)
+            _check(status)
+            return status
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError) as error:
         raise StorageError(f"{printable(str(path))} is damaged: it holds no status of a run") from error
-    return status
+    raise StorageError(
+        f"{printable(str(path))} has the record format {printable(repr(found))}; this dlrun reads format {FORMAT}",
+        remedy="Use the version of dlrun that wrote it, named in environment.json.",
+    )
 
 
 def _check(status: Status) -> None:
@@ -98,13 +111,18 @@ def _check(status: Status) -> None:
     numbers = (status.pid, status.exit_code or 0)
     if not all(isinstance(text, str) for text in texts) or not all(type(number) is int for number in numbers):
         raise TypeError(texts, numbers)
-    for moment in (status.started, status.heartbeat, status.finished or status.started):
+    for moment in (
+        status.started,
+        status.heartbeat,
+        status.finished or status.started,
+        status.resumed or status.started,
+    ):
         _time(moment)
 
 
 def _time(text: str) -> datetime:
     moment = datetime.fromisoformat(text)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _now() -> str:
@@ -156,14 +174,23 @@ class Heartbeat:
 
     Args:
         folder: The run.
+        began: When a run began that is resumed now; None for a new run.
         interval: Seconds between two signs of life.
     """
 
-    def __init__(self, folder: RunFolder, *, interval: float = INTERVAL) -> None:
+    def __init__(self, folder: RunFolder, *, began: str | None = None, interval: float = INTERVAL) -> None:
         now = _now()
         self._folder = folder
         self._interval = interval
-        self._status = Status("running", now, now, None, os.getpid(), socket.gethostname(), _this_process())
+        self._status = Status(
+            "running",
+            began or now,
+            now,
+            pid=os.getpid(),
+            host=socket.gethostname(),
+            process=_this_process(),
+            resumed=now if began else None,
+        )
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
 

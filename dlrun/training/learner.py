@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from dlrun.training.checkpoint import Checkpoint
 from dlrun.training.listener import REFIT, Listener
 
 if TYPE_CHECKING:
@@ -19,12 +20,17 @@ if TYPE_CHECKING:
 Scorer = Callable[[NDArray[np.float32], NDArray[np.floating[Any]]], dict[str, float]]
 """Takes predictions for the validation rows and the loss of each; returns `loss` and every metric."""
 
-CheckpointWriter = Callable[[str, Mapping[str, NDArray[Any]], Mapping[str, Any]], None]
-"""Stores named arrays and facts under a name such as `best/fold-0`, as a whole or not at all."""
+CheckpointWriter = Callable[[str, Checkpoint], None]
+"""Stores a checkpoint under a name such as `best/fold-0`, as a whole or not at all."""
 
 
-def _discard(_name: str, _arrays: Mapping[str, NDArray[Any]], _facts: Mapping[str, Any]) -> None:
+def _discard(_name: str, _checkpoint: Checkpoint) -> None:
     """Write no checkpoint."""
+
+
+def name_of(fold: int) -> str:
+    """Name a fit in files: `fold-0`, `refit`."""
+    return "refit" if fold == REFIT else f"fold-{fold}"
 
 
 @dataclass(frozen=True)
@@ -44,6 +50,8 @@ class FitJob:
         monitored: For a fit without validation rows, the monitored values that a schedule is to go by.
         listener: Hears of every slice and epoch.
         checkpoint: Stores the last and the best state.
+        state: State `last/state` of this very fit that an earlier process has stored, to go on from; None to begin.
+        best: Its `best/NAME`, if the epochs of the fit were over.
     """
 
     x: NDArray[Any]
@@ -57,11 +65,13 @@ class FitJob:
     monitored: Sequence[float] = ()
     listener: Listener = field(default_factory=Listener)
     checkpoint: CheckpointWriter = _discard
+    state: Checkpoint | None = None
+    best: Checkpoint | None = None
 
     @property
     def name(self) -> str:
         """Name of the fit in files: `fold-0`, `refit`."""
-        return "refit" if self.fold == REFIT else f"fold-{self.fold}"
+        return name_of(self.fold)
 
 
 @dataclass(frozen=True)
@@ -71,8 +81,8 @@ class Fit:
     Args:
         history: A row an epoch, as in `history.csv`; empty for learners without epochs.
         best_epoch: Epoch whose weights the learner now holds, from 1.
-        epoch_seconds: Wall time of each epoch, validation included.
-        seconds: Wall time of the whole fit.
+        epoch_seconds: Wall time of each epoch that this process has carried out, validation included.
+        seconds: Wall time of the whole fit, or of what this process has done of it.
     """
 
     history: tuple[dict[str, float], ...]
@@ -101,9 +111,10 @@ class Learner(Protocol):
         """
 
     def fit(self, job: FitJob) -> Fit:
-        """Fit anew, forgetting earlier fits.
+        """Fit anew, forgetting earlier fits, or go on with the fit that `job.state` was taken from.
 
         Raises:
+            Interrupted: A signal came; the state of a learner that has epochs is stored.
             Diverged: The loss became NaN or infinite.
         """
 

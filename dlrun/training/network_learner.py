@@ -6,17 +6,21 @@ import contextlib
 import math
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dlrun.errors import Diverged
+from dlrun import interruption
+from dlrun.errors import Diverged, Interrupted
 from dlrun.training.best_epoch import BestEpoch, Mode
+from dlrun.training.checkpoint import Checkpoint, Pace
+from dlrun.training.exact_state import Progress, pack, unpack
 from dlrun.training.input_form import InputForm
 from dlrun.training.learner import Fit, FitJob
 from dlrun.training.listener import REFIT, EpochReport
+from dlrun.training.variables import assign, copies, named
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,22 +41,6 @@ class _Built:
     form: InputForm
     model: keras.Model
     engine: Engine
-
-
-@dataclass
-class _Progress:
-    """How far a fit has come."""
-
-    job: FitJob
-    watch: BestEpoch
-    history: list[dict[str, float]] = field(default_factory=list)
-    seconds: list[float] = field(default_factory=list)
-    best: tuple[int, list[NDArray[Any]]] | None = None
-    saved_best: int | None = None
-
-    @property
-    def done(self) -> bool:
-        return self.watch.should_stop or len(self.history) >= self.job.num_epochs
 
 
 class NetworkLearner:
@@ -96,7 +84,7 @@ class NetworkLearner:
         self._make_engine = make_engine
         self._built: _Built | None = None
         self._pristine_fold: int | None = None
-        self._saved_at = 0.0
+        self._pace = Pace(training.checkpoint_seconds)
 
     @property
     def model(self) -> keras.Model:
@@ -133,19 +121,28 @@ class NetworkLearner:
         """Train epoch by epoch; then hold the best epoch's weights.
 
         Raises:
+            Interrupted: A signal came; state and best weights are stored.
             Diverged: A loss became NaN or infinite; says in which epoch and what to try.
         """
         started = time.perf_counter()
         self._restart(job.fold)
         self._ready.engine.load(job.x, job.y, job.weights)
-        progress = _Progress(job, self._watch(job))
+        progress = Progress(job, self._watch(job))
+        if job.state is not None:
+            unpack(job.state, job.best, self.model, progress)
         try:
-            while not progress.done:
-                self._take_epoch(progress)
-        finally:
+            with interruption.held_back():
+                while not progress.done:
+                    self._take_epoch(progress)
+        except Interrupted:
             self._save_best(progress)
+            self._save_state(progress)
+            raise
+        except (Diverged, KeyboardInterrupt):
+            self._save_best(progress)
+            raise
         if progress.best is not None:
-            _assign(self.model.variables, progress.best[1])
+            assign(self.model.variables, progress.best[1])
         seconds = time.perf_counter() - started
         return Fit(tuple(progress.history), progress.watch.epoch, tuple(progress.seconds), seconds)
 
@@ -161,7 +158,7 @@ class NetworkLearner:
     def save(self, path: Path) -> None:
         """Write the network for inference: it loads in plain Keras, without dlrun's loss or the optimizer's state."""
         twin = self._build(self._ready.form)
-        _assign(twin.variables, _copies(self.model.variables))
+        assign(twin.variables, copies(self.model.variables))
         twin.save(path)
 
     def _fresh(self, form: InputForm, fold: int) -> keras.Model:
@@ -177,8 +174,8 @@ class NetworkLearner:
     def _restart(self, fold: int) -> None:
         if self._pristine_fold != fold:
             fresh = self._fresh(self._ready.form, fold)
-            _assign(self.model.variables, _copies(fresh.variables))
-            _assign(self.model.optimizer.variables, _copies(fresh.optimizer.variables))
+            assign(self.model.variables, copies(fresh.variables))
+            assign(self.model.optimizer.variables, copies(fresh.optimizer.variables))
         self._pristine_fold = None
 
     def _watch(self, job: FitJob) -> BestEpoch:
@@ -189,36 +186,51 @@ class NetworkLearner:
             return BestEpoch(self._monitor, self._mode)
         return BestEpoch(self._monitor, self._mode, early.patience, early.min_delta)
 
-    def _take_epoch(self, progress: _Progress) -> None:
-        """Train and validate an epoch, tell of it, and save the state if the last time is long enough ago."""
+    def _take_epoch(self, progress: Progress) -> None:
+        """Train and validate an epoch, or the rest of one; tell of it, and save the state if that is due."""
         began = time.perf_counter()
         job, watch, epoch = progress.job, progress.watch, len(progress.history)
-        trained, rate = self._train(progress)
-        values = {**trained, **self._validate(job), "learning_rate": rate}
+        rates = self._epoch_rates(progress)
+        if progress.trained is None:
+            progress.trained = self._train(progress, rates)
+        interruption.check()
+        values = {**progress.trained, **self._validate(job), "learning_rate": float(rates[-1])}
         _refuse_divergence(values, epoch, self._training)
         if watch.update(epoch + 1, values):
             progress.best = (epoch + 1, self._averaged_copies())
-        progress.history.append({"fold": job.fold, "epoch": epoch + 1, **values})
+        progress.end_epoch({"fold": job.fold, "epoch": epoch + 1, **values})
         elapsed = time.perf_counter() - began
         job.listener.epoch_finished(
             EpochReport(job.fold, epoch + 1, job.num_epochs, values, watch.monitor, watch.epoch, watch.value, elapsed)
         )
-        if progress.done or time.monotonic() - self._saved_at >= self._training.checkpoint_seconds:
+        if progress.done:
+            self._save_best(progress)
+        if progress.done or self._pace.due:
             self._save_state(progress)
         progress.seconds.append(time.perf_counter() - began)
+        interruption.check()
 
-    def _train(self, progress: _Progress) -> tuple[dict[str, float], float]:
+    def _train(self, progress: Progress, rates: NDArray[np.float32]) -> dict[str, float]:
         job, epoch = progress.job, len(progress.history)
-        order = self._order(job, epoch)
-        steps = math.ceil(len(order) / self._training.batch_size)
-        monitored = progress.watch.seen if len(job.validation) else list(job.monitored[:epoch])
-        rates = self._rates(epoch, steps, self._training.epochs, monitored, self._mode)
 
-        def on_slice(share: float, values: Mapping[str, float]) -> None:
+        def on_slice(step: int, values: Mapping[str, float]) -> None:
+            progress.step = step
             _refuse_divergence(values, epoch, self._training)
-            job.listener.slice_finished(job.fold, epoch + 1, share, values)
+            job.listener.slice_finished(job.fold, epoch + 1, step / len(rates), values)
+            interruption.check()
+            if self._pace.due:
+                self._save_state(progress)
 
-        return self._ready.engine.train_epoch(order, rates, on_slice), float(rates[-1])
+        trained = self._ready.engine.train_epoch(self._order(job, epoch), rates, on_slice, progress.midway)
+        progress.step = len(rates)
+        return trained
+
+    def _epoch_rates(self, progress: Progress) -> NDArray[np.float32]:
+        """Return the learning rate of every step of the present epoch."""
+        job, epoch = progress.job, len(progress.history)
+        steps = math.ceil(len(job.training) / self._training.batch_size)
+        monitored = progress.watch.seen if len(job.validation) else list(job.monitored[:epoch])
+        return self._rates(epoch, steps, self._training.epochs, monitored, self._mode)
 
     def _order(self, job: FitJob, epoch: int) -> Rows:
         """Return the order of rows in an epoch, a function of (seed, fold, epoch) alone."""
@@ -242,35 +254,30 @@ class NetworkLearner:
         if not optimizer.use_ema:
             yield
             return
-        own = _copies(self.model.trainable_variables)
+        own = copies(self.model.trainable_variables)
         optimizer.finalize_variable_values(self.model.trainable_variables)
         try:
             yield
         finally:
-            _assign(self.model.trainable_variables, own)
+            assign(self.model.trainable_variables, own)
 
     def _averaged_copies(self) -> list[NDArray[Any]]:
         with self._averaged():
-            return _copies(self.model.variables)
+            return copies(self.model.variables)
 
-    def _save_best(self, progress: _Progress) -> None:
+    def _save_best(self, progress: Progress) -> None:
         """Write the best weights, unless they were written already."""
         if progress.best is None or progress.best[0] == progress.saved_best:
             return
         job, (epoch, weights) = progress.job, progress.best
         facts = {"fold": job.fold, "best_epoch": epoch, "best": progress.watch.value}
-        job.checkpoint(f"best/{job.name}", _named(self.model.variables, weights), facts)
+        job.checkpoint(f"best/{job.name}", Checkpoint(named(self.model.variables, weights), facts))
         progress.saved_best = epoch
 
-    def _save_state(self, progress: _Progress) -> None:
-        """Write everything that the next epoch depends on, and the best weights with it."""
-        self._save_best(progress)
-        model, job = self.model, progress.job
-        arrays = _named(model.variables, _copies(model.variables))
-        arrays |= _named(model.optimizer.variables, _copies(model.optimizer.variables), prefix="optimizer/")
-        facts = {"fold": job.fold, "best_epoch": progress.watch.epoch, "history": progress.history}
-        job.checkpoint("last/state", arrays, facts)
-        self._saved_at = time.monotonic()
+    def _save_state(self, progress: Progress) -> None:
+        """Write everything that the rest of the fit depends on."""
+        with self._pace.measured():
+            progress.job.checkpoint("last/state", pack(self.model, progress))
 
 
 def _refuse_divergence(values: Mapping[str, float], epoch: int, training: Training) -> None:
@@ -283,20 +290,3 @@ def _refuse_divergence(values: Mapping[str, float], epoch: int, training: Traini
                 remedy="Try a learning rate ten times smaller, optimizer.clipnorm=1.0, or a larger batch than "
                 f"{training.batch_size}; look for extreme values in the data.",
             )
-
-
-def _copies(variables: Any) -> list[NDArray[Any]]:
-    return [np.array(variable.numpy(), copy=True) for variable in variables]
-
-
-def _assign(variables: Any, values: list[NDArray[Any]]) -> None:
-    for variable, value in zip(variables, values, strict=True):
-        variable.assign(value)
-
-
-def _named(variables: Any, values: list[NDArray[Any]], prefix: str = "") -> dict[str, NDArray[Any]]:
-    """Name values by position and path; the path alone need not be unique."""
-    return {
-        f"{prefix}{position:04d}/{variable.path}": value
-        for position, (variable, value) in enumerate(zip(variables, values, strict=True))
-    }

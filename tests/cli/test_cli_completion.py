@@ -35,7 +35,7 @@ def test_overrides_are_left_alone(tmp_path, monkeypatch) -> None:
     assert complete_config(f"{tmp_path}/") == [f"{tmp_path}/seed=1.yaml"]
 
 
-@pytest.mark.parametrize("command", ["show", "logs"])
+@pytest.mark.parametrize("command", ["show", "logs", "resume", "reproduce", "rm"])
 def test_runs(dlrun, make_run, command: str) -> None:
     first, second = make_run(dlrun.folder / "there"), make_run(dlrun.folder / "there", minute=1)
     assert offers(dlrun, f"dlrun {command} 2", DLRUN_RUNS="there") == [second.id, first.id]

@@ -8,7 +8,7 @@ import pytest
 
 from dlrun import __version__
 
-COMMANDS = ["train", "check", "init", "ls", "show", "logs", "schema", "doctor"]
+COMMANDS = "train resume check init ls show logs reproduce rm gc schema doctor".split()  # noqa: SIM905
 HEAVY = {"tensorflow", "keras", "sklearn", "hyperopt", "matplotlib", "polars", "scipy"}
 
 

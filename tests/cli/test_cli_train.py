@@ -122,7 +122,7 @@ def test_ctrl_c_interrupts_the_run_and_keeps_its_best_weights(dlrun) -> None:
         process.send_signal(number)
         out, err = process.communicate(timeout=60)
     assert process.returncode == code
-    assert err.endswith(f"stopped by {number.name}\nrun folder {folder}\n")
+    assert err.endswith(f"stopped by {number.name}\ngo on with: dlrun resume {folder.name}\nrun folder {folder}\n")
     told = json.loads(out)
     assert told["error"]["message"] == f"stopped by {number.name}"
     assert told["path"] == str(folder)

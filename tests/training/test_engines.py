@@ -69,7 +69,7 @@ def test_an_epoch_is_what_keras_fit_makes_of_the_same_batches(
     ours = build()
     engine = engines(ours)[name]
     engine.load(x, y, None)
-    values = [engine.train_epoch(order, rates(), lambda share, values: None) for _ in range(2)]
+    values = [engine.train_epoch(order, rates(), lambda step, values: None) for _ in range(2)]
 
     for key in ("loss", "accuracy"):
         np.testing.assert_allclose([value[key] for value in values], history[key], rtol=1e-5)
@@ -89,22 +89,22 @@ def test_row_weights_weigh_the_loss(name: str, build: Callable[..., Any], data: 
     ours = build()
     engine = engines(ours)[name]
     engine.load(x, y, weights)
-    engine.train_epoch(order, rates(), lambda share, values: None)
+    engine.train_epoch(order, rates(), lambda step, values: None)
     for own, other in zip(ours.variables, theirs.variables, strict=True):
         np.testing.assert_allclose(own.numpy(), other.numpy(), rtol=2e-4, atol=1e-6, err_msg=own.path)
 
 
 @pytest.mark.parametrize("name", ["sliced", "streaming"])
-def test_slices_report_rising_shares_below_one(
+def test_slices_report_rising_steps_before_the_last(
     name: str, build: Callable[..., Any], data: tuple[np.ndarray, np.ndarray]
 ) -> None:
-    shares: list[float] = []
+    steps: list[int] = []
     engine = engines(build())[name]
     engine.load(*data, None)
-    engine.train_epoch(np.arange(ROWS), rates(), lambda share, values: shares.append(share))
-    assert shares
-    assert shares == sorted(shares)
-    assert all(0 < share < 1 for share in shares)
+    engine.train_epoch(np.arange(ROWS), rates(), lambda step, values: steps.append(step))
+    assert steps
+    assert steps == sorted(steps)
+    assert all(0 < step < -(-ROWS // BATCH) for step in steps)
 
 
 def test_slices_change_nothing_with_dropout(build: Callable[..., Any], data: tuple[np.ndarray, np.ndarray]) -> None:
@@ -113,7 +113,7 @@ def test_slices_change_nothing_with_dropout(build: Callable[..., Any], data: tup
     for model, name in ((whole, "resident"), (sliced, "sliced")):
         engine = engines(model)[name]
         engine.load(*data, None)
-        engine.train_epoch(order, rates(), lambda share, values: None)
+        engine.train_epoch(order, rates(), lambda step, values: None)
     for own, other in zip(whole.variables, sliced.variables, strict=True):
         assert own.numpy().tobytes() == other.numpy().tobytes()
 
@@ -124,10 +124,10 @@ def test_every_step_takes_its_own_learning_rate(build: Callable[..., Any], data:
     engine.load(*data, None)
     before = [variable.numpy() for variable in model.trainable_variables]
     still = np.zeros_like(rates())
-    engine.train_epoch(np.arange(ROWS), still, lambda share, values: None)
+    engine.train_epoch(np.arange(ROWS), still, lambda step, values: None)
     assert all((own == variable.numpy()).all() for own, variable in zip(before, model.trainable_variables, strict=True))
     still[-1] = 0.05
-    engine.train_epoch(np.arange(ROWS), still, lambda share, values: None)
+    engine.train_epoch(np.arange(ROWS), still, lambda step, values: None)
     assert float(model.optimizer.learning_rate) == pytest.approx(0.05)
     assert any((own != variable.numpy()).any() for own, variable in zip(before, model.trainable_variables, strict=True))
 

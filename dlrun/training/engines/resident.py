@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dlrun import interruption
 from dlrun.training.engines.inference import rows_at_once
 from dlrun.training.engines.memory import computing
+from dlrun.training.variables import assign
 
 if TYPE_CHECKING:
     import keras
 
-    from dlrun.training.engines.engine import OnSlice
+    from dlrun.training.engines.engine import Midway, OnSlice
     from dlrun.validation.plan import Rows
 
 
@@ -56,7 +58,9 @@ class ResidentEngine:
         self._host = (x, y, weights)
 
     @computing("training")
-    def train_epoch(self, order: Rows, rates: NDArray[np.float32], on_slice: OnSlice) -> dict[str, float]:
+    def train_epoch(
+        self, order: Rows, rates: NDArray[np.float32], on_slice: OnSlice, midway: Midway | None = None
+    ) -> dict[str, float]:
         """Walk all full batches in slices, then the smaller last one."""
         if self._walk is None:
             self._trace()
@@ -66,14 +70,22 @@ class ResidentEngine:
         num_steps = num_full + bool(rest)
         rows = order.astype(np.int32)
         full = rows[: num_full * self._batch_size].reshape(num_full, self._batch_size)
-        self._model.reset_metrics()
-        for first, last in _slices(num_full, self._slice_steps):
+        begin = self._begin(midway)
+        for first, last in _slices(num_full, self._slice_steps, begin):
             self._walk(tf.constant(full[first:last]), tf.constant(rates[first:last]), *self._data)
             if last < num_steps:
-                on_slice(last / num_steps, self._metrics())
+                on_slice(last, self._metrics())
         if rest:
             self._step(tf.constant(rows[-rest:]), tf.constant(rates[num_full]), *self._data)
         return self._metrics()
+
+    def _begin(self, midway: Midway | None) -> int:
+        """Set the running metrics to where the epoch begins; return its first step."""
+        self._model.reset_metrics()
+        if midway is None:
+            return 0
+        assign(self._model.metrics_variables, midway.metrics)
+        return midway.step
 
     @computing("predicting")
     def predict(self, x: NDArray[Any], rows: Rows) -> NDArray[np.float32]:
@@ -85,7 +97,11 @@ class ResidentEngine:
         data = self._data[0] if self._host[0] is x else tf.constant(x)
         wanted = rows.astype(np.int32)
         chunks = [wanted[start : start + self._chunk] for start in range(0, max(len(wanted), 1), self._chunk)]
-        return np.concatenate([self._forward(tf.constant(chunk), data).numpy() for chunk in chunks])
+        predictions = []
+        for chunk in chunks:
+            interruption.check()
+            predictions.append(self._forward(tf.constant(chunk), data).numpy())
+        return np.concatenate(predictions)
 
     def _metrics(self) -> dict[str, float]:
         return {name: float(value) for name, value in self._model.get_metrics_result().items()}
@@ -138,9 +154,10 @@ def _optimizer(model: keras.Model) -> Any:
     return getattr(model.optimizer, "inner_optimizer", model.optimizer)
 
 
-def _slices(num_steps: int, most: int) -> list[tuple[int, int]]:
-    """Cut steps into runs of nearly equal length, none longer than `most`."""
+def _slices(num_steps: int, most: int, begin: int = 0) -> list[tuple[int, int]]:
+    """Cut steps into runs of nearly equal length, none longer than `most`; leave out those before `begin`."""
     if num_steps == 0:
         return []
     length = math.ceil(num_steps / math.ceil(num_steps / most))
-    return [(first, min(first + length, num_steps)) for first in range(0, num_steps, length)]
+    cuts = [(first, min(first + length, num_steps)) for first in range(0, num_steps, length)]
+    return [(max(first, begin), last) for first, last in cuts if last > begin]

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dlrun import interruption
 from dlrun.training.engines.inference import rows_at_once
 from dlrun.training.engines.memory import computing
 from dlrun.training.engines.resident import _optimizer as optimizer_of
+from dlrun.training.variables import assign, copies
 
 if TYPE_CHECKING:
     import keras
 
-    from dlrun.training.engines.engine import OnSlice
+    from dlrun.training.engines.engine import Midway, OnSlice
     from dlrun.validation.plan import Rows
 
 
@@ -41,20 +44,34 @@ class StreamingEngine:
         self._data = (x, y) if weights is None else (x, y, weights)
 
     @computing("training")
-    def train_epoch(self, order: Rows, rates: NDArray[np.float32], on_slice: OnSlice) -> dict[str, float]:
+    def train_epoch(
+        self, order: Rows, rates: NDArray[np.float32], on_slice: OnSlice, midway: Midway | None = None
+    ) -> dict[str, float]:
         """Run one epoch of `fit` over batches that are gathered on the host."""
-        num_steps = -(-len(order) // self._batch_size)
-        news = _steps_callback(self._model, rates, num_steps, self._slice_steps, on_slice)
-        batches = self._batches(self._data, order).apply(_with_cardinality(num_steps))
-        history = self._model.fit(batches, epochs=1, verbose=0, callbacks=[news], shuffle=False).history
+        if midway is not None:
+            self._build_metrics()
+        steps = _Steps(self._model, rates, self._slice_steps, on_slice, midway)
+        rest = order[steps.first_step * self._batch_size :]
+        num_steps = -(-len(rest) // self._batch_size)
+        batches = self._batches(self._data, rest).apply(_with_cardinality(num_steps))
+        history = self._model.fit(batches, epochs=1, verbose=0, callbacks=[steps.callback()], shuffle=False).history
+        steps.put_back()
         return {name: float(values[-1]) for name, values in history.items()}
 
     @computing("predicting")
     def predict(self, x: NDArray[Any], rows: Rows) -> NDArray[np.float32]:
         """Predict chunk by chunk, each copied to the device on its way."""
         starts = range(0, max(len(rows), 1), self._chunk)
-        chunks = [self._model.predict_on_batch(x[rows[start : start + self._chunk]]) for start in starts]
+        chunks = []
+        for start in starts:
+            interruption.check()
+            chunks.append(self._model.predict_on_batch(x[rows[start : start + self._chunk]]))
         return np.concatenate(chunks).astype(np.float32, copy=False)
+
+    def _build_metrics(self) -> None:
+        """Let the metrics make their variables, which Keras else does while it trains the first batch."""
+        x, y, *weights = (column[:1] for column in self._data)
+        self._model.compute_metrics(x, y, self._model(x, training=False), *weights)
 
     def _batches(self, data: tuple[NDArray[Any], ...], order: Rows) -> Any:
         import tensorflow as tf
@@ -77,19 +94,50 @@ def _with_cardinality(num_steps: int) -> Any:
     return tf.data.experimental.assert_cardinality(num_steps)
 
 
-def _steps_callback(
-    model: keras.Model, rates: NDArray[np.float32], num_steps: int, slice_steps: int, on_slice: OnSlice
-) -> keras.callbacks.Callback:
-    """Build the callback that sets each step's learning rate and reports each slice."""
-    import keras
+@dataclass
+class _Steps:
+    """Goes along with one epoch of `fit`: begins midway, sets each step's learning rate, reports each slice."""
 
-    class Steps(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is untyped
-        def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
-            optimizer_of(model).learning_rate.assign(rates[batch])
+    model: keras.Model
+    rates: NDArray[np.float32]
+    slice_steps: int
+    on_slice: OnSlice
+    midway: Midway | None
+    weights: list[NDArray[Any]] = field(default_factory=list)
 
-        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-            done = batch + 1
-            if done % slice_steps == 0 and done < num_steps:
-                on_slice(done / num_steps, dict(logs or {}))
+    @property
+    def first_step(self) -> int:
+        return 0 if self.midway is None else self.midway.step
 
-    return Steps()
+    def callback(self) -> keras.callbacks.Callback:
+        """Return what Keras calls."""
+        import keras
+
+        return keras.callbacks.LambdaCallback(
+            on_epoch_begin=self._begin,
+            on_train_batch_begin=self._set_rate,
+            on_train_batch_end=self._report,
+            on_epoch_end=self._remember,
+        )
+
+    def _begin(self, _epoch: int, logs: Any) -> None:  # noqa: ARG002 - Keras gives it by name
+        """Keras has just set the metrics to zero."""
+        if self.midway is not None:
+            assign(self.model.metrics_variables, self.midway.metrics)
+
+    def _set_rate(self, batch: int, logs: Any) -> None:  # noqa: ARG002
+        optimizer_of(self.model).learning_rate.assign(self.rates[self.first_step + batch])
+
+    def _report(self, batch: int, logs: Any) -> None:
+        done = self.first_step + batch + 1
+        if done % self.slice_steps == 0 and done < len(self.rates):
+            self.on_slice(done, dict(logs or {}))
+
+    def _remember(self, _epoch: int, logs: Any) -> None:  # noqa: ARG002
+        if optimizer_of(self.model).use_ema:
+            self.weights = copies(self.model.trainable_variables)
+
+    def put_back(self) -> None:
+        """Undo the end of `fit`, which leaves the optimizer's moving average in place of the weights."""
+        if self.weights:
+            assign(self.model.trainable_variables, self.weights)

@@ -1,0 +1,37 @@
+"""`dlrun resume`: go on with a run that was stopped."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from dlrun.cli.options import DEFAULT_RUNS_DIR, Json, Run, RunsDir
+from dlrun.cli.output import Output
+
+
+def resume(
+    context: typer.Context,
+    run: Run,
+    force: Annotated[
+        bool, typer.Option("--force", help="Go on although config or data have changed; the record says so.")
+    ] = False,
+    runs_dir: RunsDir = DEFAULT_RUNS_DIR,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but the run's folder.")] = False,
+    json: Json = False,
+) -> None:
+    """Go on with a run that was interrupted, killed or failed.
+
+    It continues from its last checkpoint and ends with the same weights, history, predictions and scores as if
+    nothing had happened.
+    """
+    from dlrun.cli.references import find
+    from dlrun.cli.running import report, watching
+    from dlrun.resuming import resume_run
+
+    out = Output(json=json, quiet=quiet)
+    folder = find(runs_dir, run, None)
+    with watching(out, context) as listener:
+        ended = resume_run(folder, force=force, argv=["dlrun", *sys.argv[1:]], listener=listener)
+    report(out, ended)

@@ -1,0 +1,180 @@
+"""Keeping: what a run has reached, as checkpoints that it can go on from.
+
+A fit in progress is one checkpoint, `last/state`; a fit that is over is another, `fits/NAME`, with its predictions.
+Each is put in place by one rename and stands for itself, so that a run can be killed between any two of them. Every
+checkpoint names the config and the data that it was made with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dlrun.datasets.dataset import Dataset
+from dlrun.fitting import FittedFold, Part
+from dlrun.records.checkpoints import STATE, read_checkpoint, write_checkpoint
+from dlrun.records.folder import RunFolder
+from dlrun.training.checkpoint import Checkpoint
+from dlrun.training.learner import Fit, name_of
+from dlrun.validation.plan import Fold, Rows
+
+FITS = "fits"
+"""Folder of the fits that are over, among the checkpoints; it goes when the run is finished."""
+
+_PARTS = ("training", "validation", "test", "validation_baseline", "test_baseline")
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What a checkpoint belongs to.
+
+    Args:
+        config: The settled config, as YAML.
+        fingerprint: Fingerprint of the dataset.
+    """
+
+    config: str
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What a run folder holds of a run that is not over; empty for a new run.
+
+    Args:
+        state: Where the fit in progress stands.
+        best: Best weights of that fit, if its epochs are over.
+        fits: The fits that are over, by name.
+    """
+
+    state: Checkpoint | None = None
+    best: Checkpoint | None = None
+    fits: Mapping[str, Checkpoint] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, folder: RunFolder) -> Kept:
+        """Read it.
+
+        Raises:
+            StorageError: A checkpoint is damaged or of another format.
+        """
+        names = sorted(path.stem for path in folder.file(f"checkpoints/{FITS}").glob("*.safetensors"))
+        fits = {name: read_checkpoint(folder, f"{FITS}/{name}") for name in names}
+        over = {name: checkpoint for name, checkpoint in fits.items() if checkpoint is not None}
+        state = read_checkpoint(folder, STATE)
+        if state is None or name_of(int(state.facts["fold"])) in over:
+            return cls(fits=over)
+        if not state.facts["done"]:
+            return cls(state, None, over)
+        best = read_checkpoint(folder, f"best/{name_of(int(state.facts['fold']))}")
+        whole = best is not None and best.facts["best_epoch"] == state.facts["best_epoch"]
+        return cls(state, best, over) if whole else cls(fits=over)
+
+    @property
+    def checkpoints(self) -> list[Checkpoint]:
+        """Everything that a resumed run builds on."""
+        return [*self.fits.values(), *([] if self.state is None else [self.state])]
+
+    @property
+    def history(self) -> list[dict[str, float]]:
+        """The rows of `history.csv` up to here, in their order; the refit, which comes last, is fold -1."""
+        rows = [dict(row) for checkpoint in self.checkpoints for row in checkpoint.facts["history"]]
+        return sorted(rows, key=lambda row: (row["fold"] < 0, row["fold"], row["epoch"]))
+
+    @property
+    def place(self) -> str:
+        """Where the run goes on, in words."""
+        fits = f"{len(self.fits)} fits done" if self.fits else ""
+        if self.state is None:
+            return fits or "from the beginning"
+        facts = self.state.facts
+        inside = f", step {facts['step']}" if facts["step"] else ""
+        return f"{fits}{', ' if fits else ''}{name_of(int(facts['fold']))} after epoch {len(facts['history'])}{inside}"
+
+    def state_of(self, fold: int) -> tuple[Checkpoint | None, Checkpoint | None]:
+        """Return the state to go on from, and the best weights with it, if this is the fit in progress."""
+        if self.state is None or int(self.state.facts["fold"]) != fold:
+            return None, None
+        return self.state, self.best
+
+    def fitted(self, fold: Fold, test: Rows, dataset: Dataset) -> FittedFold | None:
+        """Return what came of a fit if it is over.
+
+        Args:
+            fold: Its rows.
+            test: The test rows.
+            dataset: All rows.
+        """
+        checkpoint = self.fits.get(name_of(fold.number))
+        return None if checkpoint is None else unpack_fit(checkpoint, fold, test, dataset)
+
+
+class Keeper:
+    """Stores checkpoints of one run.
+
+    Args:
+        folder: The run.
+        identity: What the checkpoints belong to.
+    """
+
+    def __init__(self, folder: RunFolder, identity: Identity) -> None:
+        self._folder = folder
+        self._facts = {"config": identity.config, "fingerprint": identity.fingerprint}
+
+    def checkpoint(self, name: str, checkpoint: Checkpoint) -> None:
+        """Store a checkpoint, as a whole or not at all; raises StorageError."""
+        whole = Checkpoint(checkpoint.arrays, {**checkpoint.facts, **self._facts})
+        write_checkpoint(self._folder, name, whole)
+
+    def keep_fit(self, fitted: FittedFold) -> None:
+        """Store what came of a fit; raises StorageError."""
+        self.checkpoint(f"{FITS}/{name_of(fitted.fold.number)}", pack_fit(fitted))
+
+
+def pack_fit(fitted: FittedFold) -> Checkpoint:
+    """Turn a fit that is over into arrays and facts; its rows follow from the split."""
+    arrays: dict[str, NDArray[Any]] = {}
+    for name in _PARTS:
+        part: Part = getattr(fitted, name)
+        arrays |= {f"{name}/y_pred": part.y_pred, f"{name}/losses": part.losses}
+    fit = fitted.fit
+    facts = {
+        "fold": fitted.fold.number,
+        "history": list(fit.history),
+        "best_epoch": fit.best_epoch,
+        "epoch_seconds": list(fit.epoch_seconds),
+        "seconds": fit.seconds,
+        "num_parameters": fitted.num_parameters,
+    }
+    return Checkpoint(arrays, facts)
+
+
+def unpack_fit(checkpoint: Checkpoint, fold: Fold, test: Rows, dataset: Dataset) -> FittedFold:
+    """Return what `pack_fit` was given.
+
+    Args:
+        checkpoint: Returned by `pack_fit`.
+        fold: Its rows.
+        test: The test rows.
+        dataset: All rows.
+    """
+    rows = {"training": fold.training, "validation": fold.validation, "test": test}
+
+    def part(name: str) -> Part:
+        own = rows[name.removesuffix("_baseline")]
+        arrays = checkpoint.arrays
+        return Part(own, dataset.y[own], np.array(arrays[f"{name}/y_pred"]), np.array(arrays[f"{name}/losses"]))
+
+    facts = checkpoint.facts
+    fit = Fit(
+        tuple(dict(row) for row in facts["history"]),
+        int(facts["best_epoch"]),
+        tuple(facts["epoch_seconds"]),
+        float(facts["seconds"]),
+    )
+    parts = {name: part(name) for name in _PARTS}
+    return FittedFold(fold, fit, **parts, num_parameters=facts["num_parameters"])

@@ -1,0 +1,217 @@
+"""Removing runs, and what runs leave behind that nobody needs."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dlrun.errors import UsageError
+from dlrun.records import files
+from dlrun.records.folder import RunFolder
+from dlrun.records.index import RunSummary, run_folders, summarize
+from dlrun.records.lock import locked
+
+REMOVED = ".removed-"
+"""Beginning of the name that a run folder gets before its files go, so that a half removed run is none."""
+
+_TEMPORARY = re.compile(r"\..*-[0-9a-f]{8}\.tmp(\..*)?", re.DOTALL)
+_ENDED = ("finished", "failed", "pruned")
+
+
+@dataclass(frozen=True)
+class Item:
+    """Something that can go.
+
+    Args:
+        path: A file or folder, or a whole run.
+        bytes: What it takes on the disk.
+        reason: Why it can go, in words.
+        run: The run that goes as a whole; None for a part of one and for remains.
+    """
+
+    path: Path
+    bytes: int
+    reason: str
+    run: RunFolder | None = None
+
+
+@dataclass(frozen=True)
+class Cleaning:
+    """What cleaning a folder of runs comes to.
+
+    Args:
+        items: What goes, in this order.
+        bytes_before: What the runs take now.
+        budget: What they may take; None for no limit.
+    """
+
+    items: tuple[Item, ...]
+    bytes_before: int
+    budget: int | None
+
+    @property
+    def bytes_freed(self) -> int:
+        return sum(item.bytes for item in self.items)
+
+    @property
+    def bytes_after(self) -> int:
+        return self.bytes_before - self.bytes_freed
+
+
+def num_bytes(folder: RunFolder) -> int:
+    """Return the bytes of all files of a run; links are not followed."""
+    return _size(folder.path)
+
+
+def remove_run(folder: RunFolder) -> None:
+    """Remove a run with all its files; what links lead to stays.
+
+    Args:
+        folder: The run.
+
+    Raises:
+        UsageError: The run is being carried out.
+        StorageError: A file cannot be removed.
+    """
+    with locked(folder):
+        hidden = folder.path.with_name(f"{REMOVED}{folder.id}")
+        try:
+            os.rename(folder.path, hidden)  # noqa: PTH104 - tests make this very call fail
+            files.sync(hidden.parent)
+        except OSError as error:
+            raise files.storage_error("remove", folder.path, error) from error
+        files.remove(hidden)
+
+
+def plan_cleaning(runs_dir: Path, keep: Sequence[RunFolder], budget: int | None) -> Cleaning:
+    """Find what can go.
+
+    Without a budget these are remains alone: half removed runs, temporary files of processes that were killed, and what
+    runs that are over kept to be resumed with. With a budget, runs that are over go as well, the oldest first, until
+    the rest fits.
+
+    Args:
+        runs_dir: Folder of all runs.
+        keep: Runs that stay whatever the budget.
+        budget: Most bytes that all runs may take; None for no limit.
+
+    Raises:
+        StorageError: The runs folder cannot be read.
+    """
+    folders = run_folders(runs_dir)
+    summaries = {folder.path: summarize(folder) for folder in folders}
+    whole = sum(num_bytes(folder) for folder in folders)
+    items = [*_half_removed(runs_dir)]
+    whole += sum(item.bytes for item in items)
+    items += [item for folder in folders for item in _remains(folder, summaries[folder.path])]
+    if budget is None:
+        return Cleaning(tuple(items), whole, budget)
+    left = whole - sum(item.bytes for item in items)
+    kept = {folder.path for folder in keep}
+    for folder in folders:
+        if left <= budget:
+            break
+        if folder.path in kept or summaries[folder.path].state not in _ENDED:
+            continue
+        inside = sum(item.bytes for item in items if folder.path in item.path.parents)
+        items = [item for item in items if folder.path not in item.path.parents]
+        items.append(Item(folder.path, num_bytes(folder), "a run that is over, to keep to the budget", folder))
+        left -= items[-1].bytes - inside
+    return Cleaning(tuple(items), whole, budget)
+
+
+def clean(cleaning: Cleaning) -> list[Item]:
+    """Remove what can go, and return what did; a run that somebody has taken up meanwhile stays.
+
+    Raises:
+        StorageError: A file cannot be removed.
+    """
+    gone = []
+    for item in cleaning.items:
+        try:
+            if item.run is not None:
+                remove_run(item.run)
+            else:
+                files.remove(item.path)
+        except UsageError:
+            continue
+        gone.append(item)
+    return gone
+
+
+def _half_removed(runs_dir: Path) -> Iterator[Item]:
+    root = Path(runs_dir).absolute()
+    try:
+        names = sorted(entry.name for entry in os.scandir(root) if entry.name.startswith(REMOVED))
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise files.storage_error("read", root, error) from error
+    for name in names:
+        yield Item(root / name, _size(root / name), "what is left of a removed run")
+
+
+def _remains(folder: RunFolder, run: RunSummary) -> Iterator[Item]:
+    """Yield what nobody needs of one run; nothing of a run that is being carried out, or that is damaged."""
+    if run.state in {None, "running"}:
+        return
+    fits = folder.file("checkpoints/fits")
+    if run.state == "finished" and fits.is_dir() and not fits.is_symlink():
+        yield Item(fits, _size(fits), "fits of a run that is over")
+    for parent, subfolders, names in os.walk(folder.path):
+        subfolders[:] = sorted(name for name in subfolders if Path(parent, name) != fits or run.state != "finished")
+        for name in sorted([*names, *subfolders]):
+            path = Path(parent, name)
+            if _TEMPORARY.fullmatch(name):
+                yield Item(path, _size(path), "a file that was never completed")
+        subfolders[:] = [name for name in subfolders if not _TEMPORARY.fullmatch(name)]
+
+
+def _size(path: Path) -> int:
+    """Return the bytes of a file, or of all files in a folder; links are not followed."""
+    try:
+        if path.is_symlink() or not path.is_dir():
+            return path.lstat().st_size
+        found = 0
+        for parent, _, names in os.walk(path):
+            found += sum(Path(parent, name).lstat().st_size for name in names)
+    except FileNotFoundError:  # it went while we counted
+        return 0
+    except OSError as error:
+        raise files.storage_error("read", path, error) from error
+    return found
+
+
+def best_runs(runs: Sequence[RunSummary], higher_is_better: dict[str, bool]) -> list[Path]:
+    """Return, for every dataset, the finished run with the best validation score.
+
+    Args:
+        runs: Summaries of all runs.
+        higher_is_better: Direction of every metric that a run may have been selected by.
+    """
+    best: dict[tuple[str | None, str | None, str], tuple[float, str, Path]] = {}
+    for run in runs:
+        name = run.primary or "loss"
+        if run.state != "finished" or not run.validation or name not in run.validation:
+            continue
+        sign = 1.0 if higher_is_better.get(name, False) else -1.0
+        scored = (sign * run.validation[name], run.id, run.path)
+        key = (run.task, run.fingerprint, name)
+        best[key] = max(best.get(key, scored), scored)
+    return [path for _, _, path in best.values()]
+
+
+def parse_bytes(text: str) -> int:
+    """Read a number of bytes, such as `500MB`, `2GiB` or `1000000`.
+
+    Raises:
+        UsageError: It is none.
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kKMGT]?)(i?)B?", text.strip())
+    if found is None:
+        raise UsageError(f"{text!r} is no number of bytes", remedy="Write it like 500MB, 2GB or 2GiB.")
+    power = " KMGT".index(found[2].upper() or " ")
+    return int(float(found[1]) * (1024 if found[3] else 1000) ** power)

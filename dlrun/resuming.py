@@ -1,0 +1,163 @@
+"""resume_run(): a run that was stopped goes on where it stood, and ends with the bytes of one that was not."""
+
+from __future__ import annotations
+
+import difflib
+import io
+import json
+import os
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from dlrun.config import load_text
+from dlrun.datasets.describe import describe
+from dlrun.errors import DataError, StorageError, UsageError
+from dlrun.keeping import Kept
+from dlrun.learners import devices
+from dlrun.recording import present_environment
+from dlrun.records import files
+from dlrun.records.environment import environment_changes
+from dlrun.records.folder import RunFolder
+from dlrun.records.lock import locked
+from dlrun.records.status import Status, read_status
+from dlrun.records.text import json_text
+from dlrun.run import Clock, Ready, Run, carry_out, make_ready
+from dlrun.training.listener import Listener
+
+LOG = "resumed.jsonl"
+"""One line for every time a run was resumed."""
+
+_MAX_DIFF_LINES = 40
+
+
+def resume_run(
+    folder: RunFolder, *, force: bool = False, argv: Sequence[str] = (), listener: Listener | None = None
+) -> Run:
+    """Go on with a run from its last checkpoint.
+
+    Args:
+        folder: The run.
+        force: Whether to go on although config or data have changed since; the record then says so.
+        argv: The command line, for the record.
+        listener: Hears of the progress.
+
+    Raises:
+        UsageError: The run is over, is being carried out, or has changed; the message holds the differences.
+        ConfigError, DataError, ModelError, StorageError: What the run needs is not there any more, or damaged.
+        RunFailed, Interrupted: As `run_experiment`.
+    """
+    clock = Clock(listener or Listener())
+    with locked(folder):
+        status = _resumable(folder)
+        ready = _ready(folder, clock)
+        kept = Kept.read(folder)
+        changes = [*_config_changes(kept, ready), *_data_changes(folder, kept, ready)]
+        if changes and not force:
+            raise UsageError(
+                "\n".join([f"the run {folder.id} is not what it was when it was stopped:", *_shortened(changes)]),
+                remedy="Put it back as it was, train anew with `dlrun train`, or go on all the same with --force.",
+            )
+        _note_resume(folder, ready, kept, argv, changes)
+        return carry_out(ready, folder, kept, clock, began=status.started if status else None)
+
+
+def _resumable(folder: RunFolder) -> Status | None:
+    """Return the status of a run that can go on; None if it was stopped before it had one."""
+    if not folder.file("config.yaml").is_file():
+        raise UsageError(
+            f"the run {folder.id} cannot be resumed: it was stopped before its config was written",
+            remedy=f"Nothing is lost: train anew, and remove the folder with `dlrun rm {folder.id}`.",
+        )
+    if not folder.file("status.json").is_file():
+        return None
+    status = read_status(folder)
+    if status.state in {"finished", "pruned"}:
+        raise UsageError(f"the run {folder.id} is {status.state}: there is nothing to resume")
+    return status
+
+
+def _ready(folder: RunFolder, clock: Clock) -> Ready:
+    loaded = load_text(folder.read_text("config.yaml"), str(folder.file("config.yaml")))
+    try:
+        return make_ready(loaded.experiment, clock)
+    except DataError as error:
+        directory = _recorded(folder, "environment.json").get("directory")
+        if not isinstance(directory, str) or directory == os.getcwd():  # noqa: PTH109 - compared as it was recorded
+            raise
+        remedy = f"The run began in {directory}: paths of data files count from there."
+        raise DataError(error.message, remedy=f"{error.remedy}\n{remedy}" if error.remedy else remedy) from error
+
+
+def _config_changes(kept: Kept, ready: Ready) -> list[str]:
+    """Compare the config that the checkpoints were made with to the one that would go on."""
+    now = ready.identity.config
+    before = next((str(one.facts.get("config")) for one in kept.checkpoints if one.facts.get("config") != now), now)
+    return _diff(before, now, "config of the stored state", "config.yaml now")
+
+
+def _data_changes(folder: RunFolder, kept: Kept, ready: Ready) -> list[str]:
+    """Compare fingerprint, description and split of the data with what is recorded."""
+    now = ready.identity.fingerprint
+    stored = next((one for one in kept.checkpoints if one.facts.get("fingerprint") != now), None)
+    recorded = _recorded(folder, "dataset.json")
+    if stored is not None or (recorded and recorded.get("fingerprint") != now):
+        present = json.loads(json_text(describe(ready.dataset, ready.plan, ready.report)))
+        if not recorded or recorded.get("fingerprint") == now:
+            recorded = {"fingerprint": None if stored is None else stored.facts.get("fingerprint")}
+            present = {"fingerprint": now}
+        return _diff(json_text(recorded), json_text(present), "dataset.json", "the data now")
+    if folder.file("split.npz").is_file() and not _same_split(folder, ready):
+        return ["--- split.npz", "+++ the split now", "the rows are divided otherwise than before"]
+    return []
+
+
+def _same_split(folder: RunFolder, ready: Ready) -> bool:
+    content = files.read_bytes(folder.file("split.npz"))
+    if content == files.npz_bytes(ready.plan.arrays()):
+        return True
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as stored:
+            now = ready.plan.arrays()
+            return set(stored.files) == set(now) and all(np.array_equal(stored[name], now[name]) for name in now)
+    except (ValueError, OSError, KeyError, EOFError) as error:
+        raise StorageError(
+            f"{folder.file('split.npz')} is damaged: {error}", remedy="Remove the file: it is written again."
+        ) from error
+
+
+def _diff(before: str, now: str, before_name: str, now_name: str) -> list[str]:
+    lines = difflib.unified_diff(before.splitlines(), now.splitlines(), before_name, now_name, n=1, lineterm="")
+    return [*lines]
+
+
+def _shortened(lines: Sequence[str]) -> list[str]:
+    cut = [f"  {line}" for line in lines[:_MAX_DIFF_LINES]]
+    return cut if len(lines) <= _MAX_DIFF_LINES else [*cut, f"  and {len(lines) - _MAX_DIFF_LINES} more lines"]
+
+
+def _recorded(folder: RunFolder, name: str) -> dict[str, Any]:
+    if not folder.file(name).is_file():
+        return {}
+    value = folder.read_json(name)
+    if not isinstance(value, dict):
+        raise StorageError(f"{folder.file(name)} is damaged: it is no JSON object")
+    return value
+
+
+def _note_resume(folder: RunFolder, ready: Ready, kept: Kept, argv: Sequence[str], changes: list[str]) -> None:
+    """Add a line to resumed.jsonl; a config that was changed by force becomes the recorded one."""
+    present = present_environment(ready.experiment, devices(ready.experiment), argv)
+    environment = environment_changes(_recorded(folder, "environment.json"), present)
+    entry = {
+        "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "from": kept.place,
+        "argv": list(argv),
+        "environment": environment,
+        "forced": changes,
+    }
+    files.append_line(folder.file(LOG), json_text(entry, indent=None))
+    if changes:
+        folder.write_text("config.yaml", ready.identity.config)
