@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -117,14 +118,11 @@ def recording(
     Raises:
         StorageError: The folder or a file cannot be written.
     """
-    folder = RunFolder.claim(runs_dir, experiment.name)
-    _write_inputs(folder, experiment, source)
-    folder.write_json("environment.json", environment(argv=argv, devices=devices, threads=_threads(experiment)))
-    log_file, history_file = folder.file("output.log"), folder.file("history.csv")
+    surroundings = environment(argv=argv, devices=devices, threads=_threads(experiment))
     with (
-        Heartbeat(folder),
-        LogWriter(log_file) as log,
-        HistoryWriter(history_file) as history,
+        _begun(runs_dir, experiment, source, surroundings) as folder,
+        LogWriter(folder.file("output.log")) as log,
+        HistoryWriter(folder.file("history.csv")) as history,
         TensorBoard(folder.file("tensorboard"), num_folds) as board,
     ):
         listeners = Listeners([_ToHistory(history), board, log, listener])
@@ -135,6 +133,26 @@ def recording(
             known = isinstance(error, DlrunError | KeyboardInterrupt)
             log.write(error_text(error) if known else traceback.format_exc())
             raise
+
+
+@contextlib.contextmanager
+def _begun(
+    runs_dir: Path, experiment: Experiment, source: LoadedConfig | None, surroundings: Mapping[str, Any]
+) -> Iterator[RunFolder]:
+    """Claim a run folder, write what is known from the start, and keep its status while the block runs.
+
+    A folder that cannot take even that tells nobody anything, and is removed.
+    """
+    folder = RunFolder.claim(runs_dir, experiment.name)
+    with contextlib.ExitStack() as stack:
+        try:
+            _write_inputs(folder, experiment, source)
+            folder.write_json("environment.json", surroundings)
+            stack.enter_context(Heartbeat(folder))
+        except BaseException:
+            shutil.rmtree(folder.path, ignore_errors=True)
+            raise
+        yield folder
 
 
 class _ToHistory(Listener):

@@ -108,6 +108,7 @@ def run_experiment(
 
         clock.stage("write")
         record.write_predictions(outcome)
+        record.write_metrics(metrics)  # safe, whatever becomes of the plots
         illustrate(record.folder, experiment, dataset, outcome)
         record.write_scalars(experiment, metrics)
         metrics["seconds"] = clock.seconds(outcome)
