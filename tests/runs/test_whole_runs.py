@@ -199,7 +199,7 @@ def test_balanced_class_weights_help_the_rare_class(train: Any, tmp_path: Path) 
     x = random.normal(size=(600, 3)).astype(np.float32) + y[:, None]
     np.savez(tmp_path / "rare.npz", x=x, y=y)
     text = f"dataset: {{kind: npz, path: '{tmp_path / 'rare.npz'}'}}\nmodel: network\n"
-    text += "training: {epochs: 20}\noptimizer: {learning_rate: 0.05}\n"
+    text += "training: {epochs: 20}\noptimizer: {kind: rmsprop, learning_rate: 0.05}\n"
     plain = train(text, "evaluation.metrics=[recall]")
     weighted = train(text, "evaluation.metrics=[recall]", "training.class_weights=balanced")
     assert weighted.metrics["validation"]["recall"] > plain.metrics["validation"]["recall"] + 0.2
