@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -108,6 +109,8 @@ def write_inputs(
 ) -> None:
     """Write what a run begins with: config and environment.
 
+    A folder that cannot take even that tells nobody anything, and is removed.
+
     Args:
         folder: Just claimed.
         experiment: Settled.
@@ -118,17 +121,21 @@ def write_inputs(
     Raises:
         StorageError: A file cannot be written.
     """
-    folder.write_text("config.yaml", to_yaml(experiment))
-    if source is not None:
-        folder.write_text("source.yaml", source.source_text)
-        folder.write_json("overrides.yaml", list(source.overrides))
-    folder.write_json("environment.json", present_environment(experiment, devices, argv))
+    try:
+        folder.write_text("config.yaml", to_yaml(experiment))
+        if source is not None:
+            folder.write_text("source.yaml", source.source_text)
+            folder.write_json("overrides.yaml", list(source.overrides))
+        folder.write_json("environment.json", present_environment(experiment, devices, argv))
 
 
-def present_environment(experiment: Experiment, devices: Sequence[str], argv: Sequence[str]) -> dict[str, Any]:
-    """Describe what a settled experiment is carried out with, here and now."""
-    threads = experiment.training.threads
-    return environment(argv=argv, devices=devices, threads=threads if isinstance(threads, int) else None)
+    def present_environment(experiment: Experiment, devices: Sequence[str], argv: Sequence[str]) -> dict[str, Any]:
+        """Describe what a settled experiment is carried out with, here and now."""
+        threads = experiment.training.threads
+        return environment(argv=argv, devices=devices, threads=threads if isinstance(threads, int) else None)
+    except BaseException:
+        shutil.rmtree(folder.path, ignore_errors=True)
+        raise
 
 
 @contextlib.contextmanager

@@ -184,6 +184,7 @@ def carry_out(ready: Ready, folder: RunFolder, kept: Kept, clock: Clock, *, bega
 
         clock.stage("write")
         record.write_predictions(outcome)
+        record.write_metrics(metrics)  # safe, whatever becomes of the plots
         illustrate(record.folder, experiment, dataset, outcome)
         record.write_scalars(experiment, metrics)
         metrics["seconds"] = clock.seconds(outcome)

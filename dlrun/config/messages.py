@@ -217,8 +217,10 @@ def _no_kind(context: _Context) -> Fault:
     hint = ""
     if len(place.value) == 1 and (name := next(iter(place.value))) in kinds:
         hint = f"Write '{{kind: {name}, ...}}'."
-    elif likely := [kind for kind, settings in kinds.items() if set(place.value) <= set(settings.model_fields)]:
-        hint = f"With these settings it may be {listed(sorted(likely))}."
+    else:
+        likely = [kind for kind, settings in kinds.items() if set(place.value) <= set(settings.model_fields)]
+        if 0 < len(likely) < len(kinds):
+            hint = f"With these settings it may be {listed(sorted(likely))}."
     message = f"required setting is missing; expected {one_of(sorted(kinds))}"
     return Fault(context.marks.of_key(path), path, message, hint)
 

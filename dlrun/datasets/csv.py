@@ -50,7 +50,7 @@ class Csv(Table):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise DataError(
-                f"'{path}': the columns {listed(twice)} appear more than once", remedy="Give every column its own name."
+                f"'{path}': more than one column is called {listed(twice)}", remedy="Give every column its own name."
             )
         return names
 

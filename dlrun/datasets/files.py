@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from dlrun.datasets.names import nearest
@@ -32,6 +34,25 @@ def existing_file(path: str, setting: str) -> Path:
     if not os.access(found, os.R_OK):
         raise DataError(f"{setting}: '{found}' may not be read", remedy="Change the permissions of the file.")
     return found
+
+
+@contextmanager
+def naming(path: Path, *others: Path) -> Iterator[None]:
+    """Begin the errors of the block with the path of the file that is read, unless they name a file already.
+
+    Args:
+        path: The file.
+        others: Further files that errors may name.
+
+    Raises:
+        DataError: As the block raises it.
+    """
+    try:
+        yield
+    except DataError as error:
+        if any(f"'{known}'" in error.message for known in (path, *others)):
+            raise
+        raise DataError(f"'{path}': {error.message}", remedy=error.remedy) from error
 
 
 def other_kind(path: Path, kind: str) -> str:

@@ -15,7 +15,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """
     known = list(known)
     by_lower_case = {candidate.lower(): candidate for candidate in reversed(known)}
-    close = get_close_matches(name.lower(), list(by_lower_case), n=1, cutoff=0.6)
+    close = get_close_matches(name.lower(), list(by_lower_case), n=1, cutoff=0.65)
     if close:
         return f"did you mean '{by_lower_case[close[0]]}'?"
     return f"there are {listed(known)}" if known else "there are none"

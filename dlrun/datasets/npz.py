@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from dlrun.datasets.dataset import Dataset, DatasetFacts, InputKind
-from dlrun.datasets.files import existing_file
+from dlrun.datasets.files import existing_file, naming
 from dlrun.datasets.npz_reader import DEFAULT_MAX_BYTES, Archive, Header, missing_array
 from dlrun.datasets.source import Source
 from dlrun.datasets.targets import Targets, encode
@@ -61,6 +61,10 @@ class Npz(Source):
 
     def load(self) -> Dataset:
         path = existing_file(self.path, "dataset.path")
+        with naming(path):
+            return self._load(path)
+
+    def _load(self, path: Path) -> Dataset:
         with Archive(path, self.max_bytes) as archive:
             plan = self._plan(archive)
             x = self._read(archive, plan.x, plan.x_test)
@@ -81,7 +85,8 @@ class Npz(Source):
         )
 
     def facts(self) -> DatasetFacts | None:
-        with Archive(existing_file(self.path, "dataset.path"), self.max_bytes) as archive:
+        path = existing_file(self.path, "dataset.path")
+        with naming(path), Archive(path, self.max_bytes) as archive:
             plan = self._plan(archive)
             targets = self._encode(self._read(archive, plan.y, plan.y_test), plan)
         num_rows = len(targets.y)

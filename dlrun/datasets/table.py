@@ -13,7 +13,7 @@ from pydantic_core import PydanticCustomError
 
 from dlrun.datasets.columns import ColumnType, as_numbers, is_whole, prepare
 from dlrun.datasets.dataset import Dataset, DatasetFacts
-from dlrun.datasets.files import existing_file, other_kind
+from dlrun.datasets.files import existing_file, naming, other_kind
 from dlrun.datasets.names import counted, listed, nearest
 from dlrun.datasets.source import Source
 from dlrun.datasets.targets import Targets, encode
@@ -91,14 +91,23 @@ class Table(Source):
         """
 
     def load(self) -> Dataset:
-        path = existing_file(self.path, "dataset.path")
+        paths = self._paths()
+        with naming(*paths):
+            return self._load(*paths)
+
+    def _paths(self) -> list[Path]:
+        paths = [existing_file(self.path, "dataset.path")]
+        return paths if self.test_path is None else [*paths, existing_file(self.test_path, "dataset.test_path")]
+
+    def _load(self, path: Path, test_path: Path | None = None) -> Dataset:
         inputs = self._inputs(path)
         frame = self._rows(path, [*inputs, *self.target], self.types)
         num_rows = frame.height
         if num_rows == 0:
             raise DataError(f"'{path}' has columns but no rows", remedy="Use a file with rows to learn from.")
-        if self.test_path is not None:
-            frame = self._with_test(frame, existing_file(self.test_path, "dataset.test_path"))
+        if test_path is not None:
+            with naming(test_path):
+                frame = self._with_test(frame, test_path)
         unlabeled = self._unlabeled(frame)
         x, notes = prepare(frame.filter(~unlabeled).select(inputs), self.types)
         targets = self._targets(frame.filter(~unlabeled))
@@ -114,15 +123,12 @@ class Table(Source):
             class_names=targets.class_names,
             feature_names=tuple(inputs),
             target_names=targets.target_names,
-            test_rows=np.arange(first_test, x.height, dtype=np.int64) if self.test_path is not None else None,
+            test_rows=np.arange(first_test, x.height, dtype=np.int64) if test_path else None,
             notes=(*targets.notes, *notes),
         )
 
     def facts(self) -> DatasetFacts | None:
-        paths = [existing_file(self.path, "dataset.path")]
-        if self.test_path is not None:
-            paths.append(existing_file(self.test_path, "dataset.test_path"))
-        small = sum(path.stat().st_size for path in paths) <= _SMALL_FILE
+        small = sum(path.stat().st_size for path in self._paths()) <= _SMALL_FILE
         return self.load().facts if small else None
 
     def _inputs(self, path: Path) -> list[str]:

@@ -115,7 +115,7 @@ def _require_finite(raw: _Raw) -> None:
         rows = np.flatnonzero(bad if bad.ndim == 1 else bad.any(axis=1))
         raise DataError(
             f"{raw.label}: NaN or infinite in {counted(len(rows), 'row')}, the first is row {rows[0]} (from 0)",
-            remedy="Remove these rows from the file.",
+            remedy="Correct these values, or remove the rows.",
         )
 
 

@@ -151,6 +151,28 @@ def append_line(path: Path, line: str) -> None:
         raise storage_error("write", path, error) from error
 
 
+def overwrite(path: Path, content: bytes) -> None:
+    """Write over a small file where it lies: the way for last words when the disk has no room for a second file.
+
+    Args:
+        path: An existing file.
+        content: Its new content, which should fit the block that the file has already.
+
+    Raises:
+        StorageError: The file could not be written; it may be damaged.
+    """
+    try:
+        descriptor = os.open(path, os.O_WRONLY | getattr(os, "O_BINARY", 0))
+        try:
+            write_all(descriptor, content)
+            os.ftruncate(descriptor, len(content))
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise storage_error("write", path, error) from error
+
+
 def write_all(descriptor: int, content: bytes) -> None:
     """Write all bytes to an open file, however few the system takes at a time.
 

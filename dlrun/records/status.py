@@ -16,7 +16,7 @@ from typing import Any, Literal, get_args
 from dlrun.errors import DlrunError, Interrupted, StorageError
 from dlrun.records import files
 from dlrun.records.folder import RunFolder
-from dlrun.records.text import printable
+from dlrun.records.text import json_text, printable
 
 State = Literal["running", "finished", "failed", "pruned", "interrupted", "lost"]
 """What became of a run. `lost` is never written: it is how a run reads whose process is gone."""
@@ -232,7 +232,10 @@ class Heartbeat:
             self._thread.join()
         now = _now()
         self._status = replace(self._status, state=state, heartbeat=now, finished=now, error=error, exit_code=exit_code)
-        self._write()
+        try:
+            self._write()
+        except StorageError:
+            files.overwrite(self._folder.file(FILE), self._content())
 
     def _beat(self) -> None:
         while not self._over.wait(self._interval):
@@ -241,8 +244,11 @@ class Heartbeat:
                 self._write()
 
     def _write(self) -> None:
+        self._folder.write_bytes(FILE, self._content())
+
+    def _content(self) -> bytes:
         values: dict[str, Any] = {field.name: getattr(self._status, field.name) for field in fields(Status)}
-        self._folder.write_json(FILE, values)
+        return (json_text(values) + "\n").encode()
 
 
 def error_text(error: BaseException) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from dlrun.errors import StorageError
+from dlrun.records.files import storage_error
 from dlrun.training.listener import REFIT, EpochReport, Listener
 
 if TYPE_CHECKING:
@@ -124,8 +124,7 @@ def _storing(place: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise StorageError(f"TensorBoard events could not be written to {place}: {reason}") from error
+        raise storage_error("write TensorBoard events to", place, error) from error
 
 
 def write_tensorboard(

@@ -172,7 +172,7 @@ def test_rows_without_a_label(tmp_path: Path) -> None:
         ("  \n", {}, "has no column 'y'|cannot be read as CSV"),
         ("a§y\n1§0\n", {"separator": "§"}, "should be a single byte"),
         ("y\n1\n0\n", {}, "has no columns left to learn from"),
-        ("a,a,y\n1,2,3\n", {}, "the columns 'a' appear more than once"),
+        ("a,a,y\n1,2,3\n", {}, "more than one column is called 'a'"),
         ("a,y\n1,0\n2,1,7\n", {}, "line 3 holds 3 values, the header holds 2"),
         ('a,y\n"1,\n2",0,4\n', {}, "line 3 holds 3 values, the header holds 2"),
         ("a,b,y\n1,2,0\n2,3,1\n", {"target": "Y"}, r"has no column 'Y' \(did you mean 'y'\?\)"),

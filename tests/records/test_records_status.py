@@ -94,6 +94,18 @@ def test_a_full_disk_in_between_does_not_stop_the_heart(folder: RunFolder, monke
     assert read_status(folder).state == "finished"
 
 
+def test_last_words_need_no_room_for_a_second_file(folder: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*arguments: object) -> None:
+        raise StorageError("the disk is full")
+
+    with pytest.raises(RunFailed), Heartbeat(folder):  # noqa: PT012 - the disk fills up while the run goes on
+        monkeypatch.setattr(files, "write_bytes", full)
+        raise RunFailed("the disk is full")
+    status = read_status(folder)
+    assert (status.state, status.error, status.exit_code) == ("failed", "the disk is full", 1)
+    assert [path.name for path in folder.path.iterdir()] == ["status.json"]
+
+
 def test_a_full_disk_at_the_end_is_told_unless_the_run_failed_for_another_reason(
     folder: RunFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
