@@ -7,6 +7,7 @@ training rows did not hold are treated as the run's `preprocessing` says.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -219,11 +220,17 @@ def _no_dates(column: pl.Series) -> pl.Series:
 
 
 def located(error: DataError, path: Path, first: int, num_rows: int) -> DataError:
-    """Say which rows of a file an error speaks of: it counts from the first row of its chunk."""
-    if first == 0:
-        return DataError(f"'{path}': {error.message}", remedy=error.remedy)
-    rows = f"in the {num_rows:,} rows from row {first:,} on, counted from there"
-    return DataError(f"'{path}', {rows}: {error.message}", remedy=error.remedy)
+    """Say which rows of a file an error speaks of: it counts from the first row of its chunk.
+
+    Args:
+        error: Says where as `row 3 (from 0)`, if it does.
+        path: The file.
+        first: Number of the chunk's first row.
+        num_rows: Rows of the chunk.
+    """
+    message = re.sub(r"\brow (\d+) \(from 0\)", lambda row: f"row {int(row[1]) + first} (from 0)", error.message)
+    rows = f", rows {first:,} to {first + num_rows - 1:,}" if first else ""
+    return DataError(f"'{path}'{rows}: {message}", remedy=error.remedy)
 
 
 def _open_arrays(path: Path, predictor: Predictor, *, targets: bool, array: str | None) -> Data:

@@ -49,6 +49,7 @@ class Residuals:
             Lower and upper bounds of the same shape.
         """
         number = len(self.values)
-        rank = math.floor((1 - confidence) / 2 * (number + 1))  # of the lower bound among the residuals, from 1
+        # Rank of the lower bound among the residuals, from 1; 1 - 0.8 is a little less than 0.2.
+        rank = math.floor((1 - confidence) / 2 * (number + 1) + 1e-9)
         first = max(rank, 1) - 1
         return y_pred + self.values[first], y_pred + self.values[number - 1 - first]

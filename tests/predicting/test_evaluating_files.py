@@ -1,0 +1,109 @@
+"""Runs scored on labelled files, and the ledger."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import polars as pl
+import pytest
+
+from dlrun.errors import DataError
+from dlrun.predicting.data import open_data
+from dlrun.predicting.evaluating import evaluate_file
+from dlrun.predicting.labels import encode
+from dlrun.predicting.loading import load_stored
+from dlrun.predicting.stored import open_stored
+from dlrun.records import ledger
+
+
+def evaluated(folder, path, **options):
+    stored = open_stored(folder)
+    predictor = load_stored(stored)
+    return evaluate_file(predictor, stored, open_data(str(path), predictor, targets=True, **options))
+
+
+@pytest.mark.parametrize("case", ["table-folds", "table-boosting-folds", "numbers-network", "numbers-log-folds"])
+def test_scores_on_the_test_rows_are_those_of_the_run(copied, stored, trained, files, tmp_path, case) -> None:
+    folder = copied(case)
+    rows = stored(trained(case), "test")["row"]
+    pl.read_csv(files / "people.csv")[rows].write_csv(tmp_path / "test.csv")
+    found = evaluated(folder, tmp_path / "test.csv")
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert found.num_rows == len(rows)
+    assert found.scores == pytest.approx(metrics["test"], rel=1e-4, abs=1e-6)
+    baseline = {name: value for name, value in found.baseline.items() if name != "kind"}
+    known = {name: metrics["baseline"]["test"][name] for name in baseline}
+    assert found.baseline["kind"] == metrics["baseline"]["kind"]
+    if case == "numbers-network":
+        assert baseline == pytest.approx(known, rel=1e-6)
+    assert found.test_looks == 1  # the copied folder has a ledger of its own
+    again = evaluated(folder, tmp_path / "test.csv")
+    assert again.test_looks == 2
+    assert again.notes == ("a known test set: look 2 at it",)
+    looks = ledger.looks(folder.parent, ledger.fingerprint_of(stored(trained(case), "test")["y_true"], _classes(case)))
+    assert [(look.run, look.why) for look in looks] == [(folder.name, "evaluate")] * 2
+
+
+def _classes(case: str) -> tuple[str, ...]:
+    return ("no", "yes") if case.startswith("table") else ()
+
+
+def test_new_rows_are_no_look(copied, people_frame, tmp_path) -> None:
+    folder = copied("table-linear")
+    people_frame(40, seed=8).write_csv(tmp_path / "new.csv")
+    found = evaluated(folder, tmp_path / "new.csv")
+    assert (found.test_looks, found.notes) == (None, ())
+    assert not (folder.parent / ledger.NAME).exists()
+
+
+def test_the_rows_of_the_training_are_recognized(copied, files) -> None:
+    folder = copied("table-linear")
+    found = evaluated(folder, files / "people.csv")
+    assert found.test_looks == 1
+    assert found.notes[0].startswith("these are the rows that the run was made of: 120 of 150 were learned from")
+
+
+def test_labels_of_arrays(copied, files, trained, stored) -> None:
+    found = evaluated(copied("images-forest"), files / "images.npz")
+    with np.load(files / "images.npz") as arrays:
+        assert found.num_rows == len(arrays["y"])
+    many = evaluated(copied("labels-forest"), files / "words.npz")
+    assert many.baseline["kind"] == "majority"
+    assert set(many.scores) >= {"loss", "binary_accuracy"}
+
+
+@pytest.mark.parametrize(
+    ("column", "message"),
+    [
+        (["yes", "no", None, "no"], "no label in 'kind' for 1 row, the first is row 2"),
+        (["yes", "no", "maybe", "no"], "labels that the run does not know, in 1 row: 'maybe'; it knows 'no', 'yes'"),
+    ],
+)
+def test_labels_that_are_missing_or_unknown_are_refused(copied, people_frame, tmp_path, column, message) -> None:
+    people_frame(4).with_columns(kind=pl.Series(column)).write_csv(tmp_path / "new.csv")
+    with pytest.raises(DataError, match=message):
+        evaluated(copied("table-linear"), tmp_path / "new.csv")
+
+
+def test_a_file_without_rows_is_refused(copied, people_frame, tmp_path) -> None:
+    people_frame(4).head(0).write_csv(tmp_path / "new.csv")
+    with pytest.raises(DataError, match="has no rows"):
+        evaluated(copied("table-linear"), tmp_path / "new.csv")
+
+
+@pytest.mark.parametrize(
+    ("classes", "values", "codes"),
+    [
+        (("1", "3"), pl.Series("y", ["3", "1.0", "3.0"]), [1, 0, 1]),
+        (("1", "3"), pl.Series("y", [3.0, 1.0, 3.0]), [1, 0, 1]),
+        (("1", "3"), pl.Series("y", [3, 1, 3]), [1, 0, 1]),
+        (("false", "true"), pl.Series("y", ["True", "false", "TRUE"]), [1, 0, 1]),
+        (("false", "true"), pl.Series("y", [True, False, True]), [1, 0, 1]),
+    ],
+)
+def test_classes_are_known_however_they_are_spelled(trained, classes, values, codes) -> None:
+    from dataclasses import replace
+
+    description = replace(load_stored(open_stored(trained("table-linear").path)).description, class_names=classes)
+    assert encode(pl.DataFrame([values]), description).tolist() == codes
