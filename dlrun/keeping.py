@@ -88,12 +88,12 @@ class Kept:
     @property
     def place(self) -> str:
         """Where the run goes on, in words."""
-        fits = f"{len(self.fits)} fits done" if self.fits else ""
-        if self.state is None:
-            return fits or "from the beginning"
-        facts = self.state.facts
-        inside = f", step {facts['step']}" if facts["step"] else ""
-        return f"{fits}{', ' if fits else ''}{name_of(int(facts['fold']))} after epoch {len(facts['history'])}{inside}"
+        parts = [f"fits done: {', '.join(self.fits)}"] if self.fits else []
+        if self.state is not None:
+            facts = self.state.facts
+            step = f", step {facts['step']}" if facts["step"] else ""
+            parts.append(f"{name_of(int(facts['fold']))} after epoch {len(facts['history'])}{step}")
+        return "; ".join(parts) or "the beginning"
 
     def state_of(self, fold: int) -> tuple[Checkpoint | None, Checkpoint | None]:
         """Return the state to go on from, and the best weights with it, if this is the fit in progress."""

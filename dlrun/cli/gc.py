@@ -28,7 +28,7 @@ def gc(
     """Remove what nobody needs any more.
 
     Without --budget these are files that killed processes left behind; no run loses anything. With it whole runs go
-    too, after a question; the best run on every dataset, the latest run, and runs that can be resumed always stay.
+    too, after a question; the best run on every dataset, the latest run, and runs that were interrupted always stay.
     """
     from dlrun.cli.rm import agreed
     from dlrun.records.removing import clean, parse_bytes, plan_cleaning
@@ -81,4 +81,4 @@ def _tell(out: Output, cleaning: Cleaning, gone: list[Item], *, dry_run: bool) -
     verb = "would free" if dry_run else "freed"
     out.say(f"{verb} {freed:,} bytes; the runs {'would then ' if dry_run else ''}take {left:,} bytes")
     if cleaning.budget is not None and left > cleaning.budget:
-        out.say(f"that is above the budget of {cleaning.budget:,} bytes: the rest is best, latest, or can be resumed")
+        out.say(f"that is above the budget of {cleaning.budget:,} bytes: the rest is best, latest, or was interrupted")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 Runs = Annotated[
     list[str],
     typer.Argument(
-        metavar="RUN...",
+        metavar="RUN",
         help="Ids, their unique beginnings, 'latest', 'best', or paths of run folders.",
         autocompletion=complete_run,
         show_default=False,

@@ -25,6 +25,9 @@ from dlrun.errors import DataError
 
 DEFAULT_MAX_BYTES = 16 * 2**30
 _PIECE = 2**20
+_UNSUSPECTED_BYTES = 2**26
+_MOST_TIMES_LARGER = 250
+"""How much larger than its packed bytes a large array may be; images come to 10 times, one-hot codes to 100."""
 _HEADERS: dict[tuple[int, int], Callable[[IO[bytes]], tuple[tuple[int, ...], bool, np.dtype[Any]]]] = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
@@ -179,7 +182,14 @@ class Archive:
                 f"more than dataset.max_bytes={self._max_bytes:,}",
                 remedy="Raise dataset.max_bytes if the file can be trusted and the memory suffices.",
             )
-        there = self._zip.getinfo(f"{name}.npy").file_size - header.start
+        member = self._zip.getinfo(f"{name}.npy")
+        if header.num_bytes > max(_UNSUSPECTED_BYTES, _MOST_TIMES_LARGER * member.compress_size):
+            raise DataError(
+                f"'{self.path}': the array '{name}' would grow from {member.compress_size:,} bytes to "
+                f"{header.num_bytes:,}, as in a file that is made to fill the memory",
+                remedy="If it can be trusted, save it without compression: numpy.savez(path, ...).",
+            )
+        there = member.file_size - header.start
         if there != header.num_bytes:
             raise DataError(
                 f"'{self.path}': the array '{name}' of shape {header.shape} needs {header.num_bytes:,} bytes, "

@@ -1,0 +1,150 @@
+"""Resumed against undisturbed: the same bytes at every one of many moments.
+
+Most moments are copies of a run folder, taken at slices, at epochs and after every rename while the undisturbed run
+goes on: what a SIGKILL at that moment leaves. Some are real SIGKILLs at random times, the last of several on one run.
+
+Usage: python tests/benchmarks/resume_exact.py [--moments 100] [--kills 10] [--seed 0]
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+
+HEAD = """
+dataset: {kind: digits, limit: 400}
+model:
+  kind: network
+  layers:
+    - dense: {units: 16, batch_norm: true, dropout: 0.4}
+    - dense: 8
+evaluation: {bootstrap: 20}
+"""
+
+CONFIGS = {
+    "plateau, early stopping, slices": """
+training: {epochs: 8, batch_size: 16, checkpoint_seconds: 0, slice_steps: 4, early_stopping: {patience: 2}}
+optimizer: {kind: adam, learning_rate: 0.02, schedule: {kind: plateau, patience: 1, factor: 0.3}}
+""",
+    "folds, refit, average of weights": """
+training: {epochs: 3, batch_size: 32, checkpoint_seconds: 0, slice_steps: 3, refit: true}
+optimizer: {kind: sgd, momentum: 0.9, use_ema: true, ema_momentum: 0.9}
+validation: {kind: kfold, folds: 3}
+""",
+    "streaming": """
+training: {epochs: 4, batch_size: 32, checkpoint_seconds: 0, engine: streaming, slice_steps: 3, refit: true}
+optimizer: {kind: rmsprop, schedule: {kind: cosine, warmup_epochs: 1}}
+""",
+    "XLA": """
+training: {epochs: 5, batch_size: 32, checkpoint_seconds: 0, jit: true, slice_steps: 5}
+optimizer: {kind: adamw, learning_rate: 0.01, gradient_accumulation_steps: 2}
+""",
+    "mixed precision": """
+training: {epochs: 4, batch_size: 32, checkpoint_seconds: 0, precision: mixed_float16}
+optimizer: {kind: adam, learning_rate: 0.01}
+""",
+}
+
+FOREST = """
+dataset: {kind: digits, limit: 400}
+model: {kind: random_forest, num_trees: 20}
+validation: {kind: repeated_kfold, folds: 3, repeats: 2}
+training: {refit: true}
+evaluation: {bootstrap: 20}
+"""
+
+
+def load_tools() -> Any:
+    """Load what the tests stop and compare runs with."""
+    spec = importlib.util.spec_from_file_location("stopping", HERE.parent / "resume" / "conftest.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def copied_moments(tools: Any, texts: dict[str, str], wanted: int, folder: Path) -> tuple[int, int]:
+    """Resume copies of randomly chosen moments; return how many ended alike, and of how many."""
+    alike = tried = 0
+    share = -(-wanted // len(texts))
+    for number, (name, text) in enumerate(texts.items()):
+        run = tools.Stopped(folder / str(number), text)
+        moments = list(run.moments)
+        for moment in random.sample(moments, min(share, len(moments))):
+            same = tools.outcome(run.resume(moment).path) == run.expected
+            tried, alike = tried + 1, alike + same
+            shutil.rmtree(run.moments[moment])
+            if not same:
+                print(f"DIFFERS: {name}, {moment}", flush=True)
+        print(f"{name}: {alike} of {tried} alike so far, {len(moments)} moments known", flush=True)
+    return alike, tried
+
+
+def start(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
+    """Start dlrun in a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "dlrun", *arguments],
+        cwd=folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def killed_processes(tools: Any, text: str, kills: int, folder: Path) -> bool:
+    """Kill one run many times at random, each time resuming it; return whether it ends alike."""
+    folder.mkdir()
+    (folder / "config.yaml").write_text(text)
+    if start(folder, "train", "config.yaml", "--runs-dir", "undisturbed").wait() != 0:
+        raise RuntimeError("the undisturbed run failed")
+    (undisturbed,) = (folder / "undisturbed").iterdir()
+    seconds = json.loads((undisturbed / "metrics.json").read_text())["seconds"]["total"]
+    process, done = start(folder, "train", "config.yaml"), 0
+    while done < kills:
+        try:
+            process.wait(random.uniform(0.3, 1.3) * seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            done += 1
+        else:
+            break
+        process = start(folder, *(("resume", "latest") if list(folder.glob("runs/*/config.yaml")) else ("train",)))
+    process.wait()
+    finished = [path for path in folder.glob("runs/*") if (path / "metrics.json").is_file()]
+    print(f"killed {done} times; finished: {[path.name for path in finished]}", flush=True)
+    return [tools.outcome(path) for path in finished] == [tools.outcome(undisturbed)]
+
+
+def main() -> int:
+    """Run both parts and print what came of them."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--moments", type=int, default=100)
+    parser.add_argument("--kills", type=int, default=10)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    random.seed(options.seed)
+    tools = load_tools()
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as place:
+        texts = {name: HEAD + text for name, text in CONFIGS.items()} | {"forest": FOREST}
+        alike, tried = copied_moments(tools, texts, options.moments, Path(place))
+        chained = HEAD + CONFIGS["folds, refit, average of weights"].replace("epochs: 3", "epochs: 30")
+        survived = killed_processes(tools, chained, options.kills, Path(place) / "killed") if options.kills else True
+    print(f"{alike} of {tried} moments alike; killed run alike: {survived}; {time.monotonic() - began:.0f} s")
+    return 0 if alike == tried and survived else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

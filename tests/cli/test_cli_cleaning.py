@@ -1,0 +1,171 @@
+"""`dlrun rm`, `dlrun gc` and `dlrun reproduce`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dlrun.cli.app import run
+from dlrun.errors import UsageError
+from dlrun.records.removing import parse_bytes
+
+FOREST = "dataset: {kind: iris}\nmodel: {kind: random_forest, num_trees: 3}\n"
+
+
+@pytest.fixture
+def runs(dlrun: Any, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(dlrun.folder)
+    monkeypatch.delenv("DLRUN_RUNS", raising=False)
+    return Path(dlrun.folder) / "runs"
+
+
+class Terminal:
+    """Standard input with somebody who answers."""
+
+    def __init__(self, answer: str) -> None:
+        self.answer = answer
+
+    def isatty(self) -> bool:
+        return True
+
+    def readline(self) -> str:
+        return self.answer
+
+
+@pytest.mark.parametrize(("answer", "code", "left"), [("y\n", 0, 1), ("yes\n", 0, 1), ("n\n", 1, 2), ("", 1, 2)])
+def test_rm_asks(
+    runs: Path,
+    make_run: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    answer: str,
+    code: int,
+    left: int,
+) -> None:
+    first = make_run(runs)
+    make_run(runs, minute=1)
+    monkeypatch.setattr(sys, "stdin", Terminal(answer))
+    assert run(["rm", first.id]) == code
+    told = capsys.readouterr().out
+    assert "Remove 1 run for good? [y/N]" in told
+    assert ("nothing was removed" in told) == (code == 1)
+    assert len(list(runs.iterdir())) == left
+
+
+def test_rm_without_anybody_to_ask(dlrun: Any, make_run: Any) -> None:
+    folder = make_run(dlrun.folder / "runs")
+    ended = dlrun("rm", "latest")
+    assert ended.code == 2
+    assert "Say yes with -y." in ended.err
+    assert folder.path.is_dir()
+    removed = dlrun("rm", "latest", folder.id, "-y", "--json")
+    assert json.loads(removed.out)["removed"] == [str(folder.path)]
+    assert list(folder.path.parent.iterdir()) == []
+
+
+def test_rm_leaves_alone_what_links_lead_to(runs: Path, make_run: Any, tmp_path: Path) -> None:
+    canary = tmp_path / "canary"
+    canary.mkdir()
+    (canary / "bird").write_text("alive")
+    folder = make_run(runs)
+    folder.file("link").symlink_to(canary)
+    folder.file(".lock").symlink_to(canary / "bird")
+    assert run(["rm", "-y", folder.id]) == 1
+    folder.file(".lock").unlink()
+    assert run(["rm", "-y", folder.id]) == 0
+    assert (canary / "bird").read_text() == "alive"
+    assert not folder.path.exists()
+
+
+def test_gc_takes_only_what_nobody_needs(runs: Path, make_run: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    finished, failed = make_run(runs), make_run(runs, minute=1, state="failed")
+    for folder in (finished, failed):
+        folder.write_text("checkpoints/fits/fold-0.safetensors", "x" * 100)
+        folder.write_text("checkpoints/best/fold-0.safetensors", "best")
+        folder.write_text("checkpoints/last/state.safetensors", "last")
+        folder.file(".config-0123abcd.tmp.yaml").write_text("half")
+    (runs / ".removed-20261121-191502-digits-0000").mkdir()
+    assert run(["gc", "--dry-run"]) == 0
+    assert "would free" in capsys.readouterr().out
+    assert finished.file("checkpoints/fits").is_dir()
+    assert run(["gc"]) == 0
+    assert not finished.file("checkpoints/fits").exists()
+    assert failed.file("checkpoints/fits/fold-0.safetensors").is_file()
+    for folder in (finished, failed):
+        assert {path.name for path in folder.file("checkpoints").rglob("*.*")} >= {
+            "fold-0.safetensors",
+            "state.safetensors",
+        }
+        assert not folder.file(".config-0123abcd.tmp.yaml").exists()
+    assert sorted(path.name for path in runs.iterdir()) == [finished.id, failed.id]
+    capsys.readouterr()
+    assert run(["gc", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["removed"] == []
+
+
+def test_gc_keeps_best_latest_and_interrupted_runs(runs: Path, make_run: Any) -> None:
+    metrics = {"monitor": "val_accuracy", "task": "multiclass"}
+    scores = [0.5, 0.9, 0.6, 0.7]
+    folders = [
+        make_run(runs, minute=minute, metrics=metrics | {"validation": {"accuracy": score}})
+        for minute, score in enumerate(scores)
+    ]
+    stopped = make_run(runs, minute=len(scores), metrics=None, state="interrupted")
+    latest = make_run(runs, minute=len(scores) + 1, metrics=metrics | {"validation": {"accuracy": 0.1}})
+    size = sum(file.stat().st_size for file in folders[0].path.rglob("*"))
+    assert run(["gc", "--budget", str(5 * size), "-y"]) == 0
+    assert not folders[0].path.exists()
+    assert folders[2].path.exists()
+    assert run(["gc", "--budget", "0", "-y"]) == 0
+    assert sorted(path.name for path in runs.iterdir()) == [folders[1].id, stopped.id, latest.id]
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("12", 12), ("1kB", 1000), ("1.5 KiB", 1536), ("2GB", 2 * 10**9), ("3GiB", 3 * 2**30), ("0", 0)],
+)
+def test_bytes(text: str, number: int) -> None:
+    assert parse_bytes(text) == number
+
+
+@pytest.mark.parametrize("text", ["", "GB", "-1", "1XB", "1e9", "nan"])
+def test_no_bytes(text: str) -> None:
+    with pytest.raises(UsageError, match="number of bytes"):
+        parse_bytes(text)
+
+
+def test_reproduce_says_whether_and_what_differs(
+    dlrun: Any, runs: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (dlrun.folder / "forest.yaml").write_text(FOREST)
+    assert run(["train", "forest.yaml", "--json"]) == 0
+    original = json.loads(capsys.readouterr().out)["id"]
+    assert run(["reproduce", original, "--json"]) == 0
+    captured = capsys.readouterr()
+    made = json.loads(captured.out)
+    assert (made["exact"], made["differences"], made["original"]) == (True, [], original)
+    assert f"the same to the last bit as {original}" in captured.err
+    assert made["id"] != original
+
+    config = runs / original / "config.yaml"
+    config.write_text(config.read_text().replace("num_trees: 3", "num_trees: 4"))
+    environment = runs / original / "environment.json"
+    recorded = json.loads(environment.read_text())
+    recorded["packages"]["scikit-learn"] = "0.1"
+    environment.write_text(json.dumps(recorded))
+    assert run(["reproduce", original, "--json"]) == 1
+    made = json.loads(capsys.readouterr().out)
+    assert made["exact"] is False
+    assert any(line.startswith("metrics: ") for line in made["differences"])
+    assert "predictions: predictions/test.npz is not the same" in made["differences"]
+    assert any(line.startswith("environment: packages.scikit-learn: 0.1 -> ") for line in made["causes"])
+
+
+def test_reproduce_wants_a_finished_run(runs: Path, make_run: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = make_run(runs, state="failed", metrics=None)
+    assert run(["reproduce", folder.id]) == 2
+    assert f"the run {folder.id} is failed" in capsys.readouterr().err

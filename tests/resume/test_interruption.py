@@ -1,0 +1,121 @@
+"""Signals that wait for a safe place, the pace of checkpoints, and memory that does not suffice."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dlrun import interruption
+from dlrun.config import load_text
+from dlrun.errors import Diverged, Interrupted, RunFailed
+from dlrun.records.checkpoints import read_checkpoint, write_checkpoint
+from dlrun.records.folder import RunFolder
+from dlrun.run import run_experiment
+from dlrun.training.checkpoint import SHARE, Checkpoint, Pace
+
+FOREST = "dataset: {kind: iris}\nmodel: {kind: random_forest, num_trees: 2}\n"
+NETWORK = "dataset: {kind: iris}\nmodel: {kind: network, layers: [{dense: 4}]}\ntraining: {epochs: 1, batch_size: 8}\n"
+
+
+def test_a_signal_raises_at_once_where_nothing_holds_it_back() -> None:
+    with pytest.raises(Interrupted, match="SIGTERM"):
+        interruption.arrive(signal.SIGTERM)
+
+
+def test_a_held_back_signal_waits_for_the_check() -> None:
+    done = []
+    with pytest.raises(Interrupted) as caught, interruption.held_back():  # noqa: PT012
+        interruption.arrive(signal.SIGINT)
+        done.append("half")
+        done.append("whole")
+        interruption.check()
+        done.append("too much")
+    assert done == ["half", "whole"]
+    assert caught.value.exit_code == 130
+    interruption.check()
+
+
+def test_a_held_back_signal_is_raised_at_the_end_of_the_block() -> None:
+    with pytest.raises(Interrupted), interruption.held_back():
+        interruption.arrive(signal.SIGINT)
+
+
+def test_another_error_is_not_hidden_and_the_signal_does_not_come_later() -> None:
+    with pytest.raises(Diverged), interruption.held_back():  # noqa: PT012
+        interruption.arrive(signal.SIGINT)
+        raise Diverged("loss")
+    interruption.check()
+
+
+def test_checkpoints_wait_their_time_and_take_their_share_at_most() -> None:
+    now = [0.0]
+    pace = Pace(5.0, clock=lambda: now[0])
+    assert not pace.due
+    now[0] = 5.0
+    assert pace.due
+    with pace.measured():
+        now[0] += 1.0
+    now[0] += 5.0
+    assert not pace.due
+    now[0] += 1 / SHARE - 5.0
+    assert pace.due
+    assert Pace(0.0, clock=lambda: 0.0).due
+
+
+def test_checkpoints_read_back_as_they_were(tmp_path: Path) -> None:
+    arrays = {
+        "0000/a": np.float32(3.5),
+        "0001/b": np.arange(6, dtype=np.int64).reshape(2, 3),
+        "best/0000/a": np.zeros((0, 4)),
+        "best/0010/c": np.array([True]),
+        "best/0002/b": np.array([1.0], np.float16),
+    }
+    facts = {"history": [{"epoch": 1, "loss": 0.1 + 0.2, "val_loss": float("inf")}], "step": 3, "trained": None}
+    folder = RunFolder(tmp_path)
+    write_checkpoint(folder, "last/state", Checkpoint({name: np.asarray(a) for name, a in arrays.items()}, facts))
+    found = read_checkpoint(folder, "last/state")
+    assert found is not None
+    assert found.facts == facts | {"format": 1}
+    for name, array in arrays.items():
+        assert found.arrays[name].dtype == array.dtype
+        assert found.arrays[name].shape == array.shape
+        np.testing.assert_array_equal(found.arrays[name], array)
+    assert [array.shape for array in found.group("best/")] == [(0, 4), (1,), (1,)]
+    assert found.group("best/")[1].dtype == np.float16
+    assert len(found.group("")) == 2
+    assert read_checkpoint(folder, "last/other") is None
+
+
+def failing(tmp_path: Path, text: str, patch: pytest.MonkeyPatch, target: str, error: Exception) -> tuple[str, Any]:
+    def fail(*arguments: Any, **settings: Any) -> Any:
+        raise error
+
+    patch.setattr(target, fail)
+    with pytest.raises(RunFailed) as caught:
+        run_experiment(load_text(text, "test.yaml").experiment, runs_dir=tmp_path / "runs")
+    status = RunFolder(next((tmp_path / "runs").iterdir())).read_json("status.json")
+    assert status["state"] == "failed"
+    return str(caught.value), status
+
+
+def test_memory_that_does_not_suffice_says_what_to_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = "dlrun.training.estimator_learner.EstimatorLearner.fit"
+    error = MemoryError("Unable to allocate 9 TiB")
+    message, status = failing(tmp_path, FOREST, monkeypatch, target, error)
+    assert message.startswith("out of memory: Unable to allocate 9 TiB\nTry fewer rows (dataset.limit)")
+    assert status["error"] == message
+
+
+def test_a_full_device_asks_for_smaller_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import tensorflow as tf
+
+    error = tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor with shape[1,2]\nmore")
+    target = "dlrun.training.engines.resident.ResidentEngine.train_epoch"
+    message, _ = failing(tmp_path, NETWORK, monkeypatch, target, error)
+    first, second = message.split("\n")
+    assert first == "out of memory: OOM when allocating tensor with shape[1,2]"
+    assert second.startswith("Try training.batch_size=4 (it is 8), training.engine=streaming, ")
