@@ -128,14 +128,15 @@ def write_inputs(
             folder.write_json("overrides.yaml", list(source.overrides))
         folder.write_json("environment.json", present_environment(experiment, devices, argv))
 
-
-    def present_environment(experiment: Experiment, devices: Sequence[str], argv: Sequence[str]) -> dict[str, Any]:
-        """Describe what a settled experiment is carried out with, here and now."""
-        threads = experiment.training.threads
-        return environment(argv=argv, devices=devices, threads=threads if isinstance(threads, int) else None)
     except BaseException:
         shutil.rmtree(folder.path, ignore_errors=True)
         raise
+
+
+def present_environment(experiment: Experiment, devices: Sequence[str], argv: Sequence[str]) -> dict[str, Any]:
+    """Describe what a settled experiment is carried out with, here and now."""
+    threads = experiment.training.threads
+    return environment(argv=argv, devices=devices, threads=threads if isinstance(threads, int) else None)
 
 
 @contextlib.contextmanager
