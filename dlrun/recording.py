@@ -77,8 +77,12 @@ class Recording:
         """Write a look at the test rows into the ledger; return how many there were so far, None without test rows."""
         if not len(test.rows):
             return None
+        runs_dir, run = self.folder.path.parent, self.folder.id
         fingerprint = ledger.fingerprint_of(test.y_true, dataset.class_names)
-        return ledger.append(self.folder.path.parent, fingerprint=fingerprint, run=self.folder.id, why="train")
+        known = [look.run for look in ledger.looks(runs_dir, fingerprint)]
+        if run in known:  # written by the process that this one goes on for
+            return known.index(run) + 1
+        return ledger.append(runs_dir, fingerprint=fingerprint, run=run, why="train")
 
     def write_predictions(self, outcome: Outcome) -> None:
         """Write out-of-fold predictions for the validation rows, and those for the test rows."""

@@ -184,11 +184,10 @@ def carry_out(ready: Ready, folder: RunFolder, kept: Kept, clock: Clock, *, bega
 
         clock.stage("write")
         record.write_predictions(outcome)
-        record.write_metrics(metrics)  # safe, whatever becomes of the plots
+        metrics["seconds"] = clock.seconds(outcome)
+        record.write_metrics(metrics)  # before the plots, which may fail for want of room
         illustrate(record.folder, experiment, dataset, outcome)
         record.write_scalars(experiment, metrics)
-        metrics["seconds"] = clock.seconds(outcome)
-        record.write_metrics(metrics)
         record.listener.finished(metrics)
     return Run(record.folder.path, "finished", metrics)
 
@@ -227,7 +226,7 @@ class Clock:
         self.listener.stage(name)
 
     def seconds(self, outcome: Outcome) -> dict[str, float | None]:
-        """Return the seconds of each stage and of the whole; `per_epoch` is the median of the epochs that were timed.
+        """Return the seconds of each stage and of all until the scores are written; `per_epoch` is the epochs' median.
 
         A resumed run counts what its last process has done.
         """

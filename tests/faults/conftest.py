@@ -62,5 +62,5 @@ def finished(saboteur: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "config.yaml").write_text(sabotage.CONFIG, encoding="utf-8")
     ended = saboteur("train", "config.yaml", folder=folder)
     assert ended.code == 0, ended.err
-    (run,) = (folder / "runs").iterdir()
+    (run,) = (folder / "runs").glob("2*")
     return Path(run)

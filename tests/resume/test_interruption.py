@@ -97,7 +97,7 @@ def failing(tmp_path: Path, text: str, patch: pytest.MonkeyPatch, target: str, e
     patch.setattr(target, fail)
     with pytest.raises(RunFailed) as caught:
         run_experiment(load_text(text, "test.yaml").experiment, runs_dir=tmp_path / "runs")
-    status = RunFolder(next((tmp_path / "runs").iterdir())).read_json("status.json")
+    status = RunFolder(next((tmp_path / "runs").glob("2*"))).read_json("status.json")
     assert status["state"] == "failed"
     return str(caught.value), status
 

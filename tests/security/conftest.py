@@ -92,7 +92,7 @@ def finished(saboteur: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "config.yaml").write_text(sabotage.CONFIG, encoding="utf-8")
     ended = saboteur("train", "config.yaml", folder=folder)
     assert ended.code == 0, ended.err
-    (run,) = (folder / "runs").iterdir()
+    (run,) = (folder / "runs").glob("2*")
     return Path(run)
 
 
@@ -107,7 +107,7 @@ def stopped(saboteur: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     other.mkdir()
     (other / "config.yaml").write_text(sabotage.CONFIG, encoding="utf-8")
     saboteur("train", "config.yaml", folder=other, fault={"kind": "kill", "at": writes[0]})
-    (run,) = (other / "runs").iterdir()
+    (run,) = (other / "runs").glob("2*")
     assert not (run / "metrics.json").exists()
     return Path(run)
 
