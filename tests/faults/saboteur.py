@@ -116,7 +116,7 @@ class Watch:
     def _act(self, name: str, number: int, half: Callable[[], object] | None) -> None:
         kind, at = self._fault["kind"], self._fault.get("at")
         if kind == "photograph":
-            shutil.copytree(self._folder, Path(self._fault["into"], f"{number:05d}"), symlinks=True)
+            self._copy(f"{number:05d}")
         elif kind == "kill" and number == at:
             if self._fault.get("half") and half is not None:
                 half()
@@ -133,8 +133,13 @@ class Watch:
     def _photograph_half(self) -> None:
         if self._fault["kind"] == "photograph" and not self._inside:
             self._inside = True
-            shutil.copytree(self._folder, Path(self._fault["into"], f"{len(self.calls):05d}-half"), symlinks=True)
+            self._copy(f"{len(self.calls):05d}-half")
             self._inside = False
+
+    def _copy(self, name: str) -> None:
+        """Copy the folder, but for the heartbeat's temporary file, which its thread may rename meanwhile."""
+        others = shutil.ignore_patterns(".status-*")
+        shutil.copytree(self._folder, Path(self._fault["into"], name), symlinks=True, ignore=others)
 
     def _audit(self, event: str, arguments: tuple[Any, ...]) -> None:
         if event == "open":

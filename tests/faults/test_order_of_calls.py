@@ -46,7 +46,7 @@ def test_a_file_is_synced_before_it_gets_its_name_and_its_folder_after(calls: li
 def test_no_file_is_written_under_its_own_name_but_those_that_grow(calls: list[tuple[str, str]]) -> None:
     opened = {path for name, path in calls if name == "open" and ".tmp" not in path}
     events = {path for path in opened if path.startswith("tensorboard/")}
-    assert opened - events == {".lock", "output.log", "history.csv"}
+    assert opened - events == {".lock", "output.log", "history.csv", "ledger.jsonl"}
     assert not [path for name, path in calls if name == "truncate"]
 
 
