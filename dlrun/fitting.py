@@ -271,7 +271,7 @@ def _finite(predictions: NDArray[Any]) -> NDArray[Any]:
     wrong = int((~np.isfinite(predictions)).sum())
     if wrong:
         raise Diverged(
-            f"{wrong} of {predictions.size} predictions are NaN or infinite after training.",
+            f"{wrong} of {predictions.size} predictions are NaN or infinite after training",
             remedy="Try a smaller learning rate, and look for extreme values in the data.",
         )
     return predictions

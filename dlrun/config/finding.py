@@ -32,6 +32,8 @@ def find(config: str | Path | None = None) -> Path:
         if path.is_dir():
             raise _unusable(name, "a folder, expected a YAML file", _inside(path))
         if not path.exists():
+            if path.is_symlink():
+                raise _unusable(name, f"a link to '{clip(path.readlink())}', which does not exist")
             raise _unusable(name, "there is no such file", _similar(path))
     except (OSError, ValueError) as error:
         raise _unusable(name, f"cannot be looked up: {_reason(error)}") from error
@@ -81,7 +83,8 @@ def _similar(path: Path) -> str:
     """Ask whether another YAML file of the same folder was meant."""
     if not path.parent.is_dir():
         return f"There is no folder '{clip(path.parent)}'."
-    near = nearest(path.name, (file.name for file in path.parent.iterdir() if file.suffix in (".yaml", ".yml")))
+    files = (file.name for file in path.parent.iterdir() if file.suffix in (".yaml", ".yml") and file.exists())
+    near = nearest(path.name, files)
     return f"Did you mean '{path.parent / near}'?" if near else ""
 
 

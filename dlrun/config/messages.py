@@ -114,11 +114,13 @@ _MISMATCHES = frozenset(
 
 def _mismatch(context: _Context) -> Fault:
     place = context.place
-    hint = _mismatch_hint(place)
+    mark, hint = context.marks.of_value(place.path), _mismatch_hint(place)
     if context.error["type"] in ("string_pattern_mismatch", "string_too_long", "string_too_short"):
-        hint = descriptions(place.section).get(str(place.path[-1]), "")
+        described = descriptions(place.section).get(str(place.path[-1]), "")
+        if described:  # words say more than a pattern
+            return Fault(mark, place.path, f"cannot be {show(place.value)}", described)
     message = f"expected {expected(place.form, brief=hint.startswith('Did'))}, found {show(place.value)}"
-    return Fault(context.marks.of_value(place.path), place.path, message, hint)
+    return Fault(mark, place.path, message, hint)
 
 
 def _mismatch_hint(place: Place) -> str:

@@ -286,7 +286,7 @@ def _refuse_divergence(values: Mapping[str, float], epoch: int, training: Traini
         value = values.get(name, 0.0)
         if not math.isfinite(value):
             raise Diverged(
-                f"{name} became {value} in epoch {epoch + 1}: training diverged.",
+                f"{name} became {value} in epoch {epoch + 1}: training diverged",
                 remedy="Try a learning rate ten times smaller, optimizer.clipnorm=1.0, or a larger batch than "
                 f"{training.batch_size}; look for extreme values in the data.",
             )

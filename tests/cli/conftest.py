@@ -155,4 +155,4 @@ def alike_fixture() -> Callable[[str, Path], str]:
 
 
 def _quoted(argument: str) -> str:
-    return f"'{argument}'" if re.search(r"[ \[{;'*]", argument) else argument
+    return f"'{argument}'" if re.search(r"^$|[ \[{;'*]", argument) else argument

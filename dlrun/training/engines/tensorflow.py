@@ -26,7 +26,7 @@ def begin(device: Literal["cpu", "gpu", "auto"]) -> Literal["cpu", "gpu"]:
 
     if keras.backend.backend() != "tensorflow":
         raise UsageError(
-            f"Keras runs on the backend {keras.backend.backend()!r}, but dlrun's engines need 'tensorflow'.",
+            f"Keras runs on the backend {keras.backend.backend()!r}, but dlrun's engines need 'tensorflow'",
             remedy="Unset KERAS_BACKEND, or set it to tensorflow, before Keras is imported.",
         )
     _choose_device(tf, device)
@@ -75,7 +75,7 @@ def _choose_device(tf: Any, device: str) -> None:
     gpus = tf.config.list_physical_devices("GPU")
     if device == "gpu" and not gpus:
         raise UsageError(
-            "training.device is 'gpu', but TensorFlow finds no GPU on this machine.",
+            "training.device is 'gpu', but TensorFlow finds no GPU on this machine",
             remedy="Install the CUDA libraries with: pip install 'dlrun[gpu]', or set training.device=cpu.",
         )
     try:
@@ -85,6 +85,6 @@ def _choose_device(tf: Any, device: str) -> None:
             tf.config.experimental.set_memory_growth(gpu, True)
     except RuntimeError as error:
         raise UsageError(
-            f"training.device is {device!r}, but TensorFlow already uses another device in this process ({error}).",
+            f"training.device is {device!r}, but TensorFlow already uses another device in this process ({error})",
             remedy="Start a new process for this run.",
         ) from error
