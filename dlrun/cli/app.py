@@ -38,6 +38,7 @@ Examples:
   dlrun train
   dlrun train config.yaml training.epochs=20
   dlrun show latest
+  dlrun predict best new.csv --output predictions.csv
 """
 
 _OBJECTS_BETWEEN_COLLECTIONS = 50_000
@@ -78,10 +79,10 @@ _register(train, "dlrun train config.yaml optimizer.learning_rate=1e-3 --name sm
 _register(resume, "dlrun resume latest")
 _register(check, "dlrun check config.yaml --model")
 _register(init, "dlrun init csv-classification --output titanic.yaml")
+_register(ensemble, "dlrun ensemble 'runs/*' --metric auc", "dlrun ensemble runs --method greedy method.size=50")
 _register(predict, "dlrun predict latest new.csv --output predictions.csv --keep id")
 _register(evaluate, "dlrun evaluate latest labelled.csv")
 _register(export, "dlrun export best --to bundle --output model.zip", "dlrun predict model.zip new.csv")
-_register(ensemble, "dlrun ensemble 'runs/*' --metric auc", "dlrun ensemble runs --method greedy method.size=50")
 _register(ls, "dlrun ls --last 10")
 _register(show, "dlrun show latest")
 _register(logs, "dlrun logs latest --follow")

@@ -123,7 +123,7 @@ def _lines(made: EnsembleRun) -> list[str]:
     lines += _diversity(diversity)
     diagnosis = made.metrics["diagnosis"]
     lines += ["", diagnosis["summary"], *(line for text in diagnosis["evidence"] for line in _wrapped(text, "  "))]
-    suggestions = [line for text in diagnosis["suggestions"] for line in _wrapped(text, "- ")]
+    suggestions = [f"- {text}" for text in diagnosis["suggestions"]]  # unbroken: they hold commands to copy
     lines += ["", "What to try next", *suggestions] if suggestions else []
     return [*lines, *_skipped(made), "", f"run folder {made.path}"]
 

@@ -25,11 +25,12 @@ def evaluate(
     and stands beside the baseline. A look at a known test set is counted in the ledger of the runs, and told.
     """
     from dlrun.cli.references import find_stored
-    from dlrun.predicting.data import open_data
+    from dlrun.predicting.data import find_data, open_data
     from dlrun.predicting.evaluating import evaluate_file
     from dlrun.predicting.loading import load_stored
 
     out = Output(json=json)
+    find_data(data)
     stored = find_stored(runs_dir, run, metric)
     predictor = load_stored(stored)
     opened = open_data(data, predictor, targets=True, array=array)

@@ -43,11 +43,14 @@ def predict(
     if confidence is not None and not 0 < confidence < 1:
         raise UsageError(f"--confidence is {confidence:g}, expected a share between 0 and 1")
     from dlrun.cli.references import find_stored
-    from dlrun.predicting.data import open_data
+    from dlrun.predicting.data import find_data, open_data
     from dlrun.predicting.loading import load_stored
-    from dlrun.predicting.writing import CsvWriter, check_output, column_names, predict_file, writing
+    from dlrun.predicting.writing import CsvWriter, check_file, check_output, column_names, predict_file, writing
 
     out = Output(json=json or output is None)
+    find_data(data)
+    if output is not None:
+        check_file(output)
     predictor = load_stored(find_stored(runs_dir, run, metric))
     kept = tuple(dict.fromkeys(keep or []))
     check_output(output, predictor, kept)

@@ -8,9 +8,9 @@ from dlrun.ensembling.members import Member
 
 _KINDS = {
     "gradient_boosting": "gradient-boosted trees",
-    "random_forest": "a random forest",
-    "network": "a network",
-    "linear": "a linear model",
+    "random_forest": "random forest",
+    "network": "network",
+    "linear": "linear model",
 }
 """Kinds of model that err differently on measured numbers and columns, in the order of how much they usually add."""
 
@@ -29,12 +29,12 @@ def advise(members: Sequence[Member], num_groups: int, mean_correlation: float |
     """
     present = {member.model for member in members}
     advice = []
+    if present == {"network"} and num_groups < len(members):
+        advice.append("Vary the layers, not only the seed: other widths, depths, activations or kinds of layers.")
     if members[0].facts.get("input_kind") in _OF_COLUMNS:
         advice += [_train(members, kind) for kind in _KINDS if kind not in present and kind != "network"]
         if "network" not in present:
             advice.append("No network is among the members: train one, `dlrun init` writes a config.")
-    if present == {"network"} and num_groups < len(members):
-        advice.append("Vary the layers, not only the seed: other widths, depths, activations or kinds of layers.")
     if not advice and mean_correlation is not None and mean_correlation > _ALIKE:
         advice.append(
             f"The members err alike (their errors correlate {mean_correlation:.2f} on average): "
@@ -45,4 +45,4 @@ def advise(members: Sequence[Member], num_groups: int, mean_correlation: float |
 
 def _train(members: Sequence[Member], kind: str) -> str:
     config = members[0].run.file("config.yaml")
-    return f"No member is {_KINDS[kind]}: dlrun train {config} model={kind} --name {kind.replace('_', '-')}"
+    return f"No {_KINDS[kind]} among the members: dlrun train {config} model={kind} --name {kind.replace('_', '-')}"

@@ -53,11 +53,12 @@ def find_candidates(
     found: dict[str, RunFolder] = {}
     skipped: dict[str, Skipped] = {}
     for path in (path for reference in references for path in _paths(runs_dir, reference)):
-        name = os.path.basename(os.path.abspath(path))  # noqa: PTH119, PTH100 - ten thousand paths
-        runs, reason = _runs_at(path, top, metric)
-        found |= {str(run.path): run for run in runs}
-        if reason:
-            skipped[path] = Skipped(printable(name), reason)
+        for inside in _ids_within(path) or [path]:
+            runs, reason = _runs_at(inside, top, metric)
+            found |= {str(run.path): run for run in runs}
+            if reason:
+                name = os.path.basename(os.path.abspath(inside))  # noqa: PTH119, PTH100 - ten thousand paths
+                skipped[inside] = Skipped(printable(name), reason)
     return list(found.values()), list(skipped.values())
 
 
@@ -89,21 +90,26 @@ def _runs_at(path: str, top: int | None, metric: str | None) -> tuple[list[RunFo
         return [], "a file, not a run folder"
     trials = os.path.join(path, TRIALS)  # noqa: PTH118
     if os.path.isdir(trials):  # noqa: PTH112
-        runs = _within(trials)
+        runs = [RunFolder(Path(name)) for name in _folders_within(trials)]
         return (runs if top is None else _best(runs, top, metric)), "" if runs else "a study without trials"
     if os.path.exists(os.path.join(path, _STATUS)):  # noqa: PTH110, PTH118
         return [RunFolder(Path(os.path.abspath(path)))], ""  # noqa: PTH100
-    runs = [run for run in _within(path) if is_id(run.id)]
-    return runs, "" if runs else "not a run folder: it holds no status.json"
+    return [], "not a run folder: it holds no status.json"
 
 
-def _within(path: str) -> list[RunFolder]:
+def _ids_within(path: str) -> list[str]:
+    """Return the runs in a folder of runs; none if the path is something else."""
+    if os.path.islink(path) or any(os.path.lexists(os.path.join(path, name)) for name in (_STATUS, TRIALS)):  # noqa: PTH114, PTH118
+        return []
+    return [name for name in _folders_within(path) if is_id(os.path.basename(name))]  # noqa: PTH119
+
+
+def _folders_within(path: str) -> list[str]:
     try:
         with os.scandir(os.path.abspath(path)) as entries:  # noqa: PTH100
-            names = sorted(entry.path for entry in entries if entry.is_dir(follow_symlinks=False))
+            return sorted(entry.path for entry in entries if entry.is_dir(follow_symlinks=False))
     except OSError:
         return []
-    return [RunFolder(Path(name)) for name in names if os.path.exists(os.path.join(name, _STATUS))]  # noqa: PTH110, PTH118
 
 
 def _best(runs: Sequence[RunFolder], top: int, metric: str | None) -> list[RunFolder]:

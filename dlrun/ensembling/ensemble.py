@@ -74,7 +74,7 @@ def run_ensemble(
         tell: Hears of the progress.
 
     Raises:
-        UsageError: There is nothing to combine; no folder is left behind.
+        UsageError: The runs cannot be combined as asked; no folder is left behind.
         StorageError: A file could not be written.
         Interrupted: A signal came.
     """
@@ -92,14 +92,14 @@ def run_ensemble(
     admitted, too_weak = drop_weak(admitted, metric, keep_all=settings.keep_all)
     skipped += [*admitted.skipped, *too_weak]
 
+    choice = choose(settings, admitted.validation, metric, tell)
+    settings = settings.model_copy(update={"method": choice.trial.method})
+
     folder = RunFolder.claim(runs_dir, settings.name)
     if claimed is not None:
         claimed(folder.path)
     with Heartbeat(folder):
         write_inputs(folder, to_yaml(settings), admitted, argv)
-        choice = choose(settings, admitted.validation, metric, tell)
-        settings = settings.model_copy(update={"method": choice.trial.method})
-        folder.write_text("config.yaml", to_yaml(settings))
         outcome = _outcome(settings, admitted, choice, metric)
         looks = None if outcome.test is None else _look(folder, admitted)
         metrics = reporting.metrics(outcome, looks)

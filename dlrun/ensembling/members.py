@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
@@ -36,16 +37,28 @@ class Member:
     Args:
         run: Its folder.
         facts: Content of its `dataset.json`.
-        metrics: Content of its `metrics.json`.
-        kinds: Kinds of its dataset, model and so on.
-        config_hash: Equal for configs that are equal but for name and seed.
     """
 
     run: RunFolder
     facts: Mapping[str, Any]
-    metrics: Mapping[str, Any]
-    kinds: Mapping[str, str]
-    config_hash: str
+
+    @cached_property
+    def metrics(self) -> Mapping[str, Any]:
+        """Content of its `metrics.json`; raises StorageError."""
+        metrics = self.run.read_json("metrics.json")
+        if not isinstance(metrics, dict) or not isinstance(metrics.get("validation"), dict):
+            raise StorageError("metrics.json is damaged: it does not hold what dlrun writes")
+        return metrics
+
+    @cached_property
+    def kinds(self) -> Mapping[str, str]:
+        """Kinds of its dataset, model and so on; raises StorageError."""
+        return kinds(self.run.file("config.yaml"))
+
+    @cached_property
+    def config_hash(self) -> str:
+        """Equal for configs that are equal but for name and seed; raises StorageError."""
+        return _hash(files.read_bytes(self.run.file("config.yaml")))
 
     @property
     def id(self) -> str:
@@ -96,7 +109,7 @@ def admit(runs: Sequence[RunFolder]) -> Admitted:
     usable, skipped = _sorted_out(ordered, _read_member)
     group, others = _largest_group(usable, _key_of_data)
     skipped += [Skipped(member.id, _other_data(member, group[0])) for member in others]
-    placed, unreadable = _sorted_out(group, lambda member: (member, read_rows(member.run)))
+    placed, unreadable = _sorted_out(group, _read_rest)
     skipped += unreadable
     same, apart = _largest_group(placed, lambda pair: pair[1].key)
     skipped += [Skipped(member.id, _other_split(rows, same[0][1])) for member, rows in apart]
@@ -123,17 +136,23 @@ def _read_member(run: RunFolder) -> Member:
         raise Unfit(reason)
     if run.file("members.json").exists():
         raise Unfit("an ensemble, whose weights have seen the validation rows; name its members instead")
-    facts, metrics = run.read_json("dataset.json"), run.read_json("metrics.json")
-    config = run.file("config.yaml")
-    member = Member(run, facts, metrics, kinds(config), _hash(files.read_bytes(config)))
+    facts = run.read_json("dataset.json")
+    member = Member(run, facts)
     try:
         well_formed = member.task in _TASKS and isinstance(facts["fingerprint"], str) and facts["folds"]
-        well_formed = well_formed and isinstance(metrics["validation"], dict) and member.class_names is not None
+        well_formed = well_formed and all(isinstance(name, str) for name in member.class_names)
     except (KeyError, TypeError):
         well_formed = False
     if not well_formed:
-        raise Unfit("dataset.json or metrics.json is damaged: it does not hold what dlrun writes")
+        raise Unfit("dataset.json is damaged: it does not hold what dlrun writes")
     return member
+
+
+def _read_rest(member: Member) -> tuple[Member, Rows]:
+    """Read what only runs on the right data are asked for; ten thousand others need not be read as a whole."""
+    if member.metrics and member.kinds and member.config_hash:
+        return member, read_rows(member.run)
+    raise Unfit("config.yaml is damaged: it does not hold what dlrun writes")
 
 
 def _hash(config: bytes) -> str:

@@ -110,8 +110,7 @@ def open_data(
         UsageError: The kind of file is unknown, or an option does not suit it.
         DataError: The file is missing, damaged, or of another form than the run's data.
     """
-    found = existing_file(path, "DATA")
-    form = form_of(found)
+    found, form = find_data(path)
     if form == "npz":
         if keep:
             raise UsageError("an npz file has no columns to keep", remedy="Leave out --keep.")
@@ -119,6 +118,17 @@ def open_data(
     if array is not None:
         raise UsageError(f"'{found}' is a table and has no arrays", remedy="Leave out --array.")
     return _open_table(found, form, predictor, keep, targets=targets)
+
+
+def find_data(path: str) -> tuple[Path, Form]:
+    """Find a file and tell its form; quick, so that a wrong name is told before a model is loaded.
+
+    Raises:
+        UsageError: The kind of file is unknown.
+        DataError: There is no such file.
+    """
+    found = existing_file(path, "DATA")
+    return found, form_of(found)
 
 
 def form_of(path: Path) -> Form:

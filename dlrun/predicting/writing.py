@@ -135,6 +135,19 @@ def writing(path: Path, predictor: Predictor, keep: tuple[str, ...]) -> Iterator
                 yield writer
 
 
+def check_file(path: Path) -> None:
+    """Refuse a file that could not be written, by its name.
+
+    Raises:
+        UsageError: The ending is unknown, or the folder is missing.
+    """
+    form_of(path)
+    if path.name.lower().endswith((".gz", ".tsv", ".txt", ".pq")):
+        raise UsageError(f"'{path}' cannot be written", remedy="Known endings are .csv, .parquet and .npz.")
+    if path.is_dir() or not path.absolute().parent.is_dir():
+        raise UsageError(f"'{path}' is a folder, or in a folder that does not exist", remedy="Name a file.")
+
+
 def check_output(path: Path | None, predictor: Predictor, keep: tuple[str, ...]) -> None:
     """Refuse an output that could not be written, before anything is predicted.
 
@@ -149,10 +162,7 @@ def check_output(path: Path | None, predictor: Predictor, keep: tuple[str, ...])
     if path is not None:
         if form_of(path) == "npz" and keep:
             raise UsageError("an npz file of predictions keeps no columns", remedy="Write .csv or .parquet.")
-        if path.name.lower().endswith((".gz", ".tsv", ".txt")):
-            raise UsageError(f"'{path}' cannot be written", remedy="Known endings are .csv, .parquet and .npz.")
-        if path.is_dir() or not path.absolute().parent.is_dir():
-            raise UsageError(f"'{path}' is a folder, or in a folder that does not exist", remedy="Name a file.")
+        check_file(path)
     taken = {*column_names(predictor)} & {*keep}
     if taken:
         raise UsageError(

@@ -35,12 +35,21 @@ def test_overrides_are_left_alone(tmp_path, monkeypatch) -> None:
     assert complete_config(f"{tmp_path}/") == [f"{tmp_path}/seed=1.yaml"]
 
 
-@pytest.mark.parametrize("command", ["show", "logs", "resume", "reproduce", "rm"])
+@pytest.mark.parametrize("command", ["show", "logs", "resume", "reproduce", "rm", "export", "predict", "evaluate"])
 def test_runs(dlrun, make_run, command: str) -> None:
     first, second = make_run(dlrun.folder / "there"), make_run(dlrun.folder / "there", minute=1)
     assert offers(dlrun, f"dlrun {command} 2", DLRUN_RUNS="there") == [second.id, first.id]
     assert offers(dlrun, f"dlrun {command} l", DLRUN_RUNS="there") == ["latest"]
     assert offers(dlrun, f"dlrun {command} ", DLRUN_RUNS="absent") == ["latest", "best"]
+
+
+def test_runs_bundles_and_data(dlrun, make_run) -> None:
+    run = make_run(dlrun.folder / "runs")
+    for name in ("a.csv", "a.parquet", "a.npz", "a.yaml", "b.zip"):
+        (dlrun.folder / name).write_text("")
+    assert offers(dlrun, "dlrun predict ") == ["latest", "best", run.id]
+    assert offers(dlrun, "dlrun evaluate b") == ["best", "b.zip"]
+    assert offers(dlrun, "dlrun predict latest ") == ["a.csv", "a.npz", "a.parquet", "runs/"]
 
 
 def test_templates(dlrun) -> None:

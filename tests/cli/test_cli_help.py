@@ -8,7 +8,10 @@ import pytest
 
 from dlrun import __version__
 
-COMMANDS = "train resume check init ls show logs reproduce rm gc schema doctor".split()  # noqa: SIM905
+COMMANDS = [
+    *["train", "resume", "check", "init", "predict", "evaluate", "export", "ensemble"],
+    *["ls", "show", "logs", "reproduce", "rm", "gc", "schema", "doctor"],
+]
 HEAVY = {"tensorflow", "keras", "sklearn", "hyperopt", "matplotlib", "polars", "scipy"}
 
 
@@ -60,7 +63,9 @@ def modules_after(dlrun, *arguments: str) -> set[str]:
     return set(names)
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["train", "--help"], ["init", "--list"], ["ls"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--version"], ["train", "--help"], ["predict", "--help"], ["init", "--list"], ["ls"]]
+)
 def test_light_commands_load_next_to_nothing(dlrun, arguments: list[str]) -> None:
     loaded = modules_after(dlrun, *arguments)
     avoidable = {"pydantic"} if len(arguments) == 1 and arguments[0] != "ls" else set()  # Typer reads options with it

@@ -21,6 +21,9 @@ _MANY = 20
 
 _NUM_BAGS = 10
 
+_EXACT_DECIMALS = 12
+"""Decimals that equal scores surely agree in, in whatever order rows were summed."""
+
 
 class Greedy(Method):
     """Take members in one at a time, each time the one whose addition helps most; a member may come again.
@@ -78,7 +81,7 @@ class Greedy(Method):
         return best
 
     def _rounded(self, costs: Array) -> Array:
-        return costs if self.round_decimals is None else np.round(costs, self.round_decimals)
+        return np.round(costs, _EXACT_DECIMALS if self.round_decimals is None else self.round_decimals)
 
     def _pick(self, costs: Array, counts: NDArray[np.int64], alone: Array, generator: np.random.Generator) -> int:
         """Return the position of the lowest cost; of equal ones that which `ties` prefers."""
