@@ -60,7 +60,10 @@ def resume_run(
                 "\n".join([f"the run {folder.id} is not what it was when it was stopped:", *_shortened(changes)]),
                 remedy="Put it back as it was, train anew with `dlrun train`, or go on all the same with --force.",
             )
-        _note_resume(folder, ready, kept, argv, changes)
+        environment = _note_resume(folder, ready, kept, argv, changes)
+        clock.listener.note(f"going on from {kept.place}")
+        if environment:
+            clock.listener.note(f"the environment is another one, so bits may differ: {'; '.join(environment)}")
         return carry_out(ready, folder, kept, clock, began=status.started if status else None)
 
 
@@ -147,8 +150,12 @@ def _recorded(folder: RunFolder, name: str) -> dict[str, Any]:
     return value
 
 
-def _note_resume(folder: RunFolder, ready: Ready, kept: Kept, argv: Sequence[str], changes: list[str]) -> None:
-    """Add a line to resumed.jsonl; a config that was changed by force becomes the recorded one."""
+def _note_resume(folder: RunFolder, ready: Ready, kept: Kept, argv: Sequence[str], changes: list[str]) -> list[str]:
+    """Add a line to resumed.jsonl; a config that was changed by force becomes the recorded one.
+
+    Returns:
+        What differs from the environment that the run began in.
+    """
     present = present_environment(ready.experiment, devices(ready.experiment), argv)
     environment = environment_changes(_recorded(folder, "environment.json"), present)
     entry = {
@@ -161,3 +168,4 @@ def _note_resume(folder: RunFolder, ready: Ready, kept: Kept, argv: Sequence[str
     files.append_line(folder.file(LOG), json_text(entry, indent=None))
     if changes:
         folder.write_text("config.yaml", ready.identity.config)
+    return [change for change in environment if not change.startswith("git")]

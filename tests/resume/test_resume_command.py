@@ -15,7 +15,7 @@ NETWORK = """
 dataset: {kind: digits, limit: 600}
 model: {kind: network, layers: [{dense: {units: 16, batch_norm: true, dropout: 0.3}}]}
 optimizer: {kind: adam, schedule: {kind: plateau, patience: 1}}
-training: {epochs: 30, batch_size: 20, slice_steps: 9, checkpoint_seconds: 0, early_stopping: {patience: 29}}
+training: {epochs: 30, batch_size: 20, slice_steps: 5, checkpoint_seconds: 0, early_stopping: {patience: 29}}
 """
 
 FOREST = """
