@@ -9,7 +9,7 @@ import pytest
 from dlrun import __version__
 
 COMMANDS = [
-    *["train", "resume", "check", "init", "predict", "evaluate", "export", "ensemble"],
+    *["train", "resume", "check", "init", "ensemble", "predict", "evaluate", "export"],
     *["ls", "show", "logs", "reproduce", "rm", "gc", "schema", "doctor"],
 ]
 HEAVY = {"tensorflow", "keras", "sklearn", "hyperopt", "matplotlib", "polars", "scipy"}
