@@ -82,22 +82,12 @@ def _named(known: list[Template], name: str) -> Template:
 
 
 def _write(path: Path, text: str, *, force: bool) -> None:
-    """Write a new file; with `force`, replace one."""
-    from dlrun.records.files import storage_error, write_all, write_bytes
+    """Write a new file as a whole or not at all; with `force`, replace one."""
+    from dlrun.records.files import write_bytes
 
-    if force:
-        write_bytes(path, text.encode())
-        return
+    if os.path.lexists(path) and not force:
+        raise UsageError(f"{path} exists already", remedy="Choose another --output, or --force to overwrite it.")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-        try:
-            write_all(descriptor, text.encode())
-        finally:
-            os.close(descriptor)
-    except FileExistsError as error:
-        raise UsageError(
-            f"{path} exists already", remedy="Choose another --output, or --force to overwrite it."
-        ) from error
-    except OSError as error:
-        raise StorageError(storage_error("write", path, error).message) from error
+        write_bytes(path, text.encode())
+    except StorageError as error:
+        raise StorageError(error.message, remedy="Choose another --output.") from error

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 _REASONS = {
     errno.ENOSPC: ("the disk is full", "Free some space, or choose another folder with --runs-dir."),
     errno.EDQUOT: ("the disk quota is used up", "Free some space, or choose another folder with --runs-dir."),
+    errno.EFBIG: (
+        "the file would be longer than the system or `ulimit -f` allows",
+        "Raise that limit, or choose another folder with --runs-dir.",
+    ),
     errno.EROFS: ("the disk is read-only", "Choose a folder that can be written to with --runs-dir."),
     errno.EACCES: ("permission denied", "Choose a folder that you may write to with --runs-dir."),
     errno.EPERM: ("permission denied", "Choose a folder that you may write to with --runs-dir."),
