@@ -44,8 +44,9 @@ def predict(
         raise UsageError(f"--confidence is {confidence:g}, expected a share between 0 and 1")
     from dlrun.cli.references import find_stored
     from dlrun.predicting.data import find_data, open_data
+    from dlrun.predicting.laying_out import column_names
     from dlrun.predicting.loading import load_stored
-    from dlrun.predicting.writing import CsvWriter, check_file, check_output, column_names, predict_file, writing
+    from dlrun.predicting.writing import CsvWriter, check_file, check_output, predict_file, writing
 
     out = Output(json=json or output is None)
     find_data(data)

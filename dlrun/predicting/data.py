@@ -7,7 +7,6 @@ training rows did not hold are treated as the run's `preprocessing` says.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,9 +19,9 @@ from dlrun.datasets.columns import as_numbers
 from dlrun.datasets.csv import Csv
 from dlrun.datasets.files import existing_file
 from dlrun.datasets.names import listed
-from dlrun.datasets.npz import Npz
-from dlrun.datasets.npz_reader import Archive
 from dlrun.errors import DataError, UsageError
+from dlrun.predicting.arrays import open_arrays
+from dlrun.predicting.chunks import Chunk, Data, located
 from dlrun.predicting.predictor import Description, Predictor
 from dlrun.predicting.tables import CsvFile, ParquetFile, TableFile
 from dlrun.preprocessing.fitted import FittedPreprocessing
@@ -42,51 +41,6 @@ SUFFIXES: dict[str, Form] = {
     ".pq": "parquet",
     ".npz": "npz",
 }
-
-
-@dataclass(frozen=True)
-class Chunk:
-    """Some rows of a file.
-
-    Args:
-        first: Number of the first row, from 0.
-        x: Inputs of the dataset's form.
-        targets: Columns of the targets as they are in the file, or None if they were not asked for.
-        kept: Columns that are to be passed on, or None if there are none.
-    """
-
-    first: int
-    x: NDArray[Any] | pl.DataFrame
-    targets: pl.DataFrame | NDArray[Any] | None
-    kept: pl.DataFrame | None
-
-    def __len__(self) -> int:
-        return len(self.x)
-
-
-@dataclass(frozen=True)
-class Data:
-    """A file that suits a run.
-
-    Args:
-        path: The file.
-        notes: What the user should know about how it is read.
-    """
-
-    path: Path
-    notes: tuple[str, ...]
-    _source: _TableSource | _ArraySource
-
-    def chunks(self, num_rows: int) -> Iterator[Chunk]:
-        """Yield the rows in order.
-
-        Args:
-            num_rows: Most rows at a time.
-
-        Raises:
-            DataError: The file is damaged, or holds values that cannot be used.
-        """
-        yield from self._source.chunks(num_rows)
 
 
 def open_data(
@@ -114,7 +68,7 @@ def open_data(
     if form == "npz":
         if keep:
             raise UsageError("an npz file has no columns to keep", remedy="Leave out --keep.")
-        return _open_arrays(found, predictor, targets=targets, array=array)
+        return open_arrays(found, predictor, targets=targets, array=array)
     if array is not None:
         raise UsageError(f"'{found}' is a table and has no arrays", remedy="Leave out --array.")
     return _open_table(found, form, predictor, keep, targets=targets)
@@ -227,88 +181,3 @@ def _no_dates(column: pl.Series) -> pl.Series:
             remedy="Give the column the type that it had in the training data.",
         )
     return column
-
-
-def located(error: DataError, path: Path, first: int, num_rows: int) -> DataError:
-    """Say which rows of a file an error speaks of: it counts from the first row of its chunk.
-
-    Args:
-        error: Says where as `row 3 (from 0)`, if it does.
-        path: The file.
-        first: Number of the chunk's first row.
-        num_rows: Rows of the chunk.
-    """
-    message = re.sub(r"\brow (\d+) \(from 0\)", lambda row: f"row {int(row[1]) + first} (from 0)", error.message)
-    rows = f", rows {first:,} to {first + num_rows - 1:,}" if first else ""
-    return DataError(f"'{path}'{rows}: {message}", remedy=error.remedy)
-
-
-def _open_arrays(path: Path, predictor: Predictor, *, targets: bool, array: str | None) -> Data:
-    fitted = predictor.preprocessing
-    shape = ", ".join(map(str, ("rows", *fitted.input_shape)))
-    if isinstance(fitted, FittedTable):
-        raise DataError(
-            f"'{path}' holds arrays, the run {predictor.id} was trained on a table",
-            remedy=f"Give a CSV or Parquet file with the columns {listed(fitted.input_names)}.",
-        )
-    with Archive(path) as archive:
-        x = array or _inputs_of(archive, predictor.description)
-        y = _targets_of(archive, x, predictor.description) if targets else None
-        for name in (x, y):
-            if name is not None and name not in archive.names:
-                raise DataError(
-                    f"'{path}': found no array '{name}'; there are {listed(archive.names)}",
-                    remedy="Name the array of inputs with --array NAME; that of targets is called y in place of x.",
-                )
-        header = archive.header(x)
-        if header.shape[1:] != fitted.input_shape or not header.shape or header.dtype.kind not in "biuf":
-            raise DataError(
-                f"'{path}': the array '{x}' is {header.dtype} of shape {header.shape}, the run {predictor.id} needs "
-                f"numbers of shape ({shape})",
-                remedy="Give data of the form that the run was trained on.",
-            )
-        if y is not None and archive.header(y).shape[:1] != header.shape[:1]:
-            raise DataError(
-                f"'{path}': '{x}' has {header.shape[0]:,} rows, '{y}' has the shape {archive.header(y).shape}",
-                remedy="Every row of the inputs needs one target.",
-            )
-        unused = [name for name in archive.names if name not in (x, y)]
-    notes = (f"arrays that are not used: {listed(unused)}",) if unused else ()
-    return Data(path, notes, _ArraySource(path, x, y))
-
-
-def _inputs_of(archive: Archive, description: Description) -> str:
-    source = description.experiment.dataset
-    asked = source.x_key if isinstance(source, Npz) and source.x_key != "auto" else "x"
-    for name in (asked, "x", "X"):
-        if name in archive.names:
-            return name
-    if len(archive.names) == 1:
-        return archive.names[0]
-    raise DataError(
-        f"'{archive.path}': found no array x; there are {listed(archive.names)}",
-        remedy="Name the array of inputs with --array NAME.",
-    )
-
-
-def _targets_of(archive: Archive, x: str, description: Description) -> str:
-    source = description.experiment.dataset
-    if isinstance(source, Npz) and x == source.x_key and source.y_key != "auto":
-        return source.y_key
-    return "y" if "y" in archive.names and x.lower() == "x" else x.replace("x", "y").replace("X", "Y")
-
-
-@dataclass(frozen=True)
-class _ArraySource:
-    path: Path
-    x: str
-    y: str | None
-
-    def chunks(self, num_rows: int) -> Iterator[Chunk]:
-        with Archive(self.path) as archive:
-            y = None if self.y is None else archive.read(self.y)
-            first = 0
-            for piece in archive.pieces(self.x, num_rows):
-                x = piece.view(np.uint8) if piece.dtype == np.bool_ else piece
-                yield Chunk(first, x, None if y is None else y[first : first + len(x)], None)
-                first += len(x)

@@ -14,7 +14,7 @@ from dlrun.errors import DataError
 from dlrun.evaluation.baselines import Baseline
 from dlrun.evaluation.evaluation import evaluate
 from dlrun.evaluation.intervals import intervals
-from dlrun.predicting.data import Data, located
+from dlrun.predicting.chunks import Data, located
 from dlrun.predicting.labels import encode
 from dlrun.predicting.predictor import Predictor
 from dlrun.predicting.stored import Stored, StoredFolder

@@ -10,9 +10,10 @@ import pytest
 
 from dlrun.errors import DataError, UsageError
 from dlrun.predicting.data import open_data
+from dlrun.predicting.laying_out import column_names, harmless
 from dlrun.predicting.loading import load
 from dlrun.predicting.residuals import Residuals
-from dlrun.predicting.writing import CsvWriter, check_output, column_names, harmless, predict_file, writing
+from dlrun.predicting.writing import CsvWriter, check_output, predict_file, writing
 
 
 def write(predictor, source, path, keep=(), confidence=0.9) -> int:
