@@ -7,6 +7,7 @@ import io
 import os
 import secrets
 import shutil
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -173,13 +174,26 @@ def read_bytes(path: Path, *, limit: int | None = None) -> bytes:
         StorageError: The file cannot be read, or is longer than `limit`.
     """
     try:
-        with path.open("rb") as file:
+        with open(path, "rb", opener=open_regular) as file:
             content = file.read() if limit is None else file.read(limit + 1)
     except OSError as error:
         raise storage_error("read", path, error) from error
     if limit is not None and len(content) > limit:
         raise StorageError(f"cannot read {printable(str(path))}: it is longer than {limit:,} bytes")
     return content
+
+
+def open_regular(path: str, flags: int) -> int:
+    """Open a file, and no pipe or device, which could keep the reader waiting for ever; an opener for `open`.
+
+    Raises:
+        OSError: It is something else than a file.
+    """
+    descriptor = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return descriptor
+    os.close(descriptor)
+    raise OSError(0, "it is no regular file")
 
 
 def npz_bytes(arrays: Mapping[str, NDArray[Any]]) -> bytes:
