@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import re
 import secrets
 import shutil
 import stat
@@ -27,6 +28,10 @@ _REASONS = {
     errno.EPERM: ("permission denied", "Choose a folder that you may write to with --runs-dir."),
     errno.EIO: ("the disk reports an input/output error", "Check the disk, or choose another folder with --runs-dir."),
 }
+
+
+_TEMPORARY = re.compile(r"\..*-[0-9a-f]{8}\.tmp(\..*)?")
+"""Names that `publish` gives to what is not complete."""
 
 
 def storage_error(verb: str, path: Path, error: OSError) -> StorageError:
@@ -77,6 +82,14 @@ def _discard(path: Path) -> None:
         return
     with suppress(OSError):
         path.unlink()
+
+
+def discard_temporaries(folder: Path) -> None:
+    """Remove what writers that were killed have left in a folder and those below it; nobody may be writing there."""
+    for place, subfolders, names in os.walk(folder):
+        for name in (*subfolders, *names):
+            if _TEMPORARY.fullmatch(name):
+                _discard(Path(place, name))
 
 
 def sync(path: Path) -> None:

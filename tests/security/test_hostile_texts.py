@@ -122,8 +122,8 @@ def test_links_out_of_a_finished_run_are_not_read(
 
 
 WRITTEN = (
-    "output.log", "history.csv", "resumed.jsonl", ".lock", "metrics.json", "split.npz", "environment.json", "predictions",
-    "plots", "model", "tensorboard", "checkpoints", "checkpoints/fits", "checkpoints/best", "checkpoints/last",
+    "output.log", "history.csv", "resumed.jsonl", ".lock", "metrics.json", "split.npz", "environment.json",
+    "predictions", "plots", "model", "tensorboard", "checkpoints", "checkpoints/fits", "checkpoints/best",
 )  # fmt: skip
 
 
