@@ -27,14 +27,14 @@ def logs(
 ) -> None:
     """Print what the screen showed during a run."""
     from dlrun.cli.references import find
-    from dlrun.records.files import storage_error
+    from dlrun.records.files import open_regular, storage_error
 
     out = Output(json=json)
     folder = find(runs_dir, run, metric)
     path = folder.file("output.log")
     lines: list[str] = []
     try:
-        with path.open("rb") as file:
+        with open(path, "rb", opener=open_regular) as file:
             _print_rest(file, out, lines)
             if follow:
                 _follow(file, folder, out, lines)

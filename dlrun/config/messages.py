@@ -18,6 +18,9 @@ from dlrun.config.places import Place, locate
 from dlrun.config.scalars import FLOAT
 from dlrun.settings import Settings
 
+_LONGEST_NUMBER = 40
+"""Digits of a number that a hint repeats."""
+
 
 @dataclass(frozen=True)
 class _Context:
@@ -144,7 +147,7 @@ def _mismatch_hint(place: Place) -> str:
 def _number_in(text: str) -> str:
     """Return the decimal number that a text is meant as, or nothing."""
     plain = re.sub(r"^([-+]?)0+(?=\d)", r"\1", text.replace("_", "").strip())
-    return plain if FLOAT.fullmatch(plain) else ""
+    return plain if len(plain) <= _LONGEST_NUMBER and FLOAT.fullmatch(plain) else ""
 
 
 def _unknown_setting(context: _Context) -> Fault:

@@ -41,7 +41,7 @@ def resolve(word: str) -> Scalar:
     if word in _CONSTANTS:
         return _CONSTANTS[word]
     if _NOT_FINITE.fullmatch(word):
-        raise NotANumber(f"expected a finite number, found {word}")
+        raise NotANumber(f"expected a finite number, found {clip(word)}")
     if len(word) > _LONGEST_NUMBER or not FLOAT.fullmatch(word):
         return word
     if INTEGER.fullmatch(word):

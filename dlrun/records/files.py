@@ -5,8 +5,10 @@ from __future__ import annotations
 import errno
 import io
 import os
+import re
 import secrets
 import shutil
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -30,6 +32,10 @@ _REASONS = {
     errno.EPERM: ("permission denied", "Choose a folder that you may write to with --runs-dir."),
     errno.EIO: ("the disk reports an input/output error", "Check the disk, or choose another folder with --runs-dir."),
 }
+
+
+_TEMPORARY = re.compile(r"\..*-[0-9a-f]{8}\.tmp(\..*)?")
+"""Names that `publish` gives to what is not complete."""
 
 
 def storage_error(verb: str, path: Path, error: OSError) -> StorageError:
@@ -80,6 +86,14 @@ def _discard(path: Path) -> None:
         return
     with suppress(OSError):
         path.unlink()
+
+
+def discard_temporaries(folder: Path) -> None:
+    """Remove what writers that were killed have left in a folder and those below it; nobody may be writing there."""
+    for place, subfolders, names in os.walk(folder):
+        for name in (*subfolders, *names):
+            if _TEMPORARY.fullmatch(name):
+                _discard(Path(place, name))
 
 
 def sync(path: Path) -> None:
@@ -199,13 +213,26 @@ def read_bytes(path: Path, *, limit: int | None = None) -> bytes:
         StorageError: The file cannot be read, or is longer than `limit`.
     """
     try:
-        with path.open("rb") as file:
+        with open(path, "rb", opener=open_regular) as file:
             content = file.read() if limit is None else file.read(limit + 1)
     except OSError as error:
         raise storage_error("read", path, error) from error
     if limit is not None and len(content) > limit:
         raise StorageError(f"cannot read {printable(str(path))}: it is longer than {limit:,} bytes")
     return content
+
+
+def open_regular(path: str, flags: int) -> int:
+    """Open a file, and no pipe or device, which could keep the reader waiting for ever; an opener for `open`.
+
+    Raises:
+        OSError: It is something else than a file.
+    """
+    descriptor = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return descriptor
+    os.close(descriptor)
+    raise OSError(0, "it is no regular file")
 
 
 def npz_bytes(arrays: Mapping[str, NDArray[Any]]) -> bytes:

@@ -128,11 +128,21 @@ class RunFolder:
 
         Raises:
             ValueError: The path leads out of the folder.
+            StorageError: It does so through a link, which dlrun never makes: a run folder that was handed over could
+                have private files read, or others overwritten.
         """
         parts = PurePosixPath(relative).parts
         if not parts or parts[0] == "/" or ".." in parts:
             raise ValueError(f"{relative!r} is no path inside a run folder")
-        return self.path.joinpath(*parts)
+        path = self.path
+        for part in parts:
+            path = path / part
+            if path.is_symlink():
+                raise StorageError(
+                    f"{printable(str(path))} is a link, and no file of a run",
+                    remedy="Look where it leads; put the file itself in its place, or remove it.",
+                )
+        return path
 
     def publish(self, relative: str) -> AbstractContextManager[Path]:
         """Yield a temporary path; when the block ends well, what lies there becomes the file. See `files.publish`."""

@@ -20,6 +20,9 @@ from dlrun.records.text import printable
 
 _LEAF = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _MAX_LISTED = 8
+_MAX_REFERENCE = 250
+"""Letters that a name of a folder may have on every system."""
+_MAX_SHOWN = 1000
 
 
 @dataclass(frozen=True)
@@ -178,7 +181,8 @@ def find_run(
             f"'{reference}' is the beginning of {len(matching)} runs: {_listed([folder.id for folder in matching])}",
             remedy="Type more of the id.",
         )
-    for path in (Path(runs_dir, reference), Path(reference)):  # a folder that somebody renamed still is a run
+    renamed = (Path(runs_dir, reference), Path(reference)) if len(reference) <= _MAX_REFERENCE else ()
+    for path in renamed:  # a folder that somebody renamed still is a run
         if path.is_symlink() or (path / "status.json").is_file():
             return _at_path(str(path))
     raise _unknown(runs_dir, reference, [folder.id for folder in folders])
@@ -186,8 +190,8 @@ def find_run(
 
 def _at_path(reference: str) -> RunFolder:
     """Take a path that leads to a run folder; neither the folder nor its status may be a link."""
-    shown = printable(reference)
-    if not reference or "\0" in reference:
+    shown = printable(reference[:_MAX_SHOWN])
+    if not reference or "\0" in reference or any(len(part) > _MAX_REFERENCE for part in Path(reference).parts):
         raise UsageError(f"'{shown}' is no name of a run", remedy="Type an id, its beginning, latest, best, or a path.")
     path = Path(reference)
     if path.is_symlink():
@@ -198,7 +202,7 @@ def _at_path(reference: str) -> RunFolder:
 
 
 def _unknown(runs_dir: Path, reference: str, ids: Sequence[str]) -> UsageError:
-    message = f"there is no run '{printable(reference)}' in {printable(str(runs_dir))}"
+    message = f"there is no run '{printable(reference[:_MAX_REFERENCE])}' in {printable(str(runs_dir))}"
     near = difflib.get_close_matches(reference, ids, n=3, cutoff=0.5)
     near += [run for run in ids if reference in run and run not in near]
     if near:

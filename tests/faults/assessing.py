@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-GROWING = ("output.log", "history.csv", "tensorboard/")
+GROWING = ("output.log", "history.csv", "resumed.jsonl", "tensorboard/")
 """Files that only grow; what a killed process leaves of them is the beginning of what it would have written."""
 
 
@@ -74,6 +74,37 @@ def part_of(run: Path, complete: Path) -> None:
             assert json.loads(content)["state"] in {"running", "finished"}
         else:
             assert content == last, name
+
+
+def same_result(found: dict[str, str], undisturbed: dict[str, str]) -> None:
+    """Check that two runs came to the same: predictions, weights, history and split, byte by byte."""
+    compared = [name for name in undisturbed if name.startswith(("predictions/", "split", "history", "plots/"))]
+    compared += [name for name in undisturbed if name.endswith((".preprocessing.json", ".safetensors"))]
+    assert {name: found.get(name) for name in compared} == {name: undisturbed[name] for name in compared}
+
+
+def resumed(run_command: Any, run: Path, undisturbed: dict[str, str]) -> bool:
+    """Check that a run which was killed can be resumed, if it had begun and was not over; return whether it was.
+
+    Args:
+        run_command: Runs commands.
+        run: Its folder, in a folder called `runs`.
+        undisturbed: Digests of a run that was not killed.
+    """
+    status = run / "status.json"
+    over = status.exists() and json.loads(status.read_bytes())["state"] == "finished"
+    begun = (run / "config.yaml").exists()
+    ended = run_command("resume", run.name, folder=run.parent.parent)
+    one_line(ended.err)
+    if over or not begun:
+        assert ended.code == 2, ended.err
+        return False
+    assert ended.code == 0, ended.err
+    assert json.loads(status.read_bytes())["state"] == "finished"
+    whole(run)
+    same_result(digests(run), undisturbed)
+    assert not [path for path in run.rglob("*") if is_temporary(path)], "what the killed process left is tidied up"
+    return True
 
 
 def one_line(text: str) -> None:

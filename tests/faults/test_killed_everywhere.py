@@ -13,6 +13,9 @@ import pytest
 KILLS = 32
 """At so many calls the process is really killed; `tests/benchmarks/kill_everywhere.py` does it at each."""
 
+RESUMES = 12
+"""So many of the moments are gone on from."""
+
 NETWORK = """\
 name: network
 dataset: {kind: iris}
@@ -75,6 +78,25 @@ def test_killed_at_calls_of_a_run(saboteur: Any, assess: Any, folder: Path) -> N
     finished = [run for run in found.values() if run["state"] == "finished"]
     assert 1 <= len(finished) < 8, "the first run, and those that were killed when they tidied up"
     assert assess.digests(first) == before
+
+
+def test_resumed_after_a_kill_it_ends_like_a_run_that_was_not(saboteur: Any, assess: Any, folder: Path) -> None:
+    copies, run = photographed(saboteur, folder)
+    undisturbed = assess.digests(run)
+    for copy in random.Random(0).sample(list(copies.values()), RESUMES):
+        assess.resumed(saboteur, copy, undisturbed)
+
+
+def test_killed_again_while_it_is_resumed(saboteur: Any, assess: Any, folder: Path) -> None:
+    copies, run = photographed(saboteur, folder)
+    undisturbed = assess.digests(run)
+    copy = next(copy for copy in copies.values() if (copy / "output.log").exists())
+    runs_dir = copy.parent.parent
+    for at in (5, 40, 80):
+        fault = {"kind": "kill", "at": at, "half": True}
+        assert saboteur("resume", copy.name, folder=runs_dir, fault=fault, watch=copy).code == -signal.SIGKILL
+        assess.whole(copy)
+    assess.resumed(saboteur, copy, undisturbed)
 
 
 def test_killed_at_random_moments(saboteur: Any, assess: Any, folder: Path) -> None:

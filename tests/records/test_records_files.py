@@ -102,6 +102,17 @@ def test_publish_keeps_the_suffix_and_removes_a_failed_attempt(tmp_path: Path) -
     assert path.read_bytes() == b"whole"
 
 
+def test_what_a_killed_writer_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    kept = [".lock", "a.tmp", ".hidden.tmp", "metrics-0123abcd.tmp.json", ".x-0123abcd.json"]
+    for name in (*kept, "checkpoints/last/.state-0123abcd.tmp.safetensors", ".status-00ff00ff.tmp.json"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("")
+    (tmp_path / "plots" / ".folder-0123abcd.tmp").mkdir(parents=True)
+    files.discard_temporaries(tmp_path)
+    left = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")}
+    assert left == {*kept, "checkpoints", "checkpoints/last", "plots"}
+
+
 def test_publish_without_a_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match=r"plot\.png"), files.publish(tmp_path / "plot.png"):
         pass
