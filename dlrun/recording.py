@@ -22,7 +22,7 @@ from dlrun.records.log import LogWriter
 from dlrun.records.status import Heartbeat, error_text
 from dlrun.reporting.summary import summary_lines
 from dlrun.reporting.tensorboard import TensorBoard
-from dlrun.training.listener import EpochReport, Listener, Listeners
+from dlrun.training.listener import EpochReport, Listener, Listeners, Pruned
 
 if TYPE_CHECKING:
     from dlrun.config import LoadedConfig
@@ -131,6 +131,9 @@ def recording(
         listeners.claimed(folder.path)
         try:
             yield Recording(folder, listeners, log, board, _saved_fits(num_folds, refit=experiment.training.refit))
+        except Pruned:
+            log.write("stopped early: other trials of the search do better")
+            raise
         except BaseException as error:
             known = isinstance(error, DlrunError | KeyboardInterrupt)
             log.write(error_text(error) if known else traceback.format_exc())

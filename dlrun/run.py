@@ -21,6 +21,7 @@ from dlrun.training.listener import Listener
 
 if TYPE_CHECKING:
     from dlrun.config import LoadedConfig
+    from dlrun.datasets.dataset import Dataset
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,8 @@ def run_experiment(
     source: LoadedConfig | None = None,
     argv: Sequence[str] = (),
     listener: Listener | None = None,
+    dataset: Dataset | None = None,
+    trial: bool = False,
 ) -> Run:
     """Carry out an experiment and keep its record.
 
@@ -58,16 +61,19 @@ def run_experiment(
         source: The config as it was written, for the record.
         argv: The command line, for the record.
         listener: Hears of the progress.
+        dataset: What `experiment.dataset` loads, if that has been done already.
+        trial: Whether the run is one of a search: its test rows are predicted but not scored, and nothing is drawn.
 
     Raises:
         ConfigError, DataError, ModelError, UsageError: Nothing was started; no folder is left behind.
         RunFailed: Training could not end well; the folder says why.
+        Pruned: The listener ended the run early.
         StorageError: A file could not be written.
         Interrupted: A signal came; the best weights so far are kept.
     """
     clock = _Clock(listener or Listener())
     clock.stage("load")
-    dataset = experiment.dataset.load()
+    dataset = experiment.dataset.load() if dataset is None else dataset
     check_values(dataset)
     check_class_weights(experiment.training.class_weights, dataset)
     plan = experiment.validation.split(dataset, experiment.seed)
@@ -101,12 +107,13 @@ def run_experiment(
         outcome = Outcome(tuple(folds), again)
 
         clock.stage("evaluate")
-        metrics = score(experiment, dataset, outcome, learner)
+        metrics = score(experiment, dataset, outcome, learner, look_at_test=not trial)
         metrics["diagnosis"] = diagnosis(experiment, metrics, outcome)
 
         clock.stage("write")
         record.write_predictions(outcome)
-        illustrate(record.folder, experiment, dataset, outcome)
+        if not trial:
+            illustrate(record.folder, experiment, dataset, outcome)
         record.write_scalars(experiment, metrics)
         metrics["seconds"] = clock.seconds(outcome)
         record.write_metrics(metrics)

@@ -12,6 +12,11 @@ from typing import Any, Literal
 from dlrun.errors import UsageError
 
 
+def preload() -> None:
+    """Import TensorFlow and Keras and nothing more: no operation runs, so that the process may still be forked."""
+    _import()
+
+
 def begin(device: Literal["cpu", "gpu", "auto"]) -> Literal["cpu", "gpu"]:
     """Import TensorFlow behind Keras and choose the device.
 
