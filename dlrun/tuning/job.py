@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from dlrun.tuning.trial import State
+
 Kind = Literal["trial", "final", "rescore"]
 """A trial of the search; a refit that looks at the test rows; a fit on another division of the development rows."""
 
-State = Literal["finished", "pruned", "failed", "diverged", "interrupted", "lost"]
-"""How a job ended; `lost` means that its worker died without a word."""
+Waits = Literal["never", "epochs", "folds"]
+"""When a worker waits for the word to go on: never, after each epoch of the first fold, or between folds."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,7 @@ class Job:
         kind: What is done.
         folder: Folder that gets the run folder of a trial or a final fit.
         config: Plain values of the experiment, without a tuner.
-        waits: Whether the worker waits after each epoch for the word to go on, so that it can be stopped.
+        waits: When the worker waits for the word to go on, so that it can be stopped early.
         shuffle: Number of the division of the development rows; 0 is that of the search.
         argv: The command line, for the record.
     """
@@ -30,7 +32,7 @@ class Job:
     kind: Kind
     folder: str
     config: dict[str, Any]
-    waits: bool = False
+    waits: Waits = "never"
     shuffle: int = 0
     argv: tuple[str, ...] = ()
 
@@ -62,8 +64,8 @@ class Epoch:
         num_folds: Folds of the plan.
         epoch: Number of the epoch in its fold, from 1.
         num_epochs: Most epochs of a fold.
-        value: The monitored value.
-        best: The best value of this fold so far.
+        values: Validation scores by name, without `val_`; those that are undefined are left out.
+        waits: Whether the worker waits for an answer.
     """
 
     key: str
@@ -71,8 +73,23 @@ class Epoch:
     num_folds: int
     epoch: int
     num_epochs: int
-    value: float
-    best: float
+    values: dict[str, float]
+    waits: bool = False
+
+
+@dataclass(frozen=True)
+class FoldEnded:
+    """A fold is done and another one waits for the word to begin.
+
+    Args:
+        key: The job.
+        fold: Position among the folds, from 0.
+        values: Validation scores of its best epoch by name.
+    """
+
+    key: str
+    fold: int
+    values: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -96,4 +113,4 @@ class Ended:
     seconds: float = 0.0
 
 
-News = Claimed | Epoch | Ended
+News = Claimed | Epoch | FoldEnded | Ended

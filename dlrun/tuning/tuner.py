@@ -7,11 +7,12 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from dlrun.settings import Auto, ByKind, Items, Settings
+from dlrun.settings import Auto, ByKind, Items
 from dlrun.tuning.distributions import Choice, Distribution, Searchable, inner
+from dlrun.tuning.selection import Concludes
 
 
-class Search(Settings):
+class Search(Concludes):
     """Base of the searches over a space; the config as written is always the first trial."""
 
     kind: str
@@ -85,7 +86,7 @@ class Grid(Search):
         return self
 
 
-class Manual(Settings):
+class Manual(Concludes):
     """Trials that are listed one by one."""
 
     kind: Literal["manual"] = "manual"

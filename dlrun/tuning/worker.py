@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import signal
 import time
 import traceback
 from collections.abc import Mapping
@@ -56,10 +58,13 @@ def carry_out(job: Job, shared: Shared, channel: Channel) -> None:
         told = {"state": "interrupted", "reason": error.message}
     except Diverged as error:
         told = {"state": "diverged", "reason": error.message}
+    except RunFailed as error:
+        state = "out_of_memory" if "memory ran out" in error.message else "failed"
+        told = {"state": state, "reason": error.message}
     except DlrunError as error:
-        told = {"state": "failed", "reason": _reason(error)}
+        told = {"state": "failed", "reason": error.message}
     except MemoryError as error:
-        told = {"state": "failed", "reason": f"out of memory: {error}".rstrip(": ")}
+        told = {"state": "out_of_memory", "reason": f"out of memory: {error}".rstrip(": ")}
     except Exception as error:  # noqa: BLE001 - a fault of the code must not end the search
         told = {"state": "failed", "reason": f"internal error: {type(error).__name__}: {error}"}
         _keep_traceback(job, listener.run)
@@ -97,13 +102,6 @@ def _run(job: Job, experiment: Experiment, dataset: Dataset | None, listener: Li
     return run.metrics
 
 
-def _reason(error: DlrunError) -> str:
-    """Tell memory that ran out, settings that were refused and other failures apart."""
-    if isinstance(error, RunFailed):
-        return f"out of memory: {error.message}" if "memory ran out" in error.message else error.message
-    return f"refused: {error.message}"
-
-
 def _keep_traceback(job: Job, run: str | None) -> None:
     if run is None:
         return
@@ -119,6 +117,7 @@ class _ToDriver(Listener):
         self._job = job
         self._channel = channel
         self._num_folds = 1
+        self._best: dict[str, float] = {}
 
     def claimed(self, path: Path) -> None:
         self.run = path.name
@@ -126,10 +125,19 @@ class _ToDriver(Listener):
 
     def fit_started(self, fold: int, num_folds: int, num_epochs: int) -> None:  # noqa: ARG002
         self._num_folds = num_folds
+        if self._job.waits == "folds" and fold > 0:
+            self._channel.send({"event": "fold", "fold": fold - 1, "values": self._best})
+            self._go_on()
+        self._best = {}
 
     def epoch_finished(self, report: EpochReport) -> None:
-        if report.fold == REFIT or report.monitor is None or report.best is None:
+        if report.fold == REFIT:
             return
+        scores = {name.removeprefix("val_"): value for name, value in report.values.items() if name.startswith("val_")}
+        values = {name: value for name, value in scores.items() if math.isfinite(value)}
+        if report.best_epoch == report.epoch:
+            self._best = values
+        waits = self._job.waits == "epochs" and report.fold == 0
         self._channel.send(
             {
                 "event": "epoch",
@@ -137,17 +145,17 @@ class _ToDriver(Listener):
                 "num_folds": self._num_folds,
                 "epoch": report.epoch,
                 "num_epochs": report.num_epochs,
-                "value": report.values[report.monitor],
-                "best": report.best,
+                "values": values,
+                "waits": waits,
             }
         )
-        if self._job.waits:
+        if waits:
             self._go_on()
 
     def _go_on(self) -> None:
         """Wait for the driver's word."""
         messages = self._channel.wait()
-        if self._channel.over and not messages:
-            raise Interrupted(15)  # the driver is gone
+        if not messages:  # the driver is gone
+            raise Interrupted(signal.SIGTERM)
         if messages[-1]["stop"]:
             raise Pruned

@@ -15,7 +15,7 @@ from typing import Any, Protocol, Self
 
 from dlrun.errors import DataError, Interrupted, StorageError
 from dlrun.tuning.channel import Channel, pair
-from dlrun.tuning.job import Claimed, Ended, Epoch, Job, News
+from dlrun.tuning.job import Claimed, Ended, Epoch, FoldEnded, Job, News
 
 _SECONDS_TO_STOP = 5.0
 """How long an interrupted worker may take to save its best weights before it is killed."""
@@ -190,6 +190,8 @@ class LocalWorkers:
                 news.append(Claimed(key, message["run"]))
             elif event == "epoch":
                 news.append(Epoch(key, **message))
+            elif event == "fold":
+                news.append(FoldEnded(key, **message))
             elif event == "ended":
                 running.ended = Ended(key, **message)
         if channel.over:
