@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Literal, Self
+from collections.abc import Mapping
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -13,7 +14,7 @@ from dlrun.tuning.constraints import Constraint
 from dlrun.tuning.distributions import Distribution
 from dlrun.tuning.pruners.none import NoPruner
 from dlrun.tuning.pruners.pruners import Pruner
-from dlrun.tuning.samplers.sampler import Sampler
+from dlrun.tuning.samplers.sampler import Sampler, require_points
 from dlrun.tuning.space import Space
 
 Policy = Literal["penalize", "retry", "ignore", "stop"]
@@ -39,7 +40,7 @@ class Failures(Settings):
     """How often `retry` tries a trial again; after that it is penalized."""
 
     stop_after: int | None = Field(5, ge=1)
-    """Number of trials that fail one after the other, other than by diverging, that stops the study; `null` for none."""
+    """Number of trials in a row that fail, other than by diverging, that stops the study; `null` for none."""
 
 
 class Selection(Settings):
@@ -83,17 +84,67 @@ class Tuning(Settings, ABC):
     """Most trials, the config as written included."""
 
     @abstractmethod
-    def space_of(self, written: object) -> Space:
-        """Return the points of the search.
-
-        Args:
-            written: The complete config as nested plain values.
-        """
-
-    @abstractmethod
-    def sampler(self, space: Space) -> Sampler:
+    def sampler(self, seed: int, written: Mapping[str, Any]) -> Sampler:
         """Return what chooses the points.
 
         Args:
-            space: Where to choose from.
+            seed: Seed of the study.
+            written: The complete config as nested plain values; empty if it is not known.
+
+        Raises:
+            ConfigError: The constraints leave no point.
         """
+
+
+class Search(Tuning, ABC):
+    """Base of the searches over a space."""
+
+    space: dict[str, Distribution] = Field(min_length=1)
+    """What each setting may be, by its path as the YAML is written, such as `model.layers.0.dense.units`."""
+
+    constraints: Items[Constraint] = ()
+    """What the values of a trial must keep: `- less: [model.layers.1.dense.units, model.layers.0.dense.units]`."""
+
+    @model_validator(mode="after")
+    def _apart(self) -> Self:
+        """Refuse a path that leads into what another one replaces."""
+        for path in self.space:
+            for other in self.space:
+                if path.startswith(f"{other}."):
+                    message = "'{path}' lies inside '{other}', which is searched as a whole"
+                    hint = "Write the inner search into the options of the choice."
+                    raise PydanticCustomError(
+                        "overlap", message, {"path": path, "other": other, "hint": hint, "setting": "space"}
+                    )
+        return self
+
+    @model_validator(mode="after")
+    def _known_sides(self) -> Self:
+        """Refuse a constraint none of whose sides is searched."""
+        for number, constraint in enumerate(self.constraints):
+            if not any(self._is_searched(side) for side in constraint.sides):
+                message = "constraint {number} compares nothing that is searched: {sides}"
+                hint = "Write the paths as they are written in the space."
+                found = {"number": number, "sides": ", ".join(str(side) for side in constraint.sides)}
+                raise PydanticCustomError("constraint", message, found | {"hint": hint, "setting": "constraints"})
+        return self
+
+    def _is_searched(self, side: str | float) -> bool:
+        return isinstance(side, str) and any(side == path or side.startswith(f"{path}.") for path in self.space)
+
+    def sampler(self, seed: int, written: Mapping[str, Any]) -> Sampler:
+        """Return what chooses the points; see `Tuning.sampler`."""
+        space = Space(self.space, self.constraints, written)
+        require_points(space)
+        return self.draws(space, seed)
+
+    @abstractmethod
+    def draws(self, space: Space, seed: int) -> Sampler:
+        """Return what chooses the points of a space."""
+
+
+class Draws(Search, ABC):
+    """Base of the searches that could go on for ever."""
+
+    trials: int = Field(50, ge=1)
+    """Number of trials, the config as written included; fewer if all points of the space have been tried."""
