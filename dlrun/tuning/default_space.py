@@ -8,7 +8,8 @@ Every range lies around the value as written, so that trial 0 is a point of the 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from dlrun.experiment import Experiment
 from dlrun.models.estimator import EstimatorSettings
@@ -17,6 +18,9 @@ from dlrun.models.network.layer import LayerSettings
 from dlrun.models.network.network import Network
 from dlrun.models.network.structure import Repeat, Residual
 from dlrun.settings import kind_of
+
+if TYPE_CHECKING:
+    from dlrun.config import LoadedConfig
 
 Space = dict[str, dict[str, Any]]
 
@@ -117,3 +121,18 @@ def _repeats(layers: Sequence[LayerSettings], path: str) -> Iterator[tuple[str, 
             yield here, layer
         if isinstance(layer, Repeat | Residual):
             yield from _repeats(layer.layers, f"{here}.layers")
+
+
+def with_default_tuner(loaded: LoadedConfig) -> LoadedConfig:
+    """Return a config with a tuner over `default_space`.
+
+    Args:
+        loaded: A config without a tuner.
+
+    Raises:
+        ConfigError: There is nothing to search.
+    """
+    from dlrun.config import validate
+
+    data = {**loaded.data, "tuner": {"kind": "tpe", "space": default_space(loaded.experiment)}}
+    return replace(loaded, data=data, experiment=validate(data, loaded.marks, Experiment))

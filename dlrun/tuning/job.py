@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 from dlrun.tuning.trial import State
 
-Kind = Literal["trial", "final", "rescore"]
-"""A trial of the search; a refit that looks at the test rows; a fit on another division of the development rows."""
+Kind = Literal["trial", "final", "rescore", "report"]
+"""A trial; a refit that looks at the test rows; a fit on another division of the development rows; the plots."""
 
 Waits = Literal["never", "epochs", "folds"]
 """When a worker waits for the word to go on: never, after each epoch of the first fold, or between folds."""
@@ -21,8 +21,8 @@ class Job:
     Args:
         key: Name of the job in this session of the study, such as `trial-7`.
         kind: What is done.
-        folder: Folder that gets the run folder of a trial or a final fit.
-        config: Plain values of the experiment, without a tuner.
+        folder: Folder that gets the run folder of a trial or a final fit, or the study's own for a report.
+        config: Plain values of the experiment, without a tuner; for a report, what is to be shown.
         waits: When the worker waits for the word to go on, so that it can be stopped early.
         shuffle: Number of the division of the development rows; 0 is that of the search.
         argv: The command line, for the record.

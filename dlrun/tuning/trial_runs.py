@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import bisect
-import os
 import re
 import shutil
 from collections.abc import Iterable
@@ -91,6 +90,6 @@ class TrialRuns:
 
 def _names(folder: Path) -> list[str]:
     try:
-        return sorted(name for name in os.listdir(folder) if is_id(name))
+        return sorted(path.name for path in folder.iterdir() if is_id(path.name))
     except FileNotFoundError:
         return []

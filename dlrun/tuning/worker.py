@@ -77,6 +77,10 @@ def _do(job: Job, shared: Shared, listener: _ToDriver) -> dict[str, Any]:
     from dlrun.config.marks import Mark, Marks
     from dlrun.experiment import Experiment
 
+    if job.kind == "report":
+        from dlrun.tuning.illustration import illustrate_study
+
+        return illustrate_study(Path(job.folder), job.config)
     marks = Marks()
     marks.put((), Mark("", (0, 0)))
     experiment = validate(job.config, marks, Experiment)

@@ -104,7 +104,7 @@ class LocalWorkers:
             environment |= dict.fromkeys(_ONE_THREAD, "1")
         try:
             with self._log.open("ab") as log:
-                self._zygote = subprocess.Popen(
+                self._zygote = subprocess.Popen(  # noqa: S603 - this very program
                     [sys.executable, "-m", "dlrun.tuning.zygote", str(theirs.fileno()), str(os.getpid())],
                     pass_fds=[theirs.fileno()],
                     stdin=subprocess.DEVNULL,

@@ -29,6 +29,7 @@ _LATER_MODULES = (
     "dlrun.experiment",
     "dlrun.illustrating",
     "dlrun.run",
+    "dlrun.tuning.illustration",
     "dlrun.tuning.rescoring",
     "dlrun.reporting.tensorboard",
     "numpy",
@@ -112,6 +113,7 @@ class _Zygote:
         self._control = control
         self._shared = shared
         self._keys: dict[int, str] = {}
+        self._connections: list[int] = []
 
     def serve(self) -> None:
         """Take jobs until the driver closes the connection."""
@@ -126,8 +128,9 @@ class _Zygote:
                 self._collect()
             if self._control in ready:
                 messages, connections = self._control.receive_with_files()
-                for message, connection in zip(messages, connections, strict=True):
-                    self._fork(message, connection)
+                self._connections += connections
+                for message in messages:
+                    self._fork(message, self._connections.pop(0))
 
     def _collect(self) -> None:
         """Tell of every worker that has ended, and how."""
