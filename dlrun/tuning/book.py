@@ -77,10 +77,9 @@ class Book:
 
     def apply(self, event: Mapping[str, Any]) -> None:
         """Apply one event; those of an unknown name have no effect."""
-        known = {"study": self._begin, "opened": self._reopen, "asked": self._ask, "again": self._ask_again}
-        apply = (known | {"reported": self._report, "told": self._tell}).get(event["event"])
+        apply = _EVENTS.get(event["event"])
         if apply:
-            apply(event)
+            apply(self, event)
 
     @property
     def sign(self) -> int:
@@ -96,6 +95,15 @@ class Book:
     def front(self) -> list[int]:
         """Finished trials that no other one beats in every objective."""
         return sorted(self._front)
+
+    def table(self) -> list[Trial]:
+        """Every trial, with the epochs that running ones have reported."""
+        return [
+            replace(trial, last_epoch=self.curves[trial.id].last)
+            if trial.state == "pending" and trial.id in self.curves
+            else trial
+            for trial in self.trials
+        ]
 
     def pending(self) -> list[int]:
         """Trials that were asked for and not told."""
@@ -126,15 +134,17 @@ class Book:
     def _report(self, event: Mapping[str, Any]) -> None:
         number, step, value = event["trial"], event["epoch"], event["value"]
         loss = float("inf") if value is None else self.sign * value
-        self.curves.setdefault(number, Curve()).add(step, loss)
-        self.trials[number] = replace(self.trials[number], last_epoch=step)
+        curve = self.curves.get(number)
+        if curve is None:
+            curve = self.curves[number] = Curve()
+        curve.add(step, loss)
 
     def _tell(self, event: Mapping[str, Any]) -> None:
         number, then = event["trial"], event["then"]
         outcome = Outcome(**event["outcome"])
         goes_on = then == "retry" or outcome.state == "interrupted"
         state = "pending" if goes_on else outcome.state
-        self.trials[number] = replace(self.trials[number], state=state, outcome=outcome)
+        self.trials[number] = replace(self.trials[number], state=state, outcome=outcome, last_epoch=event["last_epoch"])
         if then == "retry":
             self.waiting.add(number)
         self.stopped = event.get("stopped")
@@ -158,8 +168,7 @@ class Book:
         if outcome.state in ("finished", "pruned") and outcome.value is not None:
             others = (sign * outcome.others[name] for name, sign in self.others.items() if name in outcome.others)
             losses = (self.sign * outcome.value, *others)
-            epochs = self.curves[number].last if number in self.curves else outcome.epochs or 0
-            seen = replace(seen, state=outcome.state, losses=losses, epochs=epochs)
+            seen = replace(seen, state=outcome.state, losses=losses, epochs=self.trials[number].last_epoch)
         elif outcome.state == "pruned":
             seen = replace(seen, state="ignored")
         else:
@@ -174,8 +183,19 @@ class Book:
         if self.best is None or (losses[0], number) < (best, self.best):
             self.best = number
         if not any(_beats(other, losses) for other in self._front.values()):
-            self._front = {trial: other for trial, other in self._front.items() if not _beats(losses, other)}
+            if any(_beats(losses, other) for other in self._front.values()):
+                self._front = {trial: other for trial, other in self._front.items() if not _beats(losses, other)}
             self._front[number] = losses
+
+
+_EVENTS: dict[str, Callable[[Book, Mapping[str, Any]], None]] = {
+    "study": Book._begin,
+    "opened": Book._reopen,
+    "asked": Book._ask,
+    "again": Book._ask_again,
+    "reported": Book._report,
+    "told": Book._tell,
+}
 
 
 def _beats(one: tuple[float, ...], other: tuple[float, ...]) -> bool:

@@ -126,7 +126,7 @@ class Quantized(Between):
         low, high, step = self.bounds
         if low.is_integer() and step.is_integer():
             return int(low) + number * int(step)
-        return min(float(f"{low + number * step:.12g}"), high)
+        return min(max(float(f"{low + number * step:.14g}"), low), high)
 
     def extremes(self) -> tuple[Any, ...]:
         return self.value(0), self.value(self.num_values - 1)

@@ -19,7 +19,7 @@ def read_trials(folder: Path) -> list[Trial]:
     Raises:
         StorageError: The journal cannot be read or is damaged.
     """
-    return Book.read(folder).trials
+    return Book.read(folder).table()
 
 
 def repeat(folder: Path, tuner: Tuning, trial: int, *, written: Mapping[str, Any] | None = None) -> Point | None:

@@ -178,7 +178,8 @@ class Study:
         then = self._then(trial, outcome)
         stopped = self._reason_to_stop(outcome, then)
         values = {name: value for name, value in asdict(outcome).items() if value not in (None, {})}
-        self._log("told", trial=trial, outcome=values, then=then, stopped=stopped)
+        last = self._book.curves[trial].last if trial in self._book.curves else 0
+        self._log("told", trial=trial, outcome=values, last_epoch=last, then=then, stopped=stopped)
 
     def _then(self, trial: int, outcome: Outcome) -> str:
         """Return what becomes of a trial by the failure policy; `end` if it did not fail."""
@@ -207,7 +208,7 @@ class Study:
     @property
     def trials(self) -> list[Trial]:
         """Every trial asked for, by number."""
-        return list(self._book.trials)
+        return self._book.table()
 
     def pending(self) -> list[int]:
         """Numbers of the trials that were asked for and not told."""

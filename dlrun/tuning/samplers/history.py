@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Literal
 
 import numpy as np
@@ -40,14 +40,12 @@ class History:
 
     def __init__(self) -> None:
         self._seen: dict[int, Seen] = {}
-        self._points: Counter[str] = Counter()
+        self._points: set[str] = set()
+        self._num_indexed = 0
 
     def put(self, seen: Seen) -> None:
-        """Take what is known of a trial, in place of what was known of it before."""
-        if seen.trial in self._seen:
-            self._points[_key(self._seen[seen.trial].point)] -= 1
+        """Take what is known of a trial, in place of what was known of it before; its point stays the same."""
         self._seen[seen.trial] = seen
-        self._points[_key(seen.point)] += 1
 
     def __iter__(self) -> Iterator[Seen]:
         return iter(self._seen.values())
@@ -60,7 +58,10 @@ class History:
 
     def knows(self, point: Mapping[str, Any]) -> bool:
         """Tell whether a point was tried or is being tried."""
-        return self._points[_key(point)] > 0
+        for seen in islice(self._seen.values(), self._num_indexed, None):
+            self._points.add(_key(seen.point))
+        self._num_indexed = len(self._seen)
+        return _key(point) in self._points
 
     def ranks(self, weights: np.random.Generator) -> dict[int, int]:
         """Rank the trials in the space that have losses, from 0, the best.
