@@ -63,7 +63,8 @@ def tune(
 
     from dlrun.cli.configs import placing
     from dlrun.cli.tune_display import study_display
-    from dlrun.tuning.driver import Order, tune as carry_out
+    from dlrun.tuning.driver import Order
+    from dlrun.tuning.driver import tune as carry_out
 
     order = Order(trials, seconds, jobs, gpus, ("dlrun", *sys.argv[1:]))
     with placing(loaded), study_display(out, context.obj) as listener:

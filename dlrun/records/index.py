@@ -21,6 +21,9 @@ from dlrun.records.text import printable
 _LEAF = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _MAX_LISTED = 8
 
+INSIDE = ("trials", "final")
+"""Folders of a study that hold runs."""
+
 
 @dataclass(frozen=True)
 class RunSummary:
@@ -40,6 +43,7 @@ class RunSummary:
         validation: Validation scores by metric.
         test: Test scores by metric.
         problem: What is wrong with the folder; None if nothing is.
+        trials: Number of trials that a study was asked for; None for other runs.
     """
 
     id: str
@@ -55,6 +59,7 @@ class RunSummary:
     validation: dict[str, float] | None = None
     test: dict[str, float] | None = None
     problem: str | None = None
+    trials: int | None = None
 
     @property
     def primary(self) -> str | None:
@@ -100,6 +105,7 @@ def summarize(folder: RunFolder) -> RunSummary:
         config = kinds(folder.file("config.yaml"))
         metrics = _mapping(folder, "metrics.json")
         data = _mapping(folder, "dataset.json")
+        trials = _mapping(folder, "study.json").get("trials", 0) if folder.file("study.json").exists() else None
     except StorageError as error:
         return RunSummary(folder.id, folder.path, problem=error.message)
     return RunSummary(
@@ -115,6 +121,7 @@ def summarize(folder: RunFolder) -> RunSummary:
         _text(metrics.get("monitor")),
         _scores(metrics.get("validation")),
         _scores(metrics.get("test")),
+        trials=trials if trials is None or isinstance(trials, int) else 0,
     )
 
 
@@ -176,7 +183,22 @@ def find_run(
     for path in (Path(runs_dir, reference), Path(reference)):  # a folder that somebody renamed still is a run
         if path.is_symlink() or (path / "status.json").is_file():
             return _at_path(str(path))
+    inner = _inside_studies(folders, reference)
+    if len(inner) == 1:
+        return inner[0]
+    if inner:
+        listed = _listed([folder.id for folder in inner])
+        raise UsageError(
+            f"'{reference}' is the beginning of {len(inner)} trials: {listed}", remedy="Type more of the id."
+        )
     raise _unknown(runs_dir, reference, [folder.id for folder in folders])
+
+
+def _inside_studies(folders: Sequence[RunFolder], reference: str) -> list[RunFolder]:
+    """Return the runs inside studies whose ids begin with a text."""
+    studies = [folder for folder in folders if folder.file("study.json").is_file()]
+    inner = [found for study in studies for part in INSIDE for found in run_folders(study.file(part))]
+    return [folder for folder in inner if folder.id.startswith(reference)]
 
 
 def _at_path(reference: str) -> RunFolder:
@@ -250,5 +272,5 @@ def _best(
 def _finished(folders: Sequence[RunFolder]) -> Iterator[RunSummary]:
     for folder in folders:
         run = summarize(folder)
-        if run.state == "finished" and run.validation:
+        if run.state == "finished" and run.validation and run.trials is None:
             yield run

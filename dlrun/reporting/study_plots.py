@@ -82,7 +82,11 @@ def plot_slices(
 
 def _label_axis(panel: Axes, label: str, names: list[str] | None, is_log: bool) -> None:
     if is_log:
+        from matplotlib.ticker import FuncFormatter, NullFormatter
+
         panel.set_xscale("log")
+        panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        panel.xaxis.set_minor_formatter(NullFormatter())
     if names is not None:
         texts, fonts = drawable(names)
         panel.set_xticks(range(len(texts)), texts, fontfamily=fonts)
@@ -194,7 +198,7 @@ def plot_progress(values: Sequence[float], path: Path, *, metric: str, mode: str
         (panel,) = grid(drawn, 1, 1)
         panel.scatter(np.arange(len(array)), array, s=14, color=TRAINING, alpha=0.6, label="trial")
         panel.step(np.arange(len(best)), best, where="post", color=VALIDATION, label="best so far")
-        panel.set_ylim(_limits(array[np.isfinite(array)]))
+        panel.set_ylim(_limits(array[np.isfinite(array)].tolist()))
         panel.set_xlabel("trial")
         panel.set_ylabel(metric)
         panel.legend()

@@ -8,29 +8,27 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlrun.errors import ConfigError, Problem, UsageError
-from dlrun.evaluation.metrics import higher_is_better
+from dlrun.errors import UsageError
 from dlrun.models.network.network import Network
 from dlrun.records.environment import usable_cpus
 from dlrun.records.folder import RunFolder
 from dlrun.records.status import Heartbeat
 from dlrun.tuning.conclusion import Concluding, Conclusion
 from dlrun.tuning.devices import gpus, num_jobs
-from dlrun.tuning.job import Job, Waits
-from dlrun.tuning.points import config_at
+from dlrun.tuning.job import Epoch, Job, Waits
 from dlrun.tuning.loop import SearchListener, SearchLoop
-from dlrun.tuning.objective import COSTS, Objective
+from dlrun.tuning.objective import Objective, mode_of, objective_of
+from dlrun.tuning.points import config_at
 from dlrun.tuning.study import Study
 from dlrun.tuning.study_folder import TRIALS, StudyFacts, claim_study, digest_of
 from dlrun.tuning.study_report import write_report
 from dlrun.tuning.table import write_table
-from dlrun.tuning.trial import Mode, Suggestion, Trial
+from dlrun.tuning.trial import Suggestion, Trial
 from dlrun.tuning.trial_runs import TrialRuns, trial_name
 from dlrun.tuning.workers import LocalWorkers
 
 if TYPE_CHECKING:
     from dlrun.config import LoadedConfig
-    from dlrun.experiment import Experiment
 
 _SECONDS_BETWEEN_TABLES = 10.0
 
@@ -88,53 +86,6 @@ class StudyListener(SearchListener):
         """A signal came; the trials are being stopped."""
 
 
-def objective_of(experiment: Experiment) -> Objective:
-    """Return what a search over an experiment looks at.
-
-    Args:
-        experiment: As it was written, with a tuner.
-
-    Raises:
-        ConfigError: The metric of the tuner does not exist for this task.
-    """
-    from dlrun.resolve import resolve
-
-    facts = experiment.dataset.facts()
-    settled = experiment if facts is None else resolve(experiment, facts)
-    chosen = "auto" if experiment.tuner is None else experiment.tuner.objectives
-    metrics = settled.evaluation.metrics
-    names = [_monitored(settled)] if chosen == "auto" else [name.removeprefix("val_") for name in chosen]
-    if metrics != "auto":
-        _refuse_unknown(names, ["loss", *metrics])
-    first, *others = names
-    return Objective(first, _mode(first), tuple(others))
-
-
-def _mode(name: str) -> Mode:
-    return "max" if _is_score(name) and higher_is_better(name) else "min"
-
-
-def _monitored(experiment: Experiment) -> str:
-    """Return the score that early stopping looks at; models without epochs are searched by their loss."""
-    training = experiment.training
-    if not isinstance(experiment.model, Network):
-        return "loss"
-    early = "val_loss" if training.early_stopping is None else training.early_stopping.monitor
-    return (early if training.monitor == "auto" else training.monitor).removeprefix("val_")
-
-
-def _is_score(name: str) -> bool:
-    return name not in COSTS
-
-
-def _refuse_unknown(names: Sequence[str], known: Sequence[str]) -> None:
-    for number, name in enumerate(names):
-        if _is_score(name) and name not in known:
-            hint = f"Choose among {', '.join(known)}, or add it to evaluation.metrics."
-            message = f"no validation score '{name}' will be measured"
-            raise ConfigError([Problem("", f"tuner.objectives.{number}", message, hint)])
-
-
 def tune(
     loaded: LoadedConfig,
     *,
@@ -160,6 +111,31 @@ def tune(
         Interrupted: A signal came; the same command goes on.
     """
     return _Driver(loaded, order, listener or StudyListener()).drive(runs_dir, folder)
+
+
+class _Table(SearchListener):
+    """Keeps `trials.csv` fresh enough for who looks at it meanwhile, and passes everything on."""
+
+    def __init__(self, folder: RunFolder, study: Study, listener: SearchListener) -> None:
+        self._folder = folder
+        self._study = study
+        self._listener = listener
+        self._written = time.monotonic()
+
+    def started(self, suggestion: Suggestion) -> None:
+        self._listener.started(suggestion)
+
+    def reported(self, trial: int, epoch: Epoch, best: float | None) -> None:
+        self._listener.reported(trial, epoch, best)
+
+    def ended(self, trial: Trial) -> None:
+        self._listener.ended(trial)
+
+    def tick(self) -> None:
+        if time.monotonic() - self._written > _SECONDS_BETWEEN_TABLES:
+            write_table(self._folder, self._study.trials)
+            self._written = time.monotonic()
+        self._listener.tick()
 
 
 @dataclass
@@ -244,7 +220,7 @@ class _Driver:
             self.tuner,
             seed=experiment.seed,
             mode=self.objective.mode,
-            others={name: _mode(name) for name in self.objective.others},
+            others={name: mode_of(name) for name in self.objective.others},
             num_trials=num_trials,
             written=plain(experiment.model_copy(update={"tuner": None})),
             max_epochs=experiment.training.epochs,
@@ -282,7 +258,8 @@ class _Driver:
             key = f"trial-{suggestion.trial}-{suggestion.attempt}"
             return Job(key, "trial", str(runs.folder), config, waits, argv=self.order.argv)
 
-        SearchLoop(study, workers, job_of, runs, self.objective, self.listener, self._deadline).run()
+        table = _Table(folder, study, self.listener)
+        SearchLoop(study, workers, job_of, runs, self.objective, table, self._deadline).run()
 
     @property
     def _late(self) -> bool:

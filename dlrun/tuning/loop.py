@@ -155,13 +155,13 @@ class SearchLoop:
         if news.state == "finished" and news.metrics is not None:
             return self._finished(news.metrics, run, news.seconds, active.num_epochs)
         reached = active.reached if news.state == "pruned" else None
-        return Outcome(news.state, reached, run, news.reason, active.num_epochs, news.seconds)
+        return Outcome(news.state, reached, run, news.reason, active.num_epochs or None, news.seconds)
 
     def _finished(
         self, metrics: dict[str, Any], run: str | None, seconds: float, num_epochs: int | None = None
     ) -> Outcome:
         value = self._objective.of(metrics)
-        epochs = num_epochs or sum(fold["epochs"] or 0 for fold in metrics["folds"])
+        epochs = num_epochs or sum(fold["epochs"] or 0 for fold in metrics["folds"]) or None
         others = self._objective.others_of(metrics)
         if value is None or len(others) < len(self._objective.others):
             missing = {self._objective.metric: value, **dict.fromkeys(self._objective.others)} | others

@@ -45,10 +45,3 @@ def _cell(value: Any) -> str:
     if isinstance(value, float):
         return repr(value)
     return str(value)
-
-
-def read_table(folder: RunFolder) -> list[dict[str, str]]:
-    """Return the rows of `trials.csv` by column; empty if it is not there yet. Raises StorageError."""
-    if not folder.file(FILE).is_file():
-        return []
-    return list(csv.DictReader(io.StringIO(folder.read_text(FILE))))

@@ -122,11 +122,11 @@ class _Zygote:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
         while not self._control.over:
-            ready, _, _ = select.select([self._control, woken], [], [])
+            ready, _, _ = select.select([self._control.fileno(), woken], [], [])
             if woken in ready:
                 os.read(woken, 512)
                 self._collect()
-            if self._control in ready:
+            if self._control.fileno() in ready:
                 messages, connections = self._control.receive_with_files()
                 self._connections += connections
                 for message in messages:
