@@ -9,7 +9,7 @@ from typing import Any
 
 from dlrun.errors import StorageError
 from dlrun.tuning.journal import read_events
-from dlrun.tuning.pruners.race import Curve
+from dlrun.tuning.pruners.race import Curve, Standings
 from dlrun.tuning.samplers.history import History, Seen
 from dlrun.tuning.space import Coordinates
 from dlrun.tuning.trial import Outcome, Trial
@@ -31,6 +31,7 @@ class Book:
         failures: How often each trial failed.
         curves: What each trial reported, small being good.
         finished: Trials that were carried out to their end.
+        standings: What finished trials had reached by each step.
         history: What a sampler sees.
         best: The finished trial with the best value.
         stopped: Why the study ended early.
@@ -46,6 +47,7 @@ class Book:
         self.failures: dict[int, int] = {}
         self.curves: dict[int, Curve] = {}
         self.finished: set[int] = set()
+        self.standings = Standings()
         self.history = History()
         self.best: int | None = None
         self.stopped: str | None = None
@@ -179,6 +181,8 @@ class Book:
 
     def _rank(self, number: int, losses: tuple[float, ...]) -> None:
         self.finished.add(number)
+        if number in self.curves:
+            self.standings.add(self.curves[number])
         best = self.history[self.best].losses[0] if self.best is not None else float("inf")
         if self.best is None or (losses[0], number) < (best, self.best):
             self.best = number

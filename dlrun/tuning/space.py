@@ -122,6 +122,17 @@ class Space:
                 return False
         return True
 
+    def unknown_sides(self, points: Sequence[Mapping[str, Any]]) -> list[str]:
+        """Return what constraints name and what is no number, neither in any of the points nor in the config.
+
+        Args:
+            points: Points of the space.
+        """
+        named = dict.fromkeys(side for constraint in self._constraints for side in constraint.sides)
+        overrides = [self.overrides(point) for point in points]
+        paths = [side for side in named if isinstance(side, str)]
+        return [path for path in paths if all(self._side(path, values) is None for values in overrides)]
+
     def _side(self, side: str | float, overrides: Mapping[str, Any]) -> float | None:
         if not isinstance(side, str):
             return side

@@ -254,7 +254,8 @@ class Study:
         self._book.apply(self._journal.append(event, durable=durable, **values))
 
     def _race(self) -> Race:
-        return Race(self._book.curves, self._book.finished, self._book.best, self._max_epochs, self._num_trials)
+        book = self._book
+        return Race(book.curves, book.finished, book.best, self._max_epochs, self._num_trials, book.standings)
 
     def _visible(self) -> dict[str, str]:
         pending = self.pending()

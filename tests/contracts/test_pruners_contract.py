@@ -17,7 +17,7 @@ from dlrun.config.docs import descriptions
 from dlrun.settings import members
 from dlrun.tuning.pruners.hyperband import bracket_size, num_rungs
 from dlrun.tuning.pruners.pruners import Pruner
-from dlrun.tuning.pruners.race import Curve, Race
+from dlrun.tuning.pruners.race import Curve, Race, Standings
 from dlrun.tuning.study import Outcome, Study
 from dlrun.tuning.tuner import Tuner
 
@@ -38,7 +38,9 @@ def curve_of(values: list[float]) -> Curve:
 
 
 def race_of(curves: dict[int, list[float]], finished: set[int] = frozenset(), **more: Any) -> Race:  # type: ignore[assignment]
-    return Race({trial: curve_of(values) for trial, values in curves.items()}, finished, **more)
+    made = {trial: curve_of(values) for trial, values in curves.items()}
+    standings = Standings(curve for trial, curve in made.items() if trial in finished)
+    return Race(made, finished, standings=standings, **more)
 
 
 def test_covers_the_pruners_that_exist() -> None:
@@ -105,6 +107,16 @@ def test_a_curve_begins_anew_from_a_step_that_is_reported_again() -> None:
 def test_race_compares_those_that_got_there_or_ended_before() -> None:
     race = race_of({0: [5, 4], 1: [1], 2: [3], 3: [2, 9, 0]}, {2})
     assert race.at(2) == {0: 4, 2: 3, 3: 2}
+
+
+@examples
+@given(st.lists(st.lists(losses, min_size=1, max_size=6), min_size=1, max_size=9))
+def test_standings_are_kept_sorted(values: list[list[float]]) -> None:
+    standings = Standings()
+    for number, each in enumerate(values, start=1):
+        standings.add(curve_of(each))
+        for step in (1, 3) if number % 2 else (2,):
+            assert standings.at(step) == sorted(curve_of(other).best(step) for other in values[:number])
 
 
 @pytest.mark.parametrize(

@@ -180,7 +180,9 @@ def test_learns_where_the_good_trials_are(kind: str, tmp_path: Path) -> None:
 
 
 def test_a_grid_is_exact_and_goes_on_where_it_stopped(tmp_path: Path) -> None:
-    tuner = ADAPTER.validate_python({"kind": "grid", "space": {"a": {"int": [1, 3]}, "b": {"choice": [True, False]}}})
+    tuner = ADAPTER.validate_python(
+        {"kind": "grid", "space": {"a": {"int": [1, 3]}, "b": {"choice": [True, False, True]}}}
+    )
     written = {"a": 1, "b": False}
     for number in (3, 5, 99):
         with Study.open(tmp_path, tuner, seed=0, mode="min", num_trials=number, written=written) as study:

@@ -267,6 +267,16 @@ def test_constraints_without_a_point_are_refused() -> None:
         require_points(space_of({"a": {"uniform": [0, 1]}}, [{"less": ["a", 0]}]))
 
 
+def test_constraints_on_what_is_no_number_are_refused() -> None:
+    space = {"a": {"int": [1, 3]}, "layers.0": LAYERS["layers.0"]}
+    base = {"training": {"epochs": 5, "precision": "auto"}}
+    for path in ("training.epoch", "training.precision", "layers.0.dense.rate"):
+        with pytest.raises(ConfigError, match=f"'{path}' is no number, neither in the config nor in the space"):
+            require_points(space_of(space, [{"less": ["a", path]}], base))
+    for path in ("training.epochs", "layers.0.dense.units"):
+        require_points(space_of(space, [{"at_most": ["a", path]}], base))
+
+
 def test_constraints_that_compare_nothing_searched_are_refused() -> None:
     written = {"kind": "tpe", "space": {"a.b": {"int": [1, 3]}}, "constraints": [{"less": ["a.c", 3]}]}
     with pytest.raises(ValidationError, match=r"constraint 0 compares nothing that is searched: a\.c, 3"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from statistics import median
 from typing import Literal
 
 from pydantic import Field
@@ -27,7 +26,10 @@ class Median(Rule):
     """Epochs that every trial is given."""
 
     def stops(self, trial: int, step: int, race: Race) -> bool:
-        others = [race.curves[other].best(step) for other in race.finished if other != trial and other in race.curves]
-        if step < self.min_epochs or len(others) < self.min_trials:
+        if step < self.min_epochs:
             return False
-        return race.curves[trial].best(step) > median(others)
+        others = race.standings.at(step)
+        if len(others) < self.min_trials:
+            return False
+        middle = (others[(len(others) - 1) // 2] + others[len(others) // 2]) / 2
+        return race.curves[trial].best(step) > middle

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
-from collections.abc import Mapping
+from bisect import bisect_right, insort
+from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
@@ -46,6 +46,31 @@ class Curve:
         return dict(zip(self._steps, self._losses, strict=True))
 
 
+class Standings:
+    """What finished trials had reached by each step, kept sorted so that ten thousand of them cost no time.
+
+    Args:
+        curves: Curves of the finished trials so far.
+    """
+
+    def __init__(self, curves: Iterable[Curve] = ()) -> None:
+        self._curves = list(curves)
+        self._sorted: dict[int, list[float]] = {}
+
+    def add(self, curve: Curve) -> None:
+        """Take a trial that has finished."""
+        self._curves.append(curve)
+
+    def at(self, step: int) -> list[float]:
+        """Return the smallest loss until a step of every finished trial, in ascending order."""
+        losses = self._sorted.setdefault(step, [])
+        if not losses:
+            losses.extend(sorted(curve.best(step) for curve in self._curves))
+        for curve in self._curves[len(losses) :]:
+            insort(losses, curve.best(step))
+        return losses
+
+
 @dataclass(frozen=True)
 class Race:
     """All trials of a study.
@@ -56,6 +81,7 @@ class Race:
         best: The finished trial with the smallest loss; None if none is finished.
         max_epochs: Most epochs of a trial; None if unknown.
         num_trials: Number of trials that the study is to have; None if it is open.
+        standings: What the finished trials had reached, of those that reported anything.
     """
 
     curves: Mapping[int, Curve] = field(default_factory=dict)
@@ -63,6 +89,7 @@ class Race:
     best: int | None = None
     max_epochs: int | None = None
     num_trials: int | None = None
+    standings: Standings = field(default_factory=Standings)
 
     def at(self, step: int) -> dict[int, float]:
         """Return the smallest loss until a step of every trial that got there, or that finished before it."""

@@ -57,10 +57,12 @@ class GridSampler(SpaceSampler):
         return dict(self._first[trial - 1])
 
     def _others(self, written: Point) -> Iterator[Point]:
-        taken = self._space.coordinates(written)
+        taken = {str(self._space.coordinates(written))}  # a choice may list a value twice
         for number in range(self._space.num_points or 0):
             point = self._space.nth(number)
-            if self._space.allows(point) and (taken is None or self._space.coordinates(point) != taken):
+            place = str(self._space.coordinates(point))
+            if place not in taken and self._space.allows(point):
+                taken.add(place)
                 yield point
 
 

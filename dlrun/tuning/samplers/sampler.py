@@ -121,9 +121,15 @@ def require_points(space: Space) -> None:
     """Check that constraints leave something of a space, by a thousand draws and, if it is small, by counting.
 
     Raises:
-        ConfigError: No point is left.
+        ConfigError: No point is left, or a constraint names what is no number.
     """
-    if any(space.allows(point) for point in draws(space, np.random.default_rng(0), 1000)):
+    points = draws(space, np.random.default_rng(0), 1000)
+    unknown = space.unknown_sides(points)
+    if unknown:
+        message = "is no number, neither in the config nor in the space"
+        hint = "Constraints take the paths of numbers, as the YAML is written."
+        raise ConfigError([Problem("", "tuner.constraints", f"'{path}' {message}", hint) for path in unknown])
+    if any(space.allows(point) for point in points):
         return
     if space.num_points is not None and space.num_points <= MOST_COUNTED:
         if any(space.allows(space.nth(number)) for number in range(space.num_points)):
