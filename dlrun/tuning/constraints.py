@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field
 
 from dlrun.settings import ByName, Items, Settings, as_tuple
 
-Side = str | float
+Side = str | int | float
 """A setting by its path, or a number."""
 
 Pair = Annotated[tuple[Side, Side], BeforeValidator(as_tuple)]
