@@ -24,7 +24,7 @@ from dlrun.records.log import LogWriter
 from dlrun.records.status import Heartbeat, error_text
 from dlrun.reporting.summary import summary_lines
 from dlrun.reporting.tensorboard import TensorBoard
-from dlrun.training.listener import EpochReport, Listener, Listeners
+from dlrun.training.listener import EpochReport, Listener, Listeners, Pruned
 
 if TYPE_CHECKING:
     from dlrun.config import LoadedConfig
@@ -180,6 +180,9 @@ def recording(
         saved = _saved_fits(num_folds, refit=experiment.training.refit)
         try:
             yield Recording(folder, Keeper(folder, identity), kept, listeners, log, board, saved)
+        except Pruned:
+            log.write("stopped early: other trials of the search do better")
+            raise
         except BaseException as error:
             known = isinstance(error, DlrunError | KeyboardInterrupt)
             log.write(error_text(error) if known else traceback.format_exc())

@@ -28,6 +28,7 @@ from dlrun.validation.plan import Fold, SplitPlan
 
 if TYPE_CHECKING:
     from dlrun.config import LoadedConfig
+    from dlrun.datasets.dataset import Dataset
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,8 @@ def run_experiment(
     source: LoadedConfig | None = None,
     argv: Sequence[str] = (),
     listener: Listener | None = None,
+    dataset: Dataset | None = None,
+    trial: bool = False,
 ) -> Run:
     """Carry out an experiment and keep its record.
 
@@ -65,20 +68,23 @@ def run_experiment(
         source: The config as it was written, for the record.
         argv: The command line, for the record.
         listener: Hears of the progress.
+        dataset: What `experiment.dataset` loads, if that has been done already.
+        trial: Whether the run is one of a search: its test rows are predicted but not scored, and nothing is drawn.
 
     Raises:
         ConfigError, DataError, ModelError, UsageError: Nothing was started; no folder is left behind.
         RunFailed: Training could not end well; the folder says why.
+        Pruned: The listener ended the run early.
         StorageError: A file could not be written.
         Interrupted: A signal came; the run can be resumed.
     """
     clock = Clock(listener or Listener())
     check_place(runs_dir)
-    ready = make_ready(experiment, clock)
+    ready = make_ready(experiment, clock, dataset)
     folder = RunFolder.claim(runs_dir, ready.experiment.name)
     with locked(folder):
         write_inputs(folder, ready.experiment, devices=devices(ready.experiment), source=source, argv=argv)
-        return carry_out(ready, folder, Kept(), clock)
+        return carry_out(ready, folder, Kept(), clock, trial=trial)
 
 
 @dataclass(frozen=True)
@@ -107,8 +113,13 @@ class Ready:
         return Identity(to_yaml(self.experiment), self.dataset.fingerprint)
 
 
-def make_ready(experiment: Experiment, clock: Clock) -> Ready:
+def make_ready(experiment: Experiment, clock: Clock, dataset: Dataset | None = None) -> Ready:
     """Load and split the data, and build the learner.
+
+    Args:
+        experiment: What to do.
+        clock: Announces the stages.
+        dataset: What `experiment.dataset` loads, if that has been done already.
 
     Raises:
         ConfigError, DataError, ModelError, UsageError: The experiment cannot be carried out.
@@ -116,7 +127,7 @@ def make_ready(experiment: Experiment, clock: Clock) -> Ready:
     """
     with enough_memory(experiment):
         clock.stage("load")
-        dataset = experiment.dataset.load()
+        dataset = experiment.dataset.load() if dataset is None else dataset
         check_values(dataset)
         check_class_weights(experiment.training.class_weights, dataset)
         plan = experiment.validation.split(dataset, experiment.seed)
@@ -129,7 +140,9 @@ def make_ready(experiment: Experiment, clock: Clock) -> Ready:
         return Ready(experiment, dataset, plan, report, learner, first)
 
 
-def carry_out(ready: Ready, folder: RunFolder, kept: Kept, clock: Clock, *, began: str | None = None) -> Run:
+def carry_out(
+    ready: Ready, folder: RunFolder, kept: Kept, clock: Clock, *, began: str | None = None, trial: bool = False
+) -> Run:
     """Train, score and write, from wherever an earlier process has come to.
 
     Args:
@@ -138,6 +151,7 @@ def carry_out(ready: Ready, folder: RunFolder, kept: Kept, clock: Clock, *, bega
         kept: What the earlier process has stored; empty for a new run.
         clock: Announces the stages.
         began: When a run began that is resumed now; None for a new run.
+        trial: As in `run_experiment`.
 
     Raises:
         RunFailed, StorageError, Interrupted: As `run_experiment`.
@@ -178,15 +192,16 @@ def carry_out(ready: Ready, folder: RunFolder, kept: Kept, clock: Clock, *, bega
         outcome = Outcome(tuple(folds), again)
 
         clock.stage("evaluate")
-        metrics = score(experiment, dataset, outcome)
-        metrics["test_looks"] = record.look_at_test(dataset, outcome.test)
+        metrics = score(experiment, dataset, outcome, look_at_test=not trial)
+        metrics["test_looks"] = None if trial else record.look_at_test(dataset, outcome.test)
         metrics["diagnosis"] = diagnosis(experiment, metrics, outcome)
 
         clock.stage("write")
         record.write_predictions(outcome)
         metrics["seconds"] = clock.seconds(outcome)
         record.write_metrics(metrics)  # before the plots, which may fail for want of room
-        illustrate(record.folder, experiment, dataset, outcome)
+        if not trial:
+            illustrate(record.folder, experiment, dataset, outcome)
         record.write_scalars(experiment, metrics)
         record.listener.finished(metrics)
     return Run(record.folder.path, "finished", metrics)

@@ -60,20 +60,21 @@ def best_num_epochs(folds: Sequence[FittedFold]) -> int:
     return max(1, round(float(np.mean([fitted.fit.best_epoch for fitted in folds]))))
 
 
-def score(experiment: Experiment, dataset: Dataset, outcome: Outcome) -> dict[str, Any]:
+def score(experiment: Experiment, dataset: Dataset, outcome: Outcome, *, look_at_test: bool = True) -> dict[str, Any]:
     """Score every part, with intervals, next to the baseline.
 
     Args:
         experiment: Settled.
         dataset: All rows.
         outcome: Predictions of all fits.
+        look_at_test: Whether the test rows are scored.
 
     Returns:
         The content of `metrics.json` but for times and diagnosis.
     """
     folds = outcome.folds
     judge = functools.partial(_judge, experiment, dataset)
-    has_test = len(outcome.test.rows) > 0
+    has_test = look_at_test and len(outcome.test.rows) > 0
     fold_scores = [judge(fitted.validation) for fitted in folds]
     has_epochs = bool(folds[0].fit.history)
     return {

@@ -31,6 +31,7 @@ from dlrun.cli.schema import schema
 from dlrun.cli.show import show
 from dlrun.cli.signals import Signals
 from dlrun.cli.train import train
+from dlrun.cli.tune import tune
 from dlrun.errors import Interrupted
 
 _EPILOG = """\b
@@ -77,6 +78,7 @@ def _register(command: Any, *example: str) -> None:
 
 _register(train, "dlrun train config.yaml optimizer.learning_rate=1e-3 --name small-steps")
 _register(resume, "dlrun resume latest")
+_register(tune, "dlrun tune config.yaml --trials 50")
 _register(check, "dlrun check config.yaml --model")
 _register(init, "dlrun init csv-classification --output titanic.yaml")
 _register(ensemble, "dlrun ensemble 'runs/*' --metric auc", "dlrun ensemble runs --method greedy method.size=50")

@@ -52,11 +52,17 @@ def _row(run: RunSummary, now: datetime) -> list[str]:
         str(run.state),
         age(run.started, now),
         run.dataset or "",
-        run.model or "",
+        _model(run),
         _score(run, run.validation),
         _score(run, run.test),
         f"{run.seconds:.1f}" if run.seconds is not None else "",
     ]
+
+
+def _model(run: RunSummary) -> str:
+    """Name the kind of model, and say of a study how many trials it has."""
+    kind = run.model or ""
+    return kind if run.trials is None else f"{kind}, {run.trials or 'all'} trials"
 
 
 def _score(run: RunSummary, scores: dict[str, float] | None) -> str:
@@ -101,4 +107,5 @@ def _object(run: RunSummary) -> dict[str, Any]:
         "validation": run.validation,
         "test": run.test,
         "problem": run.problem,
+        "trials": run.trials,
     }

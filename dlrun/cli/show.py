@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from dlrun.cli.options import DEFAULT_RUNS_DIR, Json, Metric, Run, RunsDir
 from dlrun.cli.output import Output, table
-from dlrun.errors import StorageError
+from dlrun.cli.show_study import study_rows, trial_lines
+from dlrun.errors import StorageError, UsageError
+from dlrun.records.folder import is_id
 from dlrun.records.text import printable
 
 if TYPE_CHECKING:
@@ -18,8 +22,16 @@ if TYPE_CHECKING:
 _MAX_FILES = 200
 
 
-def show(run: Run, metric: Metric = None, runs_dir: RunsDir = DEFAULT_RUNS_DIR, json: Json = False) -> None:
-    """Show one run.
+def show(
+    run: Run,
+    metric: Metric = None,
+    best_config: Annotated[
+        bool, typer.Option("--best-config", help="Print nothing but the config of a study's winner.")
+    ] = False,
+    runs_dir: RunsDir = DEFAULT_RUNS_DIR,
+    json: Json = False,
+) -> None:
+    """Show one run, or a study with its best trials.
 
     Its state, scores with intervals, baseline, diagnosis, config and files.
     """
@@ -28,23 +40,32 @@ def show(run: Run, metric: Metric = None, runs_dir: RunsDir = DEFAULT_RUNS_DIR, 
 
     out = Output(json=json)
     folder = find(runs_dir, run, metric)
+    if best_config:
+        out.text(_best_config(folder))
+        return
     status = read_status(folder)
     metrics = folder.read_json("metrics.json") if folder.file("metrics.json").is_file() else None
     config = _config(folder)
     files = list_files(folder)
-    _tell(out, folder, status, config, metrics, files)
+    trials = study_rows(folder)
+    _tell(out, folder, status, config, metrics, files, trials)
     if json:
-        out.result(
-            {
-                "id": folder.id,
-                "path": folder.path,
-                "state": status.state,
-                "status": vars(status),
-                "config": config,
-                "metrics": metrics,
-                "files": [name for name, _ in files],
-            }
-        )
+        told = {
+            "id": folder.id,
+            "path": folder.path,
+            "state": status.state,
+            "status": vars(status),
+            "config": config,
+            "metrics": metrics,
+            "files": [name for name, _ in files],
+        }
+        out.result(told if trials is None else {**told, "trials": trials})
+
+
+def _best_config(folder: RunFolder) -> str:
+    if not folder.file("best.yaml").is_file():
+        raise UsageError(f"{folder.id} has no winner", remedy="Only a study that is done has one.")
+    return folder.read_text("best.yaml")
 
 
 def _config(folder: RunFolder) -> str:
@@ -54,10 +75,13 @@ def _config(folder: RunFolder) -> str:
 
 
 def list_files(folder: RunFolder) -> list[tuple[str, int]]:
-    """Return the files of a run with their sizes in bytes, by name; links are neither listed nor followed."""
+    """Return the files of a run with their sizes in bytes, by name; links are neither listed nor followed.
+
+    The runs inside a study are left out: they are runs of their own.
+    """
     found = []
     for path, subfolders, names in os.walk(folder.path):
-        subfolders.sort()
+        subfolders[:] = sorted(name for name in subfolders if not is_id(name))
         for name in sorted(names):
             file = folder.path.joinpath(path, name)
             if file.is_file() and not file.is_symlink():
@@ -72,6 +96,7 @@ def _tell(
     config: str,
     metrics: Any,
     files: list[tuple[str, int]],
+    trials: list[dict[str, str]] | None,
 ) -> None:
     started = datetime.fromisoformat(status.started).astimezone(UTC)
     out.say(f"{folder.id}  {status.state}  started {started:%Y-%m-%d %H:%M:%S} UTC  {status.seconds:.1f} s")
@@ -79,6 +104,8 @@ def _tell(
         out.say(f"error: {status.error}")
     if metrics is not None:
         out.say("\n".join(["", *_summary(folder, metrics)]))
+    if trials is not None:
+        out.say("\n".join(["", *trial_lines(trials, metrics)]))
     if config:
         out.say("\n".join(["", "config", *(f"  {line}" for line in config.rstrip("\n").split("\n"))]))
     shown = [[f"  {name}", f"{size:,} bytes"] for name, size in files[:_MAX_FILES]]
@@ -89,10 +116,11 @@ def _tell(
 
 
 def _summary(folder: RunFolder, metrics: Any) -> list[str]:
+    from dlrun.reporting.study_summary import study_lines
     from dlrun.reporting.summary import summary_lines
 
     try:
-        return summary_lines(metrics)
+        return study_lines(metrics) if metrics.get("study") else summary_lines(metrics)
     except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
         path = printable(str(folder.file("metrics.json")))
         raise StorageError(f"{path} is damaged: it does not hold what dlrun writes") from error

@@ -24,6 +24,9 @@ _MAX_REFERENCE = 250
 """Letters that a name of a folder may have on every system."""
 _MAX_SHOWN = 1000
 
+INSIDE = ("trials", "final")
+"""Folders of a study that hold runs."""
+
 
 @dataclass(frozen=True)
 class RunSummary:
@@ -43,6 +46,7 @@ class RunSummary:
         validation: Validation scores by metric.
         test: Test scores by metric.
         problem: What is wrong with the folder; None if nothing is.
+        trials: Number of trials that a study was asked for; None for other runs.
     """
 
     id: str
@@ -58,6 +62,7 @@ class RunSummary:
     validation: dict[str, float] | None = None
     test: dict[str, float] | None = None
     problem: str | None = None
+    trials: int | None = None
 
     @property
     def primary(self) -> str | None:
@@ -104,6 +109,7 @@ def summarize(folder: RunFolder) -> RunSummary:
         metrics = _mapping(folder, "metrics.json")
         validation, test = (_scores(folder, metrics.get(part)) for part in ("validation", "test"))
         data = _mapping(folder, "dataset.json")
+        trials = _mapping(folder, "study.json").get("trials", 0) if folder.file("study.json").exists() else None
     except StorageError as error:
         return RunSummary(folder.id, folder.path, problem=error.message)
     return RunSummary(
@@ -119,6 +125,7 @@ def summarize(folder: RunFolder) -> RunSummary:
         _text(metrics.get("monitor")),
         validation,
         test,
+        trials=trials if trials is None or isinstance(trials, int) else 0,
     )
 
 
@@ -185,7 +192,22 @@ def find_run(
     for path in renamed:  # a folder that somebody renamed still is a run
         if path.is_symlink() or (path / "status.json").is_file():
             return _at_path(str(path))
+    inner = _inside_studies(folders, reference)
+    if len(inner) == 1:
+        return inner[0]
+    if inner:
+        listed = _listed([folder.id for folder in inner])
+        raise UsageError(
+            f"'{reference}' is the beginning of {len(inner)} trials: {listed}", remedy="Type more of the id."
+        )
     raise _unknown(runs_dir, reference, [folder.id for folder in folders])
+
+
+def _inside_studies(folders: Sequence[RunFolder], reference: str) -> list[RunFolder]:
+    """Return the runs inside studies whose ids begin with a text."""
+    studies = [folder for folder in folders if folder.file("study.json").is_file()]
+    inner = [found for study in studies for part in INSIDE for found in run_folders(study.file(part))]
+    return [folder for folder in inner if folder.id.startswith(reference)]
 
 
 def _at_path(reference: str) -> RunFolder:
@@ -259,5 +281,5 @@ def _best(
 def _finished(folders: Sequence[RunFolder]) -> Iterator[RunSummary]:
     for folder in folders:
         run = summarize(folder)
-        if run.state == "finished" and run.validation:
+        if run.state == "finished" and run.validation and run.trials is None:
             yield run

@@ -17,6 +17,7 @@ from dlrun.errors import DlrunError, Interrupted, StorageError
 from dlrun.records import files
 from dlrun.records.folder import RunFolder
 from dlrun.records.text import json_text, printable
+from dlrun.training.listener import Pruned
 
 State = Literal["running", "finished", "failed", "pruned", "interrupted", "lost"]
 """What became of a run. `lost` is never written: it is how a run reads whose process is gone."""
@@ -212,9 +213,13 @@ class Heartbeat:
         if error is None:
             self.end("finished")
             return
-        interrupted = isinstance(error, KeyboardInterrupt)
         with suppress(StorageError):  # the error that ended the run is the one to hear of
-            self.end("interrupted" if interrupted else "failed", error=error_text(error), exit_code=exit_code(error))
+            if isinstance(error, Pruned):
+                self.end("pruned")
+            else:
+                interrupted = isinstance(error, KeyboardInterrupt)
+                state: State = "interrupted" if interrupted else "failed"
+                self.end(state, error=error_text(error), exit_code=exit_code(error))
 
     def end(self, state: State, *, error: str | None = None, exit_code: int = 0) -> None:
         """Stop beating and write the last state.

@@ -37,6 +37,10 @@ REFIT = -1
 """Number that stands for the refit in reports and in the `fold` column of `history.csv`."""
 
 
+class Pruned(Exception):
+    """Raised by a listener to end a run that is not worth its time; no error, the run's state becomes `pruned`."""
+
+
 class Listener:
     """Hears of a run's progress; every method does nothing unless overridden."""
 

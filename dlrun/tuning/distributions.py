@@ -115,10 +115,21 @@ class Quantized(Between):
             raise PydanticCustomError("bounds_step", "expected a step > 0, found {step}", {"step": self.bounds[2]})
         return self
 
-    def extremes(self) -> tuple[Any, ...]:
+    @property
+    def num_values(self) -> int:
+        """Number of values; the upper bound is one of them where steps meet it but for rounding."""
         low, high, step = self.bounds
-        highest = low + (high - low) // step * step
-        return (int(low), int(highest)) if low.is_integer() and step.is_integer() else (low, highest)
+        return int((high - low) / step * (1 + 1e-12)) + 1
+
+    def value(self, number: int) -> int | float:
+        """Return the value after `number` steps, without the noise of binary fractions such as 0.30000000000000004."""
+        low, high, step = self.bounds
+        if low.is_integer() and step.is_integer():
+            return int(low) + number * int(step)
+        return min(max(float(f"{low + number * step:.14g}"), low), high)
+
+    def extremes(self) -> tuple[Any, ...]:
+        return self.value(0), self.value(self.num_values - 1)
 
 
 class QUniform(Quantized):
@@ -222,8 +233,8 @@ def inner(value: Any) -> list[Searchable]:
     Raises:
         ValidationError: One of them is wrong.
     """
-    if _is_distribution(value):
-        return [_read(value)]
+    if distribution := as_distribution(value):
+        return [distribution]
     if isinstance(value, Mapping):
         return [found for item in value.values() for found in inner(item)]
     return [found for item in value for found in inner(item)] if isinstance(value, list) else []
@@ -237,22 +248,24 @@ def variants(option: Any) -> list[Any]:
 
 def _settled(value: Any, number: int) -> Any:
     """Replace every distribution in a value by one of its extremes."""
-    if _is_distribution(value):
-        extremes = _read(value).extremes()
+    if distribution := as_distribution(value):
+        extremes = distribution.extremes()
         return extremes[number % len(extremes)]
     if isinstance(value, Mapping):
         return {name: _settled(item, number) for name, item in value.items()}
     return [_settled(item, number) for item in value] if isinstance(value, list) else value
 
 
-def _is_distribution(value: Any) -> bool:
-    return isinstance(value, Mapping) and len(value) == 1 and next(iter(value)) in _NAMES
+def as_distribution(value: Any) -> Searchable | None:
+    """Read a value inside an option that is written as a distribution; return None if it is a plain value.
+
+    Raises:
+        ValidationError: It is written wrongly.
+    """
+    is_named = isinstance(value, Mapping) and len(value) == 1 and next(iter(value)) in _NAMES
+    return _adapter().validate_python(value) if is_named else None
 
 
 @cache
 def _adapter() -> TypeAdapter[Searchable]:
     return TypeAdapter(Distribution)
-
-
-def _read(value: Any) -> Searchable:
-    return _adapter().validate_python(value)

@@ -18,6 +18,7 @@ from dlrun.validation.parts import Strata, random_state, refuse_empty, share, ta
 from dlrun.validation.plan import Fold, Rows, SplitPlan
 
 _TEST_STAGE = 0
+_FURTHER_STAGE = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -103,12 +104,13 @@ class Scheme(Settings):
             DataError: There are too few rows of a class.
         """
 
-    def split(self, dataset: Dataset, seed: int) -> SplitPlan:
+    def split(self, dataset: Dataset, seed: int, *, shuffle: int = 0) -> SplitPlan:
         """Decide the part of every row.
 
         Args:
             dataset: Rows to divide.
             seed: Seed of the experiment; the same seed gives the same plan.
+            shuffle: Number of a further division of the development rows, with the same test part; 0 is the first.
 
         Returns:
             The plan; the rows of every part are in order of their numbers.
@@ -121,7 +123,7 @@ class Scheme(Settings):
         strata = Strata(dataset.y, dataset.class_names) if self._stratifies(dataset.task) else None
         rows, test = self._set_test_aside(dataset, strata, seed)
         development = Development(rows, facts.num_rows - facts.num_own_test_rows, strata)
-        divisions = self.divide(development, seed)
+        divisions = self.divide(development, random_state(seed, _FURTHER_STAGE + shuffle) if shuffle else seed)
         folds = tuple(Fold(number, training, validation) for number, (training, validation) in enumerate(divisions))
         return SplitPlan(folds, test)
 

@@ -9,6 +9,11 @@ from dlrun.backend import import_keras
 from dlrun.errors import UsageError
 
 
+def preload() -> None:
+    """Import TensorFlow and Keras and nothing more: no operation runs, so that the process may still be forked."""
+    import_keras()
+
+
 def begin(device: Literal["cpu", "gpu", "auto"]) -> Literal["cpu", "gpu"]:
     """Import TensorFlow behind Keras and choose the device.
 

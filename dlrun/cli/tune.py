@@ -1,0 +1,180 @@
+"""`dlrun tune`: search over the settings of an experiment."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from dlrun.cli.options import DEFAULT_RUNS_DIR, Config, Json, Overrides, RunsDir
+from dlrun.cli.output import Output
+
+if TYPE_CHECKING:
+    from dlrun.config import LoadedConfig
+    from dlrun.records.folder import RunFolder
+    from dlrun.tuning.driver import StudyResult
+
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+FAILED_TRIALS = 3
+"""Exit code of a study that is done, but some of whose trials failed."""
+
+
+def tune(
+    context: typer.Context,
+    config: Config = None,
+    overrides: Overrides = None,
+    trials: Annotated[
+        int | None,
+        typer.Option("--trials", "-n", min=1, metavar="N", help="Trials of the whole study; overrides `tuner.trials`."),
+    ] = None,
+    time: Annotated[
+        str | None, typer.Option("--time", metavar="TIME", help="Begin no new trial after 90s, 10m, 2h or 1d.")
+    ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            "--jobs", "-j", min=1, metavar="N", help="Trials at a time; one on each core or GPU unless given."
+        ),
+    ] = None,
+    gpus: Annotated[str, typer.Option("--gpus", metavar="auto|none|N", help="GPUs that trials take in turn.")] = "auto",
+    study: Annotated[
+        str | None,
+        typer.Option("--study", metavar="STUDY", help="The study to go on with: an id, its beginning, a path."),
+    ] = None,
+    new: Annotated[
+        bool, typer.Option("--new", help="Begin a new study even if one of this config is unfinished.")
+    ] = False,
+    runs_dir: RunsDir = DEFAULT_RUNS_DIR,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but the study's folder.")] = False,
+    json: Json = False,
+) -> None:
+    """Search for better settings and tell how much better they are.
+
+    The config as written is trial 0. Run again, the newest unfinished study of the same config goes on; a larger number
+    of trials extends it. Ctrl-C stops it and loses no finished trial. A config without `tuner` gets a space of its own.
+    """
+    out = Output(json=json, quiet=quiet)
+    seconds = _seconds(time)
+    loaded, folder = _config_and_study(out, config, overrides or [], trials, study, new=new, runs_dir=runs_dir)
+
+    from dlrun.cli.configs import placing
+    from dlrun.cli.tune_display import study_display
+    from dlrun.tuning.driver import Order
+    from dlrun.tuning.driver import tune as carry_out
+
+    order = Order(trials, seconds, jobs, gpus, ("dlrun", *sys.argv[1:]))
+    with placing(loaded), study_display(out, context.obj) as listener:
+        result = carry_out(loaded, runs_dir=runs_dir, order=order, folder=folder, listener=listener)
+    code = _tell(out, result)
+    if code:
+        raise typer.Exit(code)
+
+
+def _seconds(time: str | None) -> float | None:
+    from dlrun.errors import UsageError
+
+    if time is None:
+        return None
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|m|h|d)", time.strip())
+    if found is None:
+        raise UsageError(f"--time is '{time}': expected a number and s, m, h or d, such as 10m")
+    return float(found.group(1)) * _UNITS[found.group(2)]
+
+
+def _config_and_study(
+    out: Output,
+    config: str | None,
+    overrides: list[str],
+    trials: int | None,
+    study: str | None,
+    *,
+    new: bool,
+    runs_dir: Path,
+) -> tuple[LoadedConfig, RunFolder | None]:
+    """Return the config with a tuner, and the study to go on with, if any; say on screen which they are."""
+    from dlrun.errors import UsageError
+
+    if study is not None:
+        if config is not None or overrides or new:
+            raise UsageError(
+                "--study goes on with the config that the study was begun with",
+                remedy="Leave out the config, the overrides and --new; or leave out --study for a new study.",
+            )
+        from dlrun.tuning.study_folder import config_of, find_study
+
+        folder = find_study(runs_dir, study)
+        out.say_if_heard(f"study {folder.id} goes on")
+        return _with_tuner(out, config_of(folder)), folder
+
+    from dlrun.cli.configs import load_config
+
+    loaded = load_config(config, overrides)
+    out.say_if_heard(f"config {loaded.source_name}")
+    loaded = _with_tuner(out, loaded)
+    if new:
+        return loaded, None
+
+    from dlrun.tuning.study_folder import digest_of, unfinished_study
+
+    wanted = trials or getattr(loaded.experiment.tuner, "trials", None)
+    unfinished = unfinished_study(runs_dir, digest_of(loaded.data), wanted)
+    if unfinished is not None:
+        out.say_if_heard(f"study {unfinished.id} of this config goes on; --new begins another one")
+    return loaded, unfinished
+
+
+def _with_tuner(out: Output, loaded: LoadedConfig) -> LoadedConfig:
+    """Return the config with a search space, made of its own model if it names none."""
+    if loaded.experiment.tuner is not None:
+        return loaded
+    from dlrun.config.writing import one_line
+    from dlrun.tuning.default_space import with_default_tuner
+
+    loaded = with_default_tuner(loaded)
+    out.say_if_heard("the config names no tuner; searching")
+    for path, distribution in loaded.data["tuner"]["space"].items():
+        out.say_if_heard(f"  {path}: {one_line(distribution)}")
+    return loaded
+
+
+def _tell(out: Output, result: StudyResult) -> int:
+    """Print what came out; return the exit code."""
+    from dlrun.reporting.study_summary import counts_line, study_lines
+    from dlrun.tuning.study_report import counts
+
+    counted = counts(result.trials)
+    if out.quiet and not out.json:
+        out.tell(str(result.path))
+    elif result.metrics is None:
+        out.say_if_heard(f"time is up. {counts_line(counted)}. The same command goes on, with more --time.")
+    else:
+        lines = [f"stopped early: {result.stopped}", ""] if result.stopped else []
+        for line in ["", *lines, *study_lines(result.metrics)]:
+            out.say_if_heard(line)
+        out.say_if_heard("")
+        out.say_if_heard(f"winner's config {result.path / 'best.yaml'}")
+    if not out.quiet:
+        out.say_if_heard(f"study folder {result.path}")
+    if out.json:
+        out.result(_object(result, counted))
+    return FAILED_TRIALS if counted["failed"] else 0
+
+
+def _object(result: StudyResult, counted: dict[str, int]) -> dict[str, Any]:
+    study = (result.metrics or {}).get("study")
+    best = None
+    if study is not None:
+        winner = study["winner"]
+        best = {"trial": winner["trial"], "id": winner["run"], "value": winner["value"], "params": winner["params"]}
+    return {
+        "id": result.path.name,
+        "path": result.path,
+        "state": "finished" if result.metrics else "interrupted",
+        "trials": counted,
+        "best": best,
+        "metrics": result.metrics,
+    }

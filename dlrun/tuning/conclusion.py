@@ -1,0 +1,235 @@
+"""Conclusion: what follows the search - finalists re-scored, the winner refitted, one look at the test rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dlrun.errors import RunFailed, StorageError
+from dlrun.records.folder import RunFolder
+from dlrun.tuning.batch import carry_out_all
+from dlrun.tuning.job import Ended, Job
+from dlrun.tuning.objective import Objective
+from dlrun.tuning.search import Selection
+from dlrun.tuning.study_folder import FINAL
+from dlrun.tuning.trial import Trial
+from dlrun.tuning.workers import Workers
+
+FILE = "selection.json"
+
+WRITTEN = 0
+"""Number of the trial that is the config as written."""
+
+ConfigOf = Callable[[Trial, dict[str, Any]], dict[str, Any]]
+"""Makes the plain config of a trial, with further settings by path."""
+
+
+@dataclass(frozen=True)
+class Finalist:
+    """One of the best trials.
+
+    Args:
+        trial: It.
+        rescored: Its scores on the other divisions of the development rows; empty if there are none.
+    """
+
+    trial: Trial
+    rescored: tuple[float, ...] = ()
+
+    @property
+    def mean(self) -> float | None:
+        """Mean of the scores on other divisions."""
+        return sum(self.rescored) / len(self.rescored) if self.rescored else None
+
+    @property
+    def shrinkage(self) -> float | None:
+        """How much of the score of the search was lost on other divisions, with the sign of the score."""
+        return None if self.mean is None or self.trial.value is None else self.mean - self.trial.value
+
+
+@dataclass(frozen=True)
+class Conclusion:
+    """What came out.
+
+    Args:
+        finalists: The best trials, the winner first.
+        written: The config as written; None if it failed.
+        finals: Names of the run folders that looked at the test rows, under `final/`, by trial.
+        metrics: Content of their `metrics.json`, by trial.
+        differences: Interval of winner minus trial 0 on the test rows by metric; empty if they are one, or without
+            test rows.
+    """
+
+    finalists: tuple[Finalist, ...]
+    written: Trial | None
+    finals: dict[int, str]
+    metrics: dict[int, dict[str, Any]]
+    differences: dict[str, list[float]]
+
+    @property
+    def winner(self) -> Finalist:
+        return self.finalists[0]
+
+
+class Concluding:
+    """Concludes a study; what an earlier session has done of it is kept.
+
+    Args:
+        folder: The study.
+        workers: Who carries out the fits; all free.
+        objective: What the search looked at.
+        selection: How the winner is chosen.
+        ordered: Whether the rows are in order of time, so that they cannot be divided anew.
+        config_of: Makes the plain config of a trial.
+        argv: The command line, for the record.
+    """
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        workers: Workers,
+        objective: Objective,
+        selection: Selection,
+        *,
+        ordered: bool,
+        config_of: ConfigOf,
+        argv: Sequence[str],
+    ) -> None:
+        self._folder = folder
+        self._workers = workers
+        self._objective = objective
+        self._selection = selection
+        self._rescorings = 0 if ordered else selection.rescorings
+        self._config_of = config_of
+        self._argv = tuple(argv)
+        self._done: dict[str, Any] = {"format": 1, "rescored": {}, "finals": {}}
+        if folder.file(FILE).is_file():
+            self._done |= folder.read_json(FILE)
+
+    def conclude(self, trials: Sequence[Trial]) -> Conclusion:
+        """Choose the winner, refit it and trial 0, and look at the test rows once for each.
+
+        Args:
+            trials: All of the study.
+
+        Raises:
+            RunFailed: No trial finished, or the winner could not be refitted.
+        """
+        best = self._best(trials)
+        if not best:
+            raise _nothing_finished(trials)
+        finalists = self._choose(self._rescore(best))
+        winner = finalists[0].trial
+        written = next((trial for trial in trials if trial.id == WRITTEN and trial.state == "finished"), None)
+        finals = self._refit([winner, *([written] if written and written.id != winner.id else [])])
+        if winner.id not in finals:
+            raise RunFailed(
+                f"trial {winner.id} won, but could not be fitted again: {self._done.get('reason')}",
+                remedy="Run the command again to try it once more.",
+            )
+        metrics = {trial: self._read(run) for trial, run in finals.items()}
+        differences = self._differences(winner.id, finals, metrics[winner.id])
+        return Conclusion(tuple(finalists), written, finals, metrics, differences)
+
+    def _best(self, trials: Sequence[Trial]) -> list[Trial]:
+        sign = 1.0 if self._objective.mode == "min" else -1.0
+        finished = [trial for trial in trials if trial.state == "finished" and trial.value is not None]
+        return sorted(finished, key=lambda trial: (sign * (trial.value or 0.0), trial.id))[: self._selection.finalists]
+
+    def _rescore(self, best: Sequence[Trial]) -> list[Finalist]:
+        """Fit the finalists on development rows divided anew; the test rows stay apart."""
+        known: dict[str, dict[str, float | None]] = self._done["rescored"]
+        jobs = []
+        for trial in best:
+            scores = known.setdefault(str(trial.id), {})
+            for shuffle in range(1, self._rescorings + 1):
+                if str(shuffle) not in scores:
+                    config = self._config_of(trial, {})
+                    jobs.append(Job(f"{trial.id}/{shuffle}", "rescore", "", config, shuffle=shuffle))
+
+        def take(ended: Ended) -> None:
+            trial, shuffle = ended.key.split("/")
+            known[trial][shuffle] = self._objective.of(ended.metrics) if ended.metrics else None
+            self._save()
+
+        carry_out_all(self._workers, jobs, take)
+        return [Finalist(trial, self._scores(known[str(trial.id)])) for trial in best]
+
+    def _scores(self, known: dict[str, float | None]) -> tuple[float, ...]:
+        numbers = map(str, range(1, self._rescorings + 1))
+        return tuple(value for number in numbers if (value := known.get(number)) is not None)
+
+    def _choose(self, finalists: list[Finalist]) -> list[Finalist]:
+        """Put the winner first."""
+        if self._selection.winner == "score":
+            return finalists
+        sign = 1.0 if self._objective.mode == "min" else -1.0
+        return sorted(finalists, key=lambda one: np.inf if one.mean is None else sign * one.mean)
+
+    def _refit(self, trials: Sequence[Trial]) -> dict[int, str]:
+        """Fit trials on training and validation rows, and score them on the test rows; never twice."""
+        finals: dict[str, str] = self._done["finals"]
+        jobs = []
+        for trial in trials:
+            if str(trial.id) in finals and self._folder.file(f"{FINAL}/{finals[str(trial.id)]}/metrics.json").is_file():
+                continue
+            name = "written" if trial.id == WRITTEN else f"winner-{trial.id:04d}"
+            config = self._config_of(trial, {"name": name, "training.refit": True})
+            folder = str(self._folder.file(FINAL))
+            jobs.append(Job(str(trial.id), "final", folder, config, argv=self._argv))
+
+        def take(ended: Ended) -> None:
+            if ended.state == "finished" and ended.run is not None:
+                finals[ended.key] = ended.run
+                look_at_test(self._folder.path.parent, self._folder.file(f"{FINAL}/{ended.run}"), ended.key)
+            else:
+                self._done["reason"] = ended.reason
+            self._save()
+
+        carry_out_all(self._workers, jobs, take)
+        return {trial.id: finals[str(trial.id)] for trial in trials if str(trial.id) in finals}
+
+    def _save(self) -> None:
+        self._folder.write_json(FILE, self._done)
+
+    def _read(self, run: str) -> dict[str, Any]:
+        metrics = self._folder.read_json(f"{FINAL}/{run}/metrics.json")
+        if not isinstance(metrics, dict):
+            raise StorageError(f"{self._folder.file(f'{FINAL}/{run}/metrics.json')} is damaged: it is no JSON object")
+        return metrics
+
+    def _differences(self, winner: int, finals: dict[int, str], metrics: dict[str, Any]) -> dict[str, list[float]]:
+        """Find the interval of winner minus trial 0 in each metric, both scored in the same draws of test rows."""
+        from dlrun.evaluation.intervals import difference_intervals
+
+        if metrics["test"] is None or winner == WRITTEN or WRITTEN not in finals:
+            return {}
+        ours, theirs = (self._predictions(finals[trial]) for trial in (winner, WRITTEN))
+        names = [name for name in metrics["test"] if name != "loss"]
+        return difference_intervals(metrics["task"], ours["y_true"], ours["y_pred"], theirs["y_pred"], names)
+
+    def _predictions(self, run: str) -> dict[str, Any]:
+        with np.load(self._folder.file(f"{FINAL}/{run}/predictions/test.npz"), allow_pickle=False) as arrays:
+            return dict(arrays)
+
+
+def look_at_test(runs_dir: Path, run: Path, trial: str) -> None:
+    """Take note of a look at the test rows; here the ledger is to hear of it.
+
+    Args:
+        runs_dir: Folder of all runs, which holds the ledger.
+        run: Run folder of the refit that was scored on the test rows.
+        trial: Number of the trial that was refitted.
+    """
+
+
+def _nothing_finished(trials: Sequence[Trial]) -> RunFailed:
+    reasons = [trial.outcome.reason for trial in trials if trial.outcome and trial.outcome.reason]
+    why = f" The first reason: {reasons[0]}" if reasons else ""
+    return RunFailed(
+        f"none of {len(trials)} trials finished.{why}", remedy="Train the config alone first, with `dlrun train`."
+    )

@@ -1,0 +1,291 @@
+"""Driver: the whole story of a study, from its config to its report."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dlrun.errors import UsageError
+from dlrun.models.network.network import Network
+from dlrun.records.environment import usable_cpus
+from dlrun.records.folder import RunFolder
+from dlrun.records.status import Heartbeat
+from dlrun.tuning.conclusion import Concluding, Conclusion
+from dlrun.tuning.devices import gpus, num_jobs
+from dlrun.tuning.job import Epoch, Job, Waits
+from dlrun.tuning.loop import SearchListener, SearchLoop
+from dlrun.tuning.objective import Objective, mode_of, objective_of
+from dlrun.tuning.points import config_at
+from dlrun.tuning.study import Study
+from dlrun.tuning.study_folder import TRIALS, StudyFacts, claim_study, digest_of
+from dlrun.tuning.study_report import write_report
+from dlrun.tuning.table import write_table
+from dlrun.tuning.trial import Suggestion, Trial
+from dlrun.tuning.trial_runs import TrialRuns, trial_name
+from dlrun.tuning.workers import LocalWorkers
+
+if TYPE_CHECKING:
+    from dlrun.config import LoadedConfig
+
+_SECONDS_BETWEEN_TABLES = 10.0
+
+
+@dataclass(frozen=True)
+class Order:
+    """How a study is to be carried out.
+
+    Args:
+        num_trials: Number of trials, trial 0 included; None for the tuner's own.
+        seconds: After so long no new trial is begun; None for no limit.
+        num_jobs: Trials at a time; None for one on each core or GPU.
+        gpus: Which GPUs: `auto`, `none` or a number.
+        argv: The command line, for the record.
+    """
+
+    num_trials: int | None = None
+    seconds: float | None = None
+    num_jobs: int | None = None
+    gpus: str = "auto"
+    argv: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class StudyResult:
+    """A study as a command leaves it.
+
+    Args:
+        path: Its folder.
+        trials: All trials.
+        objective: What was searched by.
+        conclusion: What came out; None if time was up before all trials were done.
+        metrics: Content of the study's `metrics.json`; None without a conclusion.
+        stopped: Why the search ended early; None if it did not.
+    """
+
+    path: Path
+    trials: tuple[Trial, ...]
+    objective: Objective
+    conclusion: Conclusion | None
+    metrics: dict[str, Any] | None
+    stopped: str | None = None
+
+
+class StudyListener(SearchListener):
+    """Hears of a whole study; every method does nothing unless overridden."""
+
+    def opened(self, path: Path, trials: Sequence[Trial], num_trials: int | None, objective: Objective) -> None:
+        """The study's folder is claimed and locked; `trials` are those of earlier sessions."""
+
+    def concluding(self) -> None:
+        """The search is over; finalists are re-scored, the winner is refitted."""
+
+    def interrupted(self) -> None:
+        """A signal came; the trials are being stopped."""
+
+
+def tune(
+    loaded: LoadedConfig,
+    *,
+    runs_dir: Path,
+    order: Order,
+    folder: RunFolder | None = None,
+    listener: StudyListener | None = None,
+) -> StudyResult:
+    """Carry out a study, or go on with one.
+
+    Args:
+        loaded: The config, with a tuner.
+        runs_dir: Folder of all runs; a new study gets a new folder in it.
+        order: How to carry it out.
+        folder: The study to go on with; None for a new one.
+        listener: Hears of the progress.
+
+    Raises:
+        ConfigError, DataError, UsageError: Nothing was started.
+        StudyLocked: Another process carries out this study.
+        RunFailed: No trial finished, or the search was stopped by its failures.
+        StorageError: A file could not be written.
+        Interrupted: A signal came; the same command goes on.
+    """
+    return _Driver(loaded, order, listener or StudyListener()).drive(runs_dir, folder)
+
+
+class _Table(SearchListener):
+    """Keeps `trials.csv` fresh enough for who looks at it meanwhile, and passes everything on."""
+
+    def __init__(self, folder: RunFolder, study: Study, listener: SearchListener) -> None:
+        self._folder = folder
+        self._study = study
+        self._listener = listener
+        self._written = time.monotonic()
+
+    def started(self, suggestion: Suggestion) -> None:
+        self._listener.started(suggestion)
+
+    def reported(self, trial: int, epoch: Epoch, best: float | None) -> None:
+        self._listener.reported(trial, epoch, best)
+
+    def ended(self, trial: Trial) -> None:
+        self._listener.ended(trial)
+
+    def tick(self) -> None:
+        if time.monotonic() - self._written > _SECONDS_BETWEEN_TABLES:
+            write_table(self._folder, self._study.trials)
+            self._written = time.monotonic()
+        self._listener.tick()
+
+
+@dataclass
+class _Driver:
+    loaded: LoadedConfig
+    order: Order
+    listener: StudyListener
+    objective: Objective = field(init=False)
+    fixed: dict[str, Any] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.objective = objective_of(self.loaded.experiment)
+        self.gpus = gpus(self.order.gpus)
+        self.num_jobs = self.order.num_jobs or num_jobs(self.gpus)
+        self.fixed = self._fixed()
+
+    @property
+    def tuner(self) -> Any:
+        if self.loaded.experiment.tuner is None:
+            raise UsageError("the config has no tuner")
+        return self.loaded.experiment.tuner
+
+    @property
+    def network(self) -> bool:
+        return isinstance(self.loaded.experiment.model, Network) or any(
+            path == "model" or path.startswith("model.kind") for path in getattr(self.tuner, "space", {})
+        )
+
+    def _fixed(self) -> dict[str, Any]:
+        """Return what is set in every trial: no refit, and one thread where the trials share the cores.
+
+        One thread was measured to be up to twice as fast as two for small networks; and several trials with several
+        threads each only wait for one another.
+        """
+        training = self.loaded.experiment.training
+        fixed: dict[str, Any] = {"training.refit": False} if training.refit else {}
+        if self.network and training.threads == "auto":
+            share = usable_cpus() // self.num_jobs
+            fixed |= {"training.threads": 1} if share < 2 else {}
+        return fixed
+
+    def drive(self, runs_dir: Path, folder: RunFolder | None) -> StudyResult:
+        """Open the study, search, conclude, report."""
+        num_trials = self.order.num_trials or getattr(self.tuner, "trials", None)
+        facts = StudyFacts(digest_of(self.loaded.data), self.objective.metric, self.objective.mode, num_trials)
+        folder = folder or claim_study(runs_dir, self.loaded, facts, self.order.argv)
+        with self._open(folder, num_trials) as study, Heartbeat(folder):
+            self.listener.opened(folder.path, study.trials, num_trials, self.objective)
+            facts.write(folder)
+            with self._workers(folder) as workers:
+                try:
+                    self._search(folder, study, workers)
+                    trials = tuple(study.trials)
+                    if self._late and not study.stopped and (num_trials is None or len(trials) < num_trials):
+                        return StudyResult(folder.path, trials, self.objective, None, None)
+                    self.listener.concluding()
+                    conclusion = self._conclude(folder, study, workers)
+                    metrics = write_report(
+                        folder,
+                        workers,
+                        trials,
+                        self.objective,
+                        conclusion,
+                        front=study.front,
+                        best_config=self._best_config(conclusion.winner.trial),
+                    )
+                except KeyboardInterrupt:
+                    self.listener.interrupted()
+                    workers.stop()
+                    raise
+                finally:
+                    write_table(folder, study.trials)
+            replace(facts, trials=num_trials or len(trials), complete=True).write(folder)
+            return StudyResult(folder.path, trials, self.objective, conclusion, metrics, study.stopped)
+
+    def _open(self, folder: RunFolder, num_trials: int | None) -> Study:
+        from dlrun.config.writing import plain
+
+        experiment = self.loaded.experiment
+        return Study.open(
+            folder.path,
+            self.tuner,
+            seed=experiment.seed,
+            mode=self.objective.mode,
+            others={name: mode_of(name) for name in self.objective.others},
+            num_trials=num_trials,
+            written=plain(experiment.model_copy(update={"tuner": None})),
+            max_epochs=experiment.training.epochs,
+        )
+
+    def _workers(self, folder: RunFolder) -> LocalWorkers:
+        return LocalWorkers(
+            self.num_jobs,
+            network=self.network,
+            dataset=self._shared_dataset(),
+            log=folder.file("workers.log"),
+            gpus=self.gpus,
+            one_thread=usable_cpus() // self.num_jobs < 2,
+        )
+
+    def _shared_dataset(self) -> Mapping[str, Any] | None:
+        """Return the config whose dataset is loaded before the forks; None for tables.
+
+        Tables are data frames of polars, whose threads do not survive a fork: each trial reads its own.
+        """
+        facts = self.loaded.experiment.dataset.facts()
+        if facts is None or facts.input_kind == "table":
+            return None
+        return config_at(self.loaded.data)
+
+    def _search(self, folder: RunFolder, study: Study, workers: LocalWorkers) -> None:
+        runs = TrialRuns(folder.file(TRIALS), 1.0 if self.objective.mode == "min" else -1.0, self.tuner.keep_weights)
+        runs.recall(study.trials)
+        self._deadline = None if self.order.seconds is None else time.monotonic() + self.order.seconds
+        pruner = self.tuner.pruner
+        waits: Waits = "never" if pruner.kind == "none" else "folds" if pruner.per == "fold" else "epochs"
+
+        def job_of(suggestion: Suggestion) -> Job:
+            config = self._config_at(suggestion.overrides, {"name": trial_name(suggestion.trial)})
+            key = f"trial-{suggestion.trial}-{suggestion.attempt}"
+            return Job(key, "trial", str(runs.folder), config, waits, argv=self.order.argv)
+
+        table = _Table(folder, study, self.listener)
+        SearchLoop(study, workers, job_of, runs, self.objective, table, self._deadline).run()
+
+    @property
+    def _late(self) -> bool:
+        return self._deadline is not None and time.monotonic() >= self._deadline
+
+    def _config_at(self, *overrides: Mapping[str, Any]) -> dict[str, Any]:
+        return config_at(self.loaded.data, self.fixed, *overrides)
+
+    def _conclude(self, folder: RunFolder, study: Study, workers: LocalWorkers) -> Conclusion:
+        concluding = Concluding(
+            folder,
+            workers,
+            self.objective,
+            self.tuner.selection,
+            ordered=self.loaded.experiment.validation.ordered,
+            config_of=lambda trial, further: self._config_at(trial.overrides, further),
+            argv=self.order.argv,
+        )
+        return concluding.conclude(study.trials)
+
+    def _best_config(self, winner: Trial) -> str:
+        """Return the winner's config as YAML, with every setting as it was written or left to dlrun."""
+        from dlrun.config import to_yaml, validate
+        from dlrun.config.marks import Marks
+
+        experiment = self.loaded.experiment
+        data = config_at(self.loaded.data, winner.overrides)
+        best = validate(data, Marks(values=dict(self.loaded.marks.values)), type(experiment))
+        return to_yaml(best)

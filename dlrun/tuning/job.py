@@ -1,0 +1,116 @@
+"""Job: one thing for a worker to do, and what it tells while it does it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from dlrun.tuning.trial import State
+
+Kind = Literal["trial", "final", "rescore", "report"]
+"""A trial; a refit that looks at the test rows; a fit on another division of the development rows; the plots."""
+
+Waits = Literal["never", "epochs", "folds"]
+"""When a worker waits for the word to go on: never, after each epoch of the first fold, or between folds."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One thing for a worker to do.
+
+    Args:
+        key: Name of the job in this session of the study, such as `trial-7`.
+        kind: What is done.
+        folder: Folder that gets the run folder of a trial or a final fit, or the study's own for a report.
+        config: Plain values of the experiment, without a tuner; for a report, what is to be shown.
+        waits: When the worker waits for the word to go on, so that it can be stopped early.
+        shuffle: Number of the division of the development rows; 0 is that of the search.
+        argv: The command line, for the record.
+    """
+
+    key: str
+    kind: Kind
+    folder: str
+    config: dict[str, Any]
+    waits: Waits = "never"
+    shuffle: int = 0
+    argv: tuple[str, ...] = ()
+
+    def to_message(self) -> dict[str, Any]:
+        """Return plain values."""
+        return asdict(self)
+
+    @classmethod
+    def of_message(cls, message: dict[str, Any]) -> Job:
+        """Return the job that `to_message` described."""
+        return cls(**{**message, "argv": tuple(message["argv"])})
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """The job has a run folder now."""
+
+    key: str
+    run: str
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """An epoch is done.
+
+    Args:
+        key: The job.
+        fold: Position among the folds, from 0.
+        num_folds: Folds of the plan.
+        epoch: Number of the epoch in its fold, from 1.
+        num_epochs: Most epochs of a fold.
+        values: Validation scores by name, without `val_`; those that are undefined are left out.
+        waits: Whether the worker waits for an answer.
+    """
+
+    key: str
+    fold: int
+    num_folds: int
+    epoch: int
+    num_epochs: int
+    values: dict[str, float]
+    waits: bool = False
+
+
+@dataclass(frozen=True)
+class FoldEnded:
+    """A fold is done and another one waits for the word to begin.
+
+    Args:
+        key: The job.
+        fold: Position among the folds, from 0.
+        values: Validation scores of its best epoch by name.
+    """
+
+    key: str
+    fold: int
+    values: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The job is over.
+
+    Args:
+        key: The job.
+        state: How it ended.
+        metrics: What `metrics.json` holds; None if the job did not finish.
+        reason: What went wrong, in words for the user.
+        run: Name of its run folder, if it had one.
+        seconds: Wall seconds in the worker, the fork included.
+    """
+
+    key: str
+    state: State
+    metrics: dict[str, Any] | None = None
+    reason: str | None = None
+    run: str | None = None
+    seconds: float = 0.0
+
+
+News = Claimed | Epoch | FoldEnded | Ended

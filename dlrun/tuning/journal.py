@@ -1,0 +1,158 @@
+"""Journal: what happened to a study, one JSON object a line; it only grows, and one process at a time writes it."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from dlrun.errors import StorageError, UsageError
+from dlrun.records import files
+from dlrun.records.text import printable
+
+FORMAT = 1
+"""Version of the lines."""
+
+FILE = "journal.jsonl"
+LOCK = "study.lock"
+
+_REPORT = b'{"format": 1, "event": "reported"'
+
+
+class StudyLocked(UsageError):
+    """Another process carries out the study."""
+
+
+class Journal:
+    """The journal of one study, locked against other writers.
+
+    Every line goes to the system in one write, so that a killed process tears at most the last one. A torn line is cut
+    off when the journal is opened, and when a write fails, as on a full disk.
+
+    Args:
+        folder: The study's folder.
+
+    Raises:
+        StudyLocked: Another process has it open; its host and number are named.
+        StorageError: The journal cannot be opened, or is damaged.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / FILE
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
+        except OSError as error:
+            raise files.storage_error("write", folder / LOCK, error) from error
+        try:
+            _lock(self._lock, folder)
+            self._file, self.events = self._open()
+        except BaseException:
+            os.close(self._lock)
+            raise
+
+    def _open(self) -> tuple[int, list[dict[str, Any]]]:
+        """Open the file for appending, cut off a torn line, and return it with all events."""
+        is_new = not self._path.exists()
+        try:
+            file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+        except OSError as error:
+            raise files.storage_error("write", self._path, error) from error
+        try:
+            content = files.read_bytes(self._path)
+            complete = content[: content.rfind(b"\n") + 1]
+            events = list(_parse(self._path, complete, reports=True))
+            if len(complete) < len(content):
+                os.ftruncate(file, len(complete))
+            if is_new:
+                files.sync(self._path.parent)
+        except BaseException:
+            os.close(file)
+            raise
+        return file, events
+
+    def append(self, event: str, *, durable: bool = True, **values: Any) -> dict[str, Any]:
+        """Add a line and return it as it will be read.
+
+        Args:
+            event: What happened.
+            durable: Whether to wait until it is on the disk.
+            values: What else to say; plain values.
+
+        Raises:
+            StorageError: It could not be written; the journal is as it was.
+        """
+        line = json.dumps({"format": FORMAT, "event": event, **values})
+        size = os.fstat(self._file).st_size
+        try:
+            files.write_all(self._file, f"{line}\n".encode())
+            if durable:
+                os.fsync(self._file)
+        except OSError as error:
+            os.ftruncate(self._file, size)
+            raise files.storage_error("write", self._path, error) from error
+        read: dict[str, Any] = json.loads(line)
+        return read
+
+    def close(self) -> None:
+        """Close the file and release the lock."""
+        os.close(self._file)
+        os.close(self._lock)
+
+
+def read_events(folder: Path, *, reports: bool = True) -> Iterator[dict[str, Any]]:
+    """Read the journal of a study, which may be open elsewhere. A torn last line is ignored.
+
+    Args:
+        folder: The study's folder.
+        reports: Whether to read the reports of single epochs too, which are most of the lines.
+
+    Raises:
+        StorageError: It cannot be read or is damaged; the line is named.
+    """
+    content = files.read_bytes(folder / FILE)
+    yield from _parse(folder / FILE, content[: content.rfind(b"\n") + 1], reports=reports)
+
+
+def _parse(path: Path, content: bytes, *, reports: bool) -> Iterator[dict[str, Any]]:
+    for number, line in enumerate(content.split(b"\n")[:-1], start=1):
+        if not reports and line.startswith(_REPORT):
+            continue
+        try:
+            event = json.loads(line)
+            version, known = event["format"], isinstance(event["event"], str)
+        except (ValueError, KeyError, TypeError) as error:
+            raise _damaged(path, number) from error
+        if not known or not isinstance(version, int):
+            raise _damaged(path, number)
+        if version > FORMAT:
+            raise StorageError(
+                f"{printable(str(path))}: line {number} has format {version}, known is {FORMAT}",
+                remedy="Use the dlrun that wrote it, or a newer one.",
+            )
+        yield event
+
+
+def _damaged(path: Path, number: int) -> StorageError:
+    return StorageError(f"{printable(str(path))} is damaged: line {number} is no line of a journal")
+
+
+def _lock(descriptor: int, folder: Path) -> None:
+    """Lock a file until it is closed or this process ends, and write into it who holds it."""
+    import fcntl
+
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        holder = os.pread(descriptor, 1000, 0).decode("utf-8", "replace").strip() or "another process"
+        raise StudyLocked(
+            f"the study {printable(folder.name)} is being carried out by {printable(holder)}",
+            remedy="Wait for it to end, or stop it.",
+        ) from error
+    except OSError as error:
+        raise files.storage_error("write", folder / LOCK, error) from error
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)

@@ -1,0 +1,176 @@
+"""SearchLoop: hands out what a study suggests to workers, and tells the study how it went."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from dlrun.tuning.job import Claimed, Ended, Epoch, FoldEnded, Job, News
+from dlrun.tuning.objective import Objective
+from dlrun.tuning.study import Study
+from dlrun.tuning.trial import Outcome, Suggestion, Trial
+from dlrun.tuning.trial_runs import TrialRuns
+from dlrun.tuning.workers import Workers
+
+_SECONDS_BETWEEN_TICKS = 0.5
+
+
+class SearchListener:
+    """Hears of a search; every method does nothing unless overridden."""
+
+    def started(self, suggestion: Suggestion) -> None:
+        """A trial begins."""
+
+    def reported(self, trial: int, epoch: Epoch, best: float | None) -> None:
+        """A trial has finished an epoch; `best` is the best value it has reached."""
+
+    def ended(self, trial: Trial) -> None:
+        """A trial is over, and `trial` is how it stands now; `pending` if it will be tried again."""
+
+    def tick(self) -> None:
+        """Time has passed."""
+
+
+@dataclass
+class _Active:
+    """A trial that is being carried out."""
+
+    suggestion: Suggestion
+    run: str | None = None
+    num_epochs: int = 0
+    best: float | None = None
+    folds: list[float] = field(default_factory=list)
+
+    @property
+    def reached(self) -> float | None:
+        """The mean over the folds that are done, or the best value of the first one."""
+        folds = [value for value in self.folds if math.isfinite(value)]
+        return sum(folds) / len(folds) if folds else self.best
+
+
+class SearchLoop:
+    """Carries out a study's trials until there are no more, time is up or a signal comes.
+
+    Args:
+        study: The state of the search.
+        workers: Who carries out trials.
+        job_of: Makes the job of a suggestion.
+        runs: The trials' run folders.
+        objective: What the study is told of.
+        listener: Hears of the progress.
+        deadline: Moment of `time.monotonic()` after which no new trial is begun; None for none.
+    """
+
+    def __init__(
+        self,
+        study: Study,
+        workers: Workers,
+        job_of: Callable[[Suggestion], Job],
+        runs: TrialRuns,
+        objective: Objective,
+        listener: SearchListener,
+        deadline: float | None = None,
+    ) -> None:
+        self._study = study
+        self._workers = workers
+        self._job_of = job_of
+        self._runs = runs
+        self._objective = objective
+        self._listener = listener
+        self._deadline = deadline
+        self._active: dict[str, _Active] = {}
+
+    def run(self) -> None:
+        """Search. Trials that an interrupt ends stay pending: they are handed out first when the study goes on."""
+        while True:
+            any_came = self._hand_out()
+            if not self._active:
+                if any_came:
+                    continue
+                return
+            for news in self._workers.wait(_SECONDS_BETWEEN_TICKS):
+                self._take(news)
+            self._listener.tick()
+
+    @property
+    def _in_time(self) -> bool:
+        return self._deadline is None or time.monotonic() < self._deadline
+
+    def _hand_out(self) -> bool:
+        """Start as many trials as there are free workers; return whether any suggestion came."""
+        any_came = False
+        while self._workers.num_free and (suggestion := self._study.ask(new=self._in_time)) is not None:
+            any_came = True
+            if not self._adopt(suggestion):
+                self._start(suggestion)
+        return any_came
+
+    def _adopt(self, suggestion: Suggestion) -> bool:
+        """Take over a trial that had finished when the driver was killed before it could tell the study."""
+        found = None if suggestion.to_the_end else self._runs.finished(suggestion.trial)
+        if found is None:
+            return False
+        run, metrics = found
+        self._listener.started(suggestion)
+        self._tell(suggestion.trial, self._finished(metrics, run, metrics["seconds"]["total"]))
+        return True
+
+    def _start(self, suggestion: Suggestion) -> None:
+        self._runs.discard(suggestion.trial)
+        job = self._job_of(suggestion)
+        self._active[job.key] = _Active(suggestion)
+        self._listener.started(suggestion)
+        self._workers.start(job)
+
+    def _take(self, news: News) -> None:
+        active = self._active[news.key]
+        trial = active.suggestion.trial
+        if isinstance(news, Claimed):
+            active.run = news.run
+        elif isinstance(news, Epoch):
+            self._take_epoch(active, news)
+        elif isinstance(news, FoldEnded):
+            value = news.values.get(self._objective.metric, math.nan)
+            active.folds.append(value)
+            self._workers.answer(news.key, stop=self._study.report(trial, news.fold + 1, value))
+        else:
+            del self._active[news.key]
+            self._tell(trial, self._outcome(active, news))
+
+    def _take_epoch(self, active: _Active, news: Epoch) -> None:
+        active.num_epochs += 1
+        trial = active.suggestion.trial
+        value = news.values.get(self._objective.metric, math.nan)
+        if news.fold == 0 and math.isfinite(value) and self._objective.better(value, active.best):
+            active.best = value
+        if news.waits:
+            self._workers.answer(news.key, stop=self._study.report(trial, news.epoch, value))
+        self._listener.reported(trial, news, active.best)
+
+    def _outcome(self, active: _Active, news: Ended) -> Outcome:
+        run = news.run or active.run
+        if news.state == "finished" and news.metrics is not None:
+            return self._finished(news.metrics, run, news.seconds, active.num_epochs)
+        reached = active.reached if news.state == "pruned" else None
+        return Outcome(news.state, reached, run, news.reason, active.num_epochs or None, news.seconds)
+
+    def _finished(
+        self, metrics: dict[str, Any], run: str | None, seconds: float, num_epochs: int | None = None
+    ) -> Outcome:
+        value = self._objective.of(metrics)
+        epochs = num_epochs or sum(fold["epochs"] or 0 for fold in metrics["folds"]) or None
+        others = self._objective.others_of(metrics)
+        if value is None or len(others) < len(self._objective.others):
+            missing = {self._objective.metric: value, **dict.fromkeys(self._objective.others)} | others
+            names = [name for name, found in missing.items() if found is None]
+            return Outcome("failed", None, run, f"undefined: {', '.join(names)}", epochs, seconds)
+        return Outcome("finished", value, run, None, epochs, seconds, others)
+
+    def _tell(self, number: int, outcome: Outcome) -> None:
+        self._study.tell(number, outcome)
+        trial = self._study.trials[number]
+        self._runs.settle(trial)
+        self._listener.ended(trial)

@@ -1,0 +1,108 @@
+"""Objective: the values of a finished run that a search looks at."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from dlrun.errors import ConfigError, Problem
+from dlrun.evaluation.metrics import higher_is_better
+from dlrun.models.network.network import Network
+from dlrun.tuning.trial import Mode
+
+if TYPE_CHECKING:
+    from dlrun.experiment import Experiment
+
+COSTS = ("parameters", "latency", "seconds")
+"""Objectives that are no scores: weights, seconds to predict one row, seconds of the whole trial."""
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What the search looks at.
+
+    Args:
+        metric: Name of a validation score, such as `loss`, or of a cost.
+        mode: Whether it is to be small or large.
+        others: Names of further objectives.
+    """
+
+    metric: str
+    mode: Mode
+    others: tuple[str, ...] = ()
+
+    def better(self, value: float, other: float | None) -> bool:
+        """Tell whether a value is better than another one, or the first."""
+        return other is None or (value < other if self.mode == "min" else value > other)
+
+    def of(self, metrics: Mapping[str, Any]) -> float | None:
+        """Return the value of a finished run; None if it is undefined."""
+        return _finite(_values(metrics).get(self.metric))
+
+    def others_of(self, metrics: Mapping[str, Any]) -> dict[str, float]:
+        """Return the values of the further objectives of a finished run."""
+        values = {name: _finite(_values(metrics).get(name)) for name in self.others}
+        return {name: value for name, value in values.items() if value is not None}
+
+
+def _values(metrics: Mapping[str, Any]) -> dict[str, float | None]:
+    costs = {
+        "parameters": metrics.get("num_parameters"),
+        "seconds": (metrics.get("seconds") or {}).get("total"),
+        "latency": metrics.get("latency"),
+    }
+    return costs | dict(metrics["validation"])
+
+
+def _finite(value: float | None) -> float | None:
+    return float(value) if value is not None and math.isfinite(value) else None
+
+
+def objective_of(experiment: Experiment) -> Objective:
+    """Return what a search over an experiment looks at.
+
+    Args:
+        experiment: As it was written, with a tuner.
+
+    Raises:
+        ConfigError: The metric of the tuner does not exist for this task.
+    """
+    from dlrun.resolve import resolve
+
+    facts = experiment.dataset.facts()
+    settled = experiment if facts is None else resolve(experiment, facts)
+    chosen = "auto" if experiment.tuner is None else experiment.tuner.objectives
+    metrics = settled.evaluation.metrics
+    names = [_monitored(settled)] if chosen == "auto" else [name.removeprefix("val_") for name in chosen]
+    if metrics != "auto":
+        _refuse_unknown(names, ["loss", *metrics])
+    first, *others = names
+    return Objective(first, mode_of(first), tuple(others))
+
+
+def mode_of(name: str) -> Mode:
+    """Tell whether an objective is to be small or large."""
+    return "max" if _is_score(name) and higher_is_better(name) else "min"
+
+
+def _monitored(experiment: Experiment) -> str:
+    """Return the score that early stopping looks at; models without epochs are searched by their loss."""
+    training = experiment.training
+    if not isinstance(experiment.model, Network):
+        return "loss"
+    early = "val_loss" if training.early_stopping is None else training.early_stopping.monitor
+    return (early if training.monitor == "auto" else training.monitor).removeprefix("val_")
+
+
+def _is_score(name: str) -> bool:
+    return name not in COSTS
+
+
+def _refuse_unknown(names: Sequence[str], known: Sequence[str]) -> None:
+    for number, name in enumerate(names):
+        if _is_score(name) and name not in known:
+            hint = f"Choose among {', '.join(known)}, or add it to evaluation.metrics."
+            message = f"no validation score '{name}' will be measured"
+            raise ConfigError([Problem("", f"tuner.objectives.{number}", message, hint)])

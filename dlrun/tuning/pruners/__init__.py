@@ -1,0 +1,1 @@
+"""Pruners: which trials are stopped early, one rule a file."""

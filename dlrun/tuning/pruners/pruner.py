@@ -1,0 +1,37 @@
+"""Pruner: the base of the rules that stop trials early."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar, Literal
+
+from dlrun.settings import Settings
+from dlrun.tuning.pruners.race import Race
+
+
+class Rule(Settings, ABC):
+    """Base of the pruners: pure functions of what all trials reported. The config as written is never stopped."""
+
+    kind: str
+
+    per: ClassVar[Literal["epoch", "fold"]] = "epoch"
+    """What a trial reports: its objective after every epoch of the first fold, or the score of every fold."""
+
+    @abstractmethod
+    def stops(self, trial: int, step: int, race: Race) -> bool:
+        """Tell whether a trial that has just reported a step is to be stopped.
+
+        Args:
+            trial: Its number.
+            step: The epoch or the fold, from 1; its loss is in the race already.
+            race: All trials.
+        """
+
+    def finalists(self, race: Race) -> list[int]:
+        """Return which trials are to be carried to the end once all have been tried, the best first.
+
+        Args:
+            race: All trials; none is running.
+        """
+        del race
+        return []

@@ -1,0 +1,34 @@
+"""Racing: all trials for a few epochs, the best of them to the end."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from dlrun.tuning.pruners.pruner import Rule
+from dlrun.tuning.pruners.race import Race
+
+
+class Racing(Rule):
+    """All trials for a few epochs; when all have been tried, the best of them go on to the end.
+
+    The simplest early decision, and a strong one: Egele et al., 2023, "Is One Epoch All You Need For Multi-Fidelity
+    Hyperparameter Optimization?".
+    """
+
+    kind: Literal["racing"] = "racing"
+
+    epochs: int = Field(5, ge=1)
+    """Epochs that every trial is given."""
+
+    keep: int = Field(5, ge=1)
+    """Number of trials that go on."""
+
+    def stops(self, trial: int, step: int, race: Race) -> bool:
+        del trial
+        return step == self.epochs and (race.num_trials is None or race.num_trials > self.keep)
+
+    def finalists(self, race: Race) -> list[int]:
+        losses = {trial: race.curves[trial].best() for trial in race.curves}
+        return sorted(losses, key=lambda trial: (losses[trial], trial))[: self.keep]

@@ -1,0 +1,56 @@
+"""Re-scoring: a finalist fitted again on other divisions of the development rows.
+
+The best of many validation scores is partly luck: it was picked because it is high. A score of the same settings on
+rows divided anew was not picked, so that it shows how much of the winner's lead was luck (Cawley and Talbot, 2010,
+"On Over-fitting in Model Selection"). The test rows stay what they are and are never looked at.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dlrun.datasets.dataset import Dataset
+    from dlrun.experiment import Experiment
+
+
+def rescore(experiment: Experiment, dataset: Dataset | None, shuffle: int) -> dict[str, Any]:
+    """Fit an experiment on another division of its development rows, leaving no record.
+
+    Args:
+        experiment: What to do.
+        dataset: What `experiment.dataset` loads, if that has been done already.
+        shuffle: Number of the division, from 1.
+
+    Returns:
+        `validation`: the scores, means over the folds.
+
+    Raises:
+        ConfigError, DataError, ModelError, UsageError: It cannot be carried out.
+        RunFailed: Training could not end well.
+    """
+    from dlrun.evaluation.evaluation import evaluate, mean_scores
+    from dlrun.fitting import Context, fit_fold, prepare
+    from dlrun.learners import make_learner, settle
+    from dlrun.training.listener import Listener
+
+    dataset = experiment.dataset.load() if dataset is None else dataset
+    plan = experiment.validation.split(dataset, experiment.seed, shuffle=shuffle)
+    experiment = settle(experiment, dataset.facts)
+    learner = make_learner(experiment, dataset.facts)
+    context = Context(experiment, dataset, plan, learner, Listener(), _discard, _discard, _nothing_stored)
+    scores = []
+    for fold in plan.folds:
+        part = fit_fold(context, fold, prepare(experiment, dataset, learner, fold.training)).validation
+        names = experiment.evaluation.metrics
+        scores.append(evaluate(dataset.task, part.y_true, part.y_pred, names, losses=part.losses))
+    return {"validation": mean_scores(scores)}
+
+
+def _nothing_stored(_fold: int) -> tuple[None, None]:
+    """Return that no earlier process has begun a fit."""
+    return None, None
+
+
+def _discard(*_: object) -> None:
+    """Keep nothing."""

@@ -1,0 +1,1 @@
+"""Samplers: which points are tried, one way a file."""

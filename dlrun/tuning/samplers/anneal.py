@@ -1,0 +1,29 @@
+"""Anneal: draws ever closer to the best trials, through Hyperopt."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from dlrun.tuning.samplers.history import History
+from dlrun.tuning.samplers.hyperopt_draws import HyperoptSampler, visible
+from dlrun.tuning.search import Draws
+from dlrun.tuning.space import Space
+
+
+class Anneal(Draws):
+    """Draws ever closer to the best trials so far, as Hyperopt's `anneal`."""
+
+    kind: Literal["anneal"] = "anneal"
+
+    def draws(self, space: Space, seed: int) -> AnnealSampler:
+        return AnnealSampler(space, seed)
+
+
+class AnnealSampler(HyperoptSampler):
+    """Draws around one of the best trials; only trials with a loss are drawn around."""
+
+    def ask(self, trial: int, seed: int, ranks: dict[int, int], history: History) -> list[dict[str, Any]]:
+        from hyperopt import anneal
+
+        seen = [trial for trial in visible(history, ranks) if trial.trial in ranks]
+        return list(anneal.suggest([trial], self.domain, self.documents(seen, ranks), seed))

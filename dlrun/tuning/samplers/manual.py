@@ -1,0 +1,52 @@
+"""Manual: points that are listed one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from pydantic import Field
+
+from dlrun.settings import Items
+from dlrun.tuning.dimensions import MISSING, Point, is_scalar, lookup
+from dlrun.tuning.samplers.history import History
+from dlrun.tuning.samplers.sampler import Sampler
+from dlrun.tuning.search import Tuning
+
+
+class Manual(Tuning):
+    """Trials that are listed one by one."""
+
+    kind: Literal["manual"] = "manual"
+
+    points: Items[dict[str, Any]] = Field(min_length=1)
+    """The settings of each trial, by path: `- {optimizer.learning_rate: 1e-3, model.layers.0.dense.units: 32}`."""
+
+    def sampler(self, seed: int, written: Mapping[str, Any]) -> ManualSampler:
+        del seed
+        return ManualSampler(self.points, written)
+
+
+class ManualSampler(Sampler):
+    """Takes the points in the order of the list.
+
+    Args:
+        points: Values by config path.
+        written: The complete config as nested plain values.
+    """
+
+    def __init__(self, points: Sequence[Mapping[str, Any]], written: Mapping[str, Any]) -> None:
+        self._points = points
+        self._written = written
+
+    def suggest(self, trial: int, history: History) -> Point | None:
+        del history
+        return dict(self._points[trial - 1]) if trial <= len(self._points) else None
+
+    def overrides(self, point: Mapping[str, Any]) -> dict[str, Any]:
+        return dict(point)
+
+    def written(self) -> Point:
+        paths = dict.fromkeys(path for point in self._points for path in point)
+        found = {path: lookup(self._written, path) for path in paths}
+        return {path: value for path, value in found.items() if value is not MISSING and is_scalar(value)}

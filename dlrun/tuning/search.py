@@ -1,0 +1,150 @@
+"""Search: what the settings of all kinds of search have in common."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, Literal, Self
+
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from dlrun.settings import Auto, Items, Settings
+from dlrun.tuning.constraints import Constraint
+from dlrun.tuning.distributions import Distribution
+from dlrun.tuning.pruners.none import NoPruner
+from dlrun.tuning.pruners.pruners import Pruner
+from dlrun.tuning.samplers.sampler import Sampler, require_points
+from dlrun.tuning.space import Space
+
+Policy = Literal["penalize", "retry", "ignore", "stop"]
+"""What becomes of a failed trial: the sampler avoids its region, it is tried again, nothing, or the study stops."""
+
+
+class Failures(Settings):
+    """What becomes of trials that fail, by what went wrong."""
+
+    diverged: Policy = "penalize"
+    """The loss became NaN or infinite."""
+
+    out_of_memory: Policy = "penalize"
+    """Memory ran out, of the machine or of the GPU."""
+
+    failed: Policy = "penalize"
+    """Any other error, such as layers that do not fit together or a fault of the code."""
+
+    lost: Policy = "retry"
+    """The worker died without a word."""
+
+    retries: int = Field(1, ge=0)
+    """How often `retry` tries a trial again; after that it is penalized."""
+
+    stop_after: int | None = Field(5, ge=1)
+    """Number of trials in a row that fail, other than by diverging, that stops the study; `null` for none."""
+
+
+class Selection(Settings):
+    """How the winner is found among the best trials."""
+
+    finalists: int = Field(5, ge=1)
+    """Number of best trials that are scored again, to see by how much the winner's score flatters."""
+
+    rescorings: int = Field(2, ge=0)
+    """Number of fresh splits that each of them is scored on; 0 leaves this out."""
+
+    winner: Literal["score", "rescored"] = "score"
+    """Whether the winner has the best score of the search, or the best mean of the second scores."""
+
+
+class Tuning(Settings, ABC):
+    """Base of all kinds of search; the config as written is always the first trial, and is never stopped early."""
+
+    kind: str
+
+    seed: int | Auto = Field("auto", ge=0)
+    """Where the randomness of the search comes from; `auto` is the experiment's own seed."""
+
+    objectives: Items[str] | Auto = Field("auto", min_length=1)
+    """Validation metrics to optimize, or `parameters`, `latency` or `seconds`; `auto` is what early stopping monitors.
+    The first decides which trial is best and which are stopped early; several have a Pareto front."""
+
+    pruner: Pruner = NoPruner()
+    """Which trials are stopped early."""
+
+    failures: Failures = Failures()
+    """What becomes of trials that fail."""
+
+    selection: Selection = Selection()
+    """How the winner is found among the best trials."""
+
+    keep_weights: int = Field(5, ge=1)
+    """Number of best trials that keep their weights; of the others all but the weights is kept."""
+
+    trials: int | None = Field(None, ge=1)
+    """Most trials, the config as written included."""
+
+    @abstractmethod
+    def sampler(self, seed: int, written: Mapping[str, Any]) -> Sampler:
+        """Return what chooses the points.
+
+        Args:
+            seed: Seed of the study.
+            written: The complete config as nested plain values; empty if it is not known.
+
+        Raises:
+            ConfigError: The constraints leave no point.
+        """
+
+
+class Search(Tuning, ABC):
+    """Base of the searches over a space."""
+
+    space: dict[str, Distribution] = Field(min_length=1)
+    """What each setting may be, by its path as the YAML is written, such as `model.layers.0.dense.units`."""
+
+    constraints: Items[Constraint] = ()
+    """What the values of a trial must keep: `- less: [model.layers.1.dense.units, model.layers.0.dense.units]`."""
+
+    @model_validator(mode="after")
+    def _apart(self) -> Self:
+        """Refuse a path that leads into what another one replaces."""
+        for path in self.space:
+            for other in self.space:
+                if path.startswith(f"{other}."):
+                    message = "'{path}' lies inside '{other}', which is searched as a whole"
+                    hint = "Write the inner search into the options of the choice."
+                    raise PydanticCustomError(
+                        "overlap", message, {"path": path, "other": other, "hint": hint, "setting": "space"}
+                    )
+        return self
+
+    @model_validator(mode="after")
+    def _known_sides(self) -> Self:
+        """Refuse a constraint none of whose sides is searched."""
+        for number, constraint in enumerate(self.constraints):
+            if not any(self._is_searched(side) for side in constraint.sides):
+                message = "constraint {number} compares nothing that is searched: {sides}"
+                hint = "Write the paths as they are written in the space."
+                found = {"number": number, "sides": ", ".join(str(side) for side in constraint.sides)}
+                raise PydanticCustomError("constraint", message, found | {"hint": hint, "setting": "constraints"})
+        return self
+
+    def _is_searched(self, side: str | float) -> bool:
+        return isinstance(side, str) and any(side == path or side.startswith(f"{path}.") for path in self.space)
+
+    def sampler(self, seed: int, written: Mapping[str, Any]) -> Sampler:
+        """Return what chooses the points; see `Tuning.sampler`."""
+        space = Space(self.space, self.constraints, written)
+        require_points(space)
+        return self.draws(space, seed)
+
+    @abstractmethod
+    def draws(self, space: Space, seed: int) -> Sampler:
+        """Return what chooses the points of a space."""
+
+
+class Draws(Search, ABC):
+    """Base of the searches that could go on for ever."""
+
+    trials: int = Field(50, ge=1)
+    """Number of trials, the config as written included; fewer if all points of the space have been tried."""

@@ -1,0 +1,148 @@
+"""StudyFolder: the run folder of a study, and which study a command means to go on with."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dlrun.config.writing import to_yaml
+from dlrun.errors import StorageError, UsageError
+from dlrun.records.environment import environment
+from dlrun.records.folder import RunFolder
+from dlrun.records.index import find_run, run_folders
+from dlrun.records.status import read_status
+from dlrun.records.text import json_text, printable
+
+if TYPE_CHECKING:
+    from dlrun.config import LoadedConfig
+
+FILE = "study.json"
+TRIALS = "trials"
+FINAL = "final"
+
+_FORMAT = 1
+_FREE = ("trials", "selection", "keep_weights")
+"""Settings of a tuner that may change while a study goes on."""
+
+
+@dataclass(frozen=True)
+class StudyFacts:
+    """The content of study.json.
+
+    Args:
+        config: Digest of the config that the study belongs to.
+        metric: Name of the validation score that is searched by.
+        mode: Whether it is to be small or large.
+        trials: Number of trials that were asked for.
+        complete: Whether all of them are done and the report is written.
+    """
+
+    config: str
+    metric: str
+    mode: str
+    trials: int | None
+    complete: bool = False
+
+    def write(self, folder: RunFolder) -> None:
+        """Put the facts into a study's folder; raises StorageError."""
+        folder.write_json(FILE, {"format": _FORMAT, **vars(self)})
+
+
+def read_facts(folder: RunFolder) -> StudyFacts | None:
+    """Return the facts of a study; None if the folder is no study's.
+
+    Raises:
+        StorageError: They are damaged.
+    """
+    if not folder.file(FILE).is_file():
+        return None
+    written = folder.read_json(FILE)
+    try:
+        return StudyFacts(**{name: written[name] for name in ("config", "metric", "mode", "trials", "complete")})
+    except (KeyError, TypeError) as error:
+        raise StorageError(f"{printable(str(folder.file(FILE)))} is damaged: it holds no facts of a study") from error
+
+
+def digest_of(data: Mapping[str, Any]) -> str:
+    """Return what tells a config from others: SHA-256 over its plain values, but for what may change meanwhile."""
+    tuner = {name: value for name, value in (data.get("tuner") or {}).items() if name not in _FREE}
+    return hashlib.sha256(json_text({**data, "tuner": tuner}, indent=None).encode()).hexdigest()
+
+
+def claim_study(runs_dir: Path, loaded: LoadedConfig, facts: StudyFacts, argv: Sequence[str]) -> RunFolder:
+    """Make the folder of a new study.
+
+    Args:
+        runs_dir: Folder of all runs.
+        loaded: The config, with a tuner.
+        facts: What is written into study.json.
+        argv: The command line.
+
+    Raises:
+        StorageError: It cannot be written.
+    """
+    folder = RunFolder.claim(runs_dir, loaded.experiment.name)
+    folder.write_text("config.yaml", to_yaml(loaded.experiment))
+    folder.write_text("source.yaml", loaded.source_text)
+    folder.write_json("overrides.yaml", list(loaded.overrides))
+    folder.write_json("environment.json", environment(argv=argv))
+    folder.file(TRIALS).mkdir()
+    facts.write(folder)
+    return folder
+
+
+def config_of(folder: RunFolder) -> LoadedConfig:
+    """Return the config of a study as it was written, with the overrides of the command that began it.
+
+    Raises:
+        ConfigError, StorageError: It cannot be read any more.
+    """
+    from dlrun.config import load_text
+
+    overrides = folder.read_json("overrides.yaml")
+    return load_text(folder.read_text("source.yaml"), f"{folder.id}/source.yaml", overrides)
+
+
+def find_study(runs_dir: Path, reference: str) -> RunFolder:
+    """Find the study that a user names.
+
+    Args:
+        runs_dir: Folder of all runs.
+        reference: An id, its unique beginning, `latest`, or the path of a study.
+
+    Raises:
+        UsageError: There is no such run, or it is no study.
+    """
+    if reference == "latest":
+        studies = [folder for folder in run_folders(runs_dir) if folder.file(FILE).is_file()]
+        if not studies:
+            raise UsageError(f"there is no study in {printable(str(runs_dir))}", remedy="`dlrun tune` begins one.")
+        return studies[-1]
+    folder = find_run(runs_dir, reference, higher_is_better=lambda _: False)
+    if read_facts(folder) is None:
+        raise UsageError(f"{folder.id} is a run, not a study", remedy="`dlrun tune` without --study begins a study.")
+    return folder
+
+
+def unfinished_study(runs_dir: Path, config: str, num_trials: int | None) -> RunFolder | None:
+    """Return the newest study of a config that has not done as many trials as are asked for; None if there is none.
+
+    Args:
+        runs_dir: Folder of all runs.
+        config: Digest of the config.
+        num_trials: Trials asked for; None for as many as there are points.
+    """
+    for folder in reversed(run_folders(runs_dir)):
+        try:
+            facts = read_facts(folder)
+            if facts is None or facts.config != config:
+                continue
+            more = num_trials is not None and facts.trials is not None and num_trials > facts.trials
+            if not facts.complete or more or read_status(folder).state != "finished":
+                return folder
+        except StorageError:
+            continue
+    return None

@@ -1,0 +1,95 @@
+"""TrialRuns: the run folders of a study's trials, and which of them keep their weights."""
+
+from __future__ import annotations
+
+import bisect
+import re
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from dlrun.errors import StorageError
+from dlrun.records.folder import RunFolder, is_id
+from dlrun.records.status import read_status
+from dlrun.tuning.trial import Trial
+
+_NUMBER = re.compile(r"-trial-(\d{4,})-[0-9a-f]{4,}$")
+_WEIGHTS = ("model", "checkpoints")
+
+
+def trial_name(trial: int) -> str:
+    """Return the name of a trial's run, which makes its folder tell which trial it belongs to."""
+    return f"trial-{trial:04d}"
+
+
+class TrialRuns:
+    """The run folders of a study's trials.
+
+    Args:
+        folder: `trials/` of the study.
+        sign: 1 if small values of the objective are good, -1 if large ones are.
+        num_kept: How many of the best trials keep their weights.
+    """
+
+    def __init__(self, folder: Path, sign: float, num_kept: int) -> None:
+        self.folder = folder
+        self._sign = sign
+        self._num_kept = num_kept
+        self._kept: list[tuple[float, int, str]] = []
+        self._found: dict[int, list[str]] = {}
+        for name in _names(folder):
+            number = _NUMBER.search(name)
+            if number is not None:
+                self._found.setdefault(int(number.group(1)), []).append(name)
+
+    def finished(self, trial: int) -> tuple[str, dict[str, Any]] | None:
+        """Return the run and the scores of a trial that finished, if the disk holds them."""
+        for name in reversed(self._found.get(trial, [])):
+            folder = RunFolder(self.folder / name)
+            try:
+                if read_status(folder).state == "finished":
+                    return name, folder.read_json("metrics.json")
+            except StorageError:
+                continue
+        return None
+
+    def discard(self, trial: int) -> None:
+        """Remove what earlier attempts at a trial have left, as the next one replaces it."""
+        for name in self._found.pop(trial, []):
+            shutil.rmtree(self.folder / name, ignore_errors=True)
+
+    def recall(self, trials: Iterable[Trial]) -> None:
+        """Take note of the trials that earlier sessions have finished."""
+        for trial in trials:
+            if trial.state == "finished":
+                self._rank(trial)
+
+    def settle(self, trial: Trial) -> None:
+        """A trial has ended: remove the weights of all but the best."""
+        run = trial.outcome.run if trial.outcome else None
+        if run is None:
+            return
+        self._found.setdefault(trial.id, []).append(run)
+        if trial.state == "finished":
+            self._rank(trial)
+        else:
+            self._strip(run)
+
+    def _rank(self, trial: Trial) -> None:
+        if trial.value is None or trial.outcome is None or trial.outcome.run is None:
+            return
+        bisect.insort(self._kept, (self._sign * trial.value, trial.id, trial.outcome.run))
+        if len(self._kept) > self._num_kept:
+            self._strip(self._kept.pop()[2])
+
+    def _strip(self, run: str) -> None:
+        for part in _WEIGHTS:
+            shutil.rmtree(self.folder / run / part, ignore_errors=True)
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return sorted(path.name for path in folder.iterdir() if is_id(path.name))
+    except FileNotFoundError:
+        return []

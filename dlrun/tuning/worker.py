@@ -1,0 +1,165 @@
+"""What a worker does with one job, in a process of its own; `(folder, config) -> how it ended`."""
+
+from __future__ import annotations
+
+import math
+import signal
+import time
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dlrun.errors import Diverged, DlrunError, Interrupted, RunFailed
+from dlrun.training.listener import REFIT, EpochReport, Listener, Pruned
+from dlrun.tuning.channel import Channel
+from dlrun.tuning.job import Job
+
+if TYPE_CHECKING:
+    from dlrun.datasets.dataset import Dataset
+    from dlrun.experiment import Experiment
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What all workers find in their memory when they start.
+
+    Args:
+        section: The config's dataset section, as plain values.
+        dataset: What it loads; None if every worker is to load its own.
+    """
+
+    section: Any = None
+    dataset: Dataset | None = None
+
+    def dataset_of(self, config: Mapping[str, Any]) -> Dataset | None:
+        """Return the dataset if it is what a config asks for."""
+        return self.dataset if config.get("dataset") == self.section else None
+
+
+def carry_out(job: Job, shared: Shared, channel: Channel) -> None:
+    """Do a job and tell how it ended; whatever happens, the driver hears of it.
+
+    Args:
+        job: What to do.
+        shared: What was loaded before the fork.
+        channel: Leads to the driver.
+    """
+    started = time.perf_counter()
+    listener = _ToDriver(job, channel)
+    told: dict[str, Any]
+    try:
+        metrics = _do(job, shared, listener)
+        told = {"state": "finished", "metrics": metrics}
+    except Pruned:
+        told = {"state": "pruned"}
+    except Interrupted as error:
+        told = {"state": "interrupted", "reason": error.message}
+    except Diverged as error:
+        told = {"state": "diverged", "reason": error.message}
+    except RunFailed as error:
+        state = "out_of_memory" if "memory ran out" in error.message else "failed"
+        told = {"state": state, "reason": error.message}
+    except DlrunError as error:
+        told = {"state": "failed", "reason": error.message}
+    except MemoryError as error:
+        told = {"state": "out_of_memory", "reason": f"out of memory: {error}".rstrip(": ")}
+    except Exception as error:  # noqa: BLE001 - a fault of the code must not end the search
+        told = {"state": "failed", "reason": f"internal error: {type(error).__name__}: {error}"}
+        _keep_traceback(job, listener.run)
+    seconds = time.perf_counter() - started
+    channel.send({"event": "ended", "run": listener.run, "seconds": seconds, **told})
+
+
+def _do(job: Job, shared: Shared, listener: _ToDriver) -> dict[str, Any]:
+    from dlrun.config import validate
+    from dlrun.config.marks import Mark, Marks
+    from dlrun.experiment import Experiment
+
+    if job.kind == "report":
+        from dlrun.tuning.illustration import illustrate_study
+
+        return illustrate_study(Path(job.folder), job.config)
+    marks = Marks()
+    marks.put((), Mark("", (0, 0)))
+    experiment = validate(job.config, marks, Experiment)
+    dataset = shared.dataset_of(job.config)
+    if job.kind == "rescore":
+        from dlrun.tuning.rescoring import rescore
+
+        return rescore(experiment, dataset, job.shuffle)
+    return _run(job, experiment, dataset, listener)
+
+
+def _run(job: Job, experiment: Experiment, dataset: Dataset | None, listener: Listener) -> dict[str, Any]:
+    from dlrun.run import run_experiment
+
+    run = run_experiment(
+        experiment,
+        runs_dir=Path(job.folder),
+        argv=job.argv,
+        listener=listener,
+        dataset=dataset,
+        trial=job.kind == "trial",
+    )
+    return run.metrics
+
+
+def _keep_traceback(job: Job, run: str | None) -> None:
+    if run is None:
+        return
+    path = Path(job.folder, run, "traceback.txt")
+    path.write_text(traceback.format_exc(), encoding="utf-8")
+
+
+class _ToDriver(Listener):
+    """Tells the driver of the folder and of every epoch, and asks whether to go on where it may be stopped."""
+
+    def __init__(self, job: Job, channel: Channel) -> None:
+        self.run: str | None = None
+        self._job = job
+        self._channel = channel
+        self._num_folds = 1
+        self._best: dict[str, float] = {}
+
+    def claimed(self, path: Path) -> None:
+        self.run = path.name
+        self._channel.send({"event": "claimed", "run": path.name})
+
+    def fit_started(self, fold: int, num_folds: int, num_epochs: int) -> None:  # noqa: ARG002
+        self._num_folds = num_folds
+        if self._job.waits == "folds" and fold > 0:
+            self._channel.send({"event": "fold", "fold": fold - 1, "values": self._best})
+            self._go_on()
+        self._best = {}
+
+    def epoch_finished(self, report: EpochReport) -> None:
+        if report.fold == REFIT:
+            return
+        scores = {name.removeprefix("val_"): value for name, value in report.values.items() if name.startswith("val_")}
+        values = {name: value for name, value in scores.items() if math.isfinite(value)}
+        if report.best_epoch == report.epoch:
+            self._best = values
+        waits = self._job.waits == "epochs" and report.fold == 0
+        self._channel.send(
+            {
+                "event": "epoch",
+                "fold": report.fold,
+                "num_folds": self._num_folds,
+                "epoch": report.epoch,
+                "num_epochs": report.num_epochs,
+                "values": values,
+                "waits": waits,
+            }
+        )
+        if waits:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """Wait for the driver's word."""
+        messages = self._channel.wait()
+        if not messages:  # the driver is gone
+            raise Interrupted(signal.SIGTERM)
+        if messages[-1]["stop"]:
+            raise Pruned

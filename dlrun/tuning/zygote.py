@@ -1,0 +1,177 @@
+"""The zygote: imports TensorFlow and loads the data once, then forks a worker for every job.
+
+It runs as `python -m dlrun.tuning.zygote SOCKET PARENT`. It never computes anything itself, so that no thread is alive
+when it forks: a worker starts in milliseconds, shares the memory of what was loaded, and gives all of its own back when
+its job is done. A worker that crashes takes nobody along. Zygote and workers end with the driver, even when it is
+killed: the kernel tells each when its parent has died.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import select
+import signal
+import socket
+import sys
+from types import FrameType
+from typing import NoReturn
+
+from dlrun.errors import DlrunError, Interrupted
+from dlrun.tuning.channel import Channel, Message
+from dlrun.tuning.job import Job
+from dlrun.tuning.worker import Shared, carry_out
+
+_PR_SET_PDEATHSIG = 1
+
+_LATER_MODULES = (
+    "dlrun.config",
+    "dlrun.experiment",
+    "dlrun.illustrating",
+    "dlrun.run",
+    "dlrun.tuning.illustration",
+    "dlrun.tuning.rescoring",
+    "dlrun.reporting.tensorboard",
+    "numpy",
+    "yaml",
+)
+_NETWORK_MODULES = (
+    "dlrun.training.engines.memory",
+    "dlrun.training.engines.resident",
+    "dlrun.training.engines.streaming",
+    "safetensors.numpy",
+    "h5py",
+)
+_ESTIMATOR_MODULES = ("sklearn.ensemble", "sklearn.linear_model", "sklearn.multioutput", "skops.io")
+_COMMON_MODULES = ("scipy.stats", "sklearn.model_selection", "tensorboardX.event_file_writer", "tensorboardX.summary")
+"""What runs import when they need it; imported here it costs once what it would cost in every trial."""
+
+
+def die_with_parent(parent: int) -> None:
+    """Ask the kernel to kill this process when its parent dies; where the kernel cannot, closed sockets end it.
+
+    Args:
+        parent: Number of the process that is expected to be the parent.
+    """
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it died before the kernel was asked
+        os._exit(1)
+
+
+def main() -> None:
+    """Serve one driver."""
+    descriptor, parent = int(sys.argv[1]), int(sys.argv[2])
+    die_with_parent(parent)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    control = Channel(socket.socket(fileno=descriptor))
+    try:
+        shared = _prepare(control.wait()[0])
+    except DlrunError as error:
+        control.send({"event": "refused", "message": error.message, "remedy": error.remedy})
+        return
+    gc.collect()
+    gc.freeze()  # a collection in a worker would touch, and so copy, every page of what was loaded here
+    control.send({"event": "ready"})
+    _Zygote(control, shared).serve()
+
+
+def _prepare(order: Message) -> Shared:
+    """Import what the trials will need and load the data if the driver says that all can share them."""
+    import importlib
+
+    network = order["network"]
+    if network:
+        from dlrun.training.engines.tensorflow import preload
+
+        preload()
+    for name in (*_COMMON_MODULES, *_LATER_MODULES, *(_NETWORK_MODULES if network else _ESTIMATOR_MODULES)):
+        importlib.import_module(name)
+    if order["dataset"] is None:
+        return Shared()
+    from dlrun.config import validate
+    from dlrun.config.marks import Mark, Marks
+    from dlrun.experiment import Experiment
+
+    marks = Marks()
+    marks.put((), Mark("", (0, 0)))
+    experiment = validate(order["dataset"], marks, Experiment)
+    return Shared(order["dataset"]["dataset"], experiment.dataset.load())
+
+
+class _Zygote:
+    """Forks workers and tells how they ended.
+
+    Args:
+        control: Leads to the driver.
+        shared: What was loaded.
+    """
+
+    def __init__(self, control: Channel, shared: Shared) -> None:
+        self._control = control
+        self._shared = shared
+        self._keys: dict[int, str] = {}
+        self._connections: list[int] = []
+
+    def serve(self) -> None:
+        """Take jobs until the driver closes the connection."""
+        woken, waker = os.pipe()
+        os.set_blocking(waker, False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
+        while not self._control.over:
+            ready, _, _ = select.select([self._control.fileno(), woken], [], [])
+            if woken in ready:
+                os.read(woken, 512)
+                self._collect()
+            if self._control.fileno() in ready:
+                messages, connections = self._control.receive_with_files()
+                self._connections += connections
+                for message in messages:
+                    self._fork(message, self._connections.pop(0))
+
+    def _collect(self) -> None:
+        """Tell of every worker that has ended, and how."""
+        while self._keys:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if pid == 0:
+                return
+            code = os.waitstatus_to_exitcode(status)
+            self._control.send({"event": "exit", "key": self._keys.pop(pid), "code": code})
+
+    def _fork(self, message: Message, connection: int) -> None:
+        parent = os.getpid()
+        pid = os.fork()
+        if pid == 0:
+            self._control.close()
+            _work(message, connection, parent, self._shared)
+        os.close(connection)
+        self._keys[pid] = message["job"]["key"]
+        self._control.send({"event": "forked", "key": message["job"]["key"], "pid": pid})
+
+
+def _work(message: Message, connection: int, parent: int, shared: Shared) -> NoReturn:
+    """Be a worker: do one job and end."""
+    code = 1
+    try:
+        die_with_parent(parent)
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        signal.signal(signal.SIGTERM, _interrupt)
+        os.environ.update(message["environment"])
+        channel = Channel(socket.socket(fileno=connection))
+        carry_out(Job.of_message(message["job"]), shared, channel)
+        code = 0
+    finally:
+        os._exit(code)  # Python's own way out would run what the zygote has registered, and take TensorFlow apart
+
+
+def _interrupt(number: int, _frame: FrameType | None) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    raise Interrupted(number)
+
+
+if __name__ == "__main__":
+    main()
