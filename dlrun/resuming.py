@@ -52,6 +52,7 @@ def resume_run(
     clock = Clock(listener or Listener())
     with locked(folder):
         status = _resumable(folder)
+        files.discard_temporaries(folder.path)
         ready = _ready(folder, clock)
         kept = Kept.read(folder)
         changes = [*_config_changes(kept, ready), *_data_changes(folder, kept, ready)]
@@ -60,7 +61,6 @@ def resume_run(
                 "\n".join([f"the run {folder.id} is not what it was when it was stopped:", *_shortened(changes)]),
                 remedy="Put it back as it was, train anew with `dlrun train`, or go on all the same with --force.",
             )
-        files.discard_temporaries(folder.path)
         environment = _note_resume(folder, ready, kept, argv, changes)
         clock.listener.note(f"going on from {kept.place}")
         if environment:
