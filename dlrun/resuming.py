@@ -52,6 +52,7 @@ def resume_run(
     clock = Clock(listener or Listener())
     with locked(folder):
         status = _resumable(folder)
+        files.discard_temporaries(folder.path)
         ready = _ready(folder, clock)
         kept = Kept.read(folder)
         changes = [*_config_changes(kept, ready), *_data_changes(folder, kept, ready)]

@@ -10,7 +10,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-SHARE = 0.025
+SHARE = 0.02
 """Share of the training time that writing checkpoints may take."""
 
 

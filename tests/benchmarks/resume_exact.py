@@ -143,7 +143,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as place:
         texts = {name: HEAD + text for name, text in CONFIGS.items()} | {"forest": FOREST}
         alike, tried = copied_moments(tools, texts, options.moments, Path(place))
-        chained = HEAD + CONFIGS["folds, refit, average of weights"].replace("epochs: 3", "epochs: 30")
+        chained = HEAD + CONFIGS["folds, refit, average of weights"].replace("epochs: 3", "epochs: 100")
         survived = killed_processes(tools, chained, options.kills, Path(place) / "killed") if options.kills else True
     print(f"{alike} of {tried} moments alike; killed run alike: {survived}; {time.monotonic() - began:.0f} s")
     return 0 if alike == tried and survived else 1
