@@ -8,7 +8,7 @@ import pytest
 
 from dlrun import __version__
 
-COMMANDS = ["train", "check", "init", "ls", "show", "logs", "schema", "doctor"]
+COMMANDS = ["train", "tune", "check", "init", "ls", "show", "logs", "schema", "doctor"]
 HEAVY = {"tensorflow", "keras", "sklearn", "hyperopt", "matplotlib", "polars", "scipy"}
 
 
@@ -60,7 +60,7 @@ def modules_after(dlrun, *arguments: str) -> set[str]:
     return set(names)
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["train", "--help"], ["init", "--list"], ["ls"]])
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["train", "--help"], ["tune", "--help"], ["init", "--list"], ["ls"]])
 def test_light_commands_load_next_to_nothing(dlrun, arguments: list[str]) -> None:
     loaded = modules_after(dlrun, *arguments)
     avoidable = {"pydantic"} if len(arguments) == 1 and arguments[0] != "ls" else set()  # Typer reads options with it
