@@ -19,6 +19,12 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "configs/README.md"]
 
 
+PLACEHOLDERS = set(
+    "latest best runs/* config.yaml new.csv labelled.csv predictions.csv bundle model.zip 50".split()  # noqa: SIM905
+)
+"""Words of the examples that stand for the user's own files, runs and numbers."""
+
+
 def blocks(language: str) -> list[str]:
     """Return the fenced blocks of a language."""
     return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
@@ -47,7 +53,7 @@ def table(heading: str) -> list[list[str]]:
 def test_there_is_something_to_check() -> None:
     assert len(commands()) >= 10
     assert len(blocks("yaml")) == 2
-    assert jobs() == {"train": True, "tune": False, "ensemble": False}
+    assert jobs() == {"train": True, "tune": True, "ensemble": True}
 
 
 @pytest.mark.parametrize("text", blocks("yaml"), ids=["quickstart", "table"])
@@ -70,7 +76,7 @@ def test_commands_can_be_typed(words: list[str], dlrun: Callable[..., Any]) -> N
     elif command == "init":
         assert set(others) <= {template.name for template in templates()}
     else:
-        assert not others or (command, others) == ("show", ["latest"])
+        assert set(others) <= PLACEHOLDERS
 
 
 @pytest.mark.parametrize(("command", "exists"), jobs().items())

@@ -46,14 +46,15 @@ def environment(*, argv: Sequence[str], devices: Sequence[str] = (), threads: in
     Returns:
         Plain values: `dlrun`, `python`, `packages`, `system`, `hardware`, `threads`, `git`, `argv`, `directory`.
     """
+    known = _remembered.get(Path.cwd()) or _surroundings()
     return {
         "dlrun": __version__,
         "python": platform.python_version(),
-        "packages": versions(),
+        "packages": known["packages"],
         "system": {"name": platform.platform(), "host": socket.gethostname()},
-        "hardware": hardware() | {"devices": list(devices)},
+        "hardware": known["hardware"] | {"devices": list(devices)},
         "threads": threads,
-        "git": git_state(Path.cwd()),
+        "git": known["git"],
         "argv": list(argv),
         "directory": str(Path.cwd()),
     }
@@ -80,6 +81,21 @@ def _pairs(path: str, before: Any, now: Any) -> Iterator[tuple[str, Any, Any]]:
         return
     for name in dict.fromkeys([*before, *now]):
         yield from _pairs(f"{path}.{name}", before.get(name), now.get(name))
+
+
+_remembered: dict[Path, dict[str, Any]] = {}
+
+
+def remember() -> None:
+    """Look up packages, hardware and commit now for all that this process and its forks write down later.
+
+    The code of forked processes is what was loaded here, whatever happens to the files meanwhile.
+    """
+    _remembered[Path.cwd()] = _surroundings()
+
+
+def _surroundings() -> dict[str, Any]:
+    return {"packages": versions(), "hardware": hardware(), "git": git_state(Path.cwd())}
 
 
 def versions(packages: Sequence[str] = PACKAGES) -> dict[str, str | None]:

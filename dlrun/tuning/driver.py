@@ -230,21 +230,21 @@ class _Driver:
         return LocalWorkers(
             self.num_jobs,
             network=self.network,
-            dataset=self._shared_dataset(),
+            config=config_at(self.loaded.data),
+            share=self._shares_dataset,
             log=folder.file("workers.log"),
             gpus=self.gpus,
             one_thread=usable_cpus() // self.num_jobs < 2,
         )
 
-    def _shared_dataset(self) -> Mapping[str, Any] | None:
-        """Return the config whose dataset is loaded before the forks; None for tables.
+    @property
+    def _shares_dataset(self) -> bool:
+        """Whether the dataset is loaded before the forks.
 
         Tables are data frames of polars, whose threads do not survive a fork: each trial reads its own.
         """
         facts = self.loaded.experiment.dataset.facts()
-        if facts is None or facts.input_kind == "table":
-            return None
-        return config_at(self.loaded.data)
+        return facts is not None and facts.input_kind != "table"
 
     def _search(self, folder: RunFolder, study: Study, workers: LocalWorkers) -> None:
         runs = TrialRuns(folder.file(TRIALS), 1.0 if self.objective.mode == "min" else -1.0, self.tuner.keep_weights)

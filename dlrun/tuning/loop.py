@@ -100,13 +100,21 @@ class SearchLoop:
         return self._deadline is None or time.monotonic() < self._deadline
 
     def _hand_out(self) -> bool:
-        """Start as many trials as there are free workers; return whether any suggestion came."""
-        any_came = False
-        while self._workers.num_free and (suggestion := self._study.ask(new=self._in_time)) is not None:
-            any_came = True
+        """Start as many trials as there are free workers; return whether any suggestion came.
+
+        All are asked for before the first is started: the first start of all waits until the workers have loaded what
+        they need, and the sampler loads its own meanwhile.
+        """
+        suggestions: list[Suggestion] = []
+        while len(suggestions) < self._workers.num_free:
+            suggestion = self._study.ask(new=self._in_time)
+            if suggestion is None:
+                break
+            suggestions.append(suggestion)
+        for suggestion in suggestions:
             if not self._adopt(suggestion):
                 self._start(suggestion)
-        return any_came
+        return bool(suggestions)
 
     def _adopt(self, suggestion: Suggestion) -> bool:
         """Take over a trial that had finished when the driver was killed before it could tell the study."""

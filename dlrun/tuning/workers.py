@@ -51,10 +51,12 @@ class LocalWorkers:
     Args:
         num_jobs: Jobs at a time.
         network: Whether the jobs train networks, so that TensorFlow is imported in advance.
-        dataset: Plain config whose dataset all jobs share; None if each job loads its own.
+        config: Plain config of the study.
+        share: Whether all jobs share its dataset; otherwise each loads its own.
         log: File that takes what the processes write to their standard outputs.
         gpus: Names of the GPUs that jobs take in turn; empty for none.
         one_thread: Whether numerical libraries are to use one thread a process.
+        program: Arguments that make the interpreter run the zygote.
     """
 
     def __init__(
@@ -62,16 +64,19 @@ class LocalWorkers:
         num_jobs: int,
         *,
         network: bool,
-        dataset: Mapping[str, Any] | None,
+        config: Mapping[str, Any],
+        share: bool,
         log: Path,
         gpus: Sequence[str] = (),
         one_thread: bool = True,
+        program: Sequence[str] = ("-m", "dlrun.tuning.zygote"),
     ) -> None:
         self._num_jobs = num_jobs
-        self._order = {"network": network, "dataset": None if dataset is None else dict(dataset)}
+        self._order = {"network": network, "config": dict(config), "share": share}
         self._log = log
         self._gpus = tuple(gpus)
         self._one_thread = one_thread
+        self._program = tuple(program)
         self._selector = selectors.DefaultSelector()
         self._jobs: dict[str, _Running] = {}
         self._exits: dict[str, int] = {}
@@ -105,7 +110,7 @@ class LocalWorkers:
         try:
             with self._log.open("ab") as log:
                 self._zygote = subprocess.Popen(  # noqa: S603 - this very program
-                    [sys.executable, "-m", "dlrun.tuning.zygote", str(theirs.fileno()), str(os.getpid())],
+                    [sys.executable, *self._program, str(theirs.fileno()), str(os.getpid())],
                     pass_fds=[theirs.fileno()],
                     stdin=subprocess.DEVNULL,
                     stdout=log,
@@ -121,7 +126,7 @@ class LocalWorkers:
         control.send(self._order)
         self._selector.register(control, selectors.EVENT_READ, None)
 
-    def _await_ready(self) -> Channel:
+    def await_ready(self) -> Channel:
         """Wait until the zygote has loaded everything."""
         control = self._control
         if control is None:
@@ -143,7 +148,7 @@ class LocalWorkers:
             DataError: The data that all share cannot be loaded.
             StorageError: The workers cannot be started.
         """
-        control = self._await_ready()
+        control = self.await_ready()
         channel, theirs = pair()
         slot = self._slots.pop()
         message = {"job": job.to_message(), "environment": self._environment(slot)}
@@ -171,8 +176,8 @@ class LocalWorkers:
         return news
 
     def _take_control(self) -> None:
-        control = self._await_ready()
-        for message in control.receive():
+        control = self.await_ready()
+        for message in control.wait(0):  # another one's death may have been looked up here meanwhile
             if message["event"] == "forked" and message["key"] in self._jobs:
                 self._jobs[message["key"]].pid = message["pid"]
             elif message["event"] == "exit":

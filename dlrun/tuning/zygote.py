@@ -89,16 +89,21 @@ def _prepare(order: Message) -> Shared:
         preload()
     for name in (*_COMMON_MODULES, *_LATER_MODULES, *(_NETWORK_MODULES if network else _ESTIMATOR_MODULES)):
         importlib.import_module(name)
-    if order["dataset"] is None:
-        return Shared()
-    from dlrun.config import validate
+    from dlrun.config import to_yaml, validate
     from dlrun.config.marks import Mark, Marks
     from dlrun.experiment import Experiment
+    from dlrun.records.environment import remember
 
+    remember()
     marks = Marks()
     marks.put((), Mark("", (0, 0)))
-    experiment = validate(order["dataset"], marks, Experiment)
-    return Shared(order["dataset"]["dataset"], experiment.dataset.load())
+    experiment = validate(order["config"], marks, Experiment)
+    to_yaml(experiment)  # builds validators and forms that all workers need
+    if not order["share"]:
+        return Shared()
+    dataset = experiment.dataset.load()
+    experiment.validation.split(dataset, experiment.seed)  # what scikit-learn looks up once is looked up here
+    return Shared(order["config"]["dataset"], dataset)
 
 
 class _Zygote:

@@ -9,7 +9,7 @@ import pytest
 from dlrun import __version__
 
 COMMANDS = [
-    *["train", "resume", "check", "init", "ensemble", "predict", "evaluate", "export"],
+    *["train", "resume", "tune", "check", "init", "ensemble", "predict", "evaluate", "export"],
     *["ls", "show", "logs", "reproduce", "rm", "gc", "schema", "doctor"],
 ]
 HEAVY = {"tensorflow", "keras", "sklearn", "hyperopt", "matplotlib", "polars", "scipy"}
@@ -64,7 +64,7 @@ def modules_after(dlrun, *arguments: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["--version"], ["train", "--help"], ["predict", "--help"], ["init", "--list"], ["ls"]]
+    "arguments", [["--help"], ["--version"], ["train", "--help"], ["tune", "--help"], ["init", "--list"], ["ls"]]
 )
 def test_light_commands_load_next_to_nothing(dlrun, arguments: list[str]) -> None:
     loaded = modules_after(dlrun, *arguments)

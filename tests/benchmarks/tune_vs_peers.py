@@ -1,0 +1,211 @@
+"""`dlrun tune` against the tools that people know, on the same job, space and stopping rule.
+
+Job: scikit-learn's digits, 60/20/20; one dense layer with 16 to 256 units (relu), batch normalization or not, dropout 0
+to 0.6, l2 1e-6 to 1e-2 (log), Adam with 1e-4 to 1e-1 (log), batches of 32, at most 30 epochs, early stopping with
+patience 5 on val_loss. Sides run in turn, each in a process of its own that is timed from start to end:
+
+  hyperopt     a script with Hyperopt's fmin (TPE) and Keras' fit, as `peer_scripts.py` writes it
+  keras_tuner  KerasTuner's BayesianOptimization
+  optuna       Optuna's TPE with MedianPruner
+  dlrun        `dlrun tune` without pruning, for the first ratio; its re-scoring and refits are counted
+  dlrun_median `dlrun tune` with the median pruner, for the second
+  kfold_script 5-fold, a loop over 20 random points with Keras' fit
+  dlrun_kfold  the same with `dlrun tune`
+
+Only installed sides can run: pip install keras-tuner optuna hyperopt.
+
+Usage: python tests/benchmarks/tune_vs_peers.py [--trials 50] [--seeds 5] [--sides hyperopt optuna dlrun dlrun_median]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+HERE = Path(__file__).resolve().parent
+SCRIPTED = ("hyperopt", "keras_tuner", "optuna", "kfold_script")
+SIDES = (*SCRIPTED, "dlrun", "dlrun_median", "dlrun_kfold")
+DEFAULT = ("hyperopt", "keras_tuner", "optuna", "dlrun", "dlrun_median")
+KFOLD_TRIALS = 20
+
+BARS = (("dlrun", "hyperopt", 0.20), ("dlrun_median", "optuna", 0.25), ("dlrun_kfold", "kfold_script", 0.15))
+"""Largest ratio of wall times that we accept: ours, theirs, bar."""
+
+MEMORY_BAR = (0.7, 0.35)
+"""GB for the whole tree, and for every worker."""
+
+CONFIG = """
+name: digits-search
+seed: {seed}
+dataset: {{kind: digits}}
+model: {{kind: network, layers: [{{dense: {{units: 64, dropout: 0.3, l2: 1e-4}}}}]}}
+optimizer: {{kind: adam, learning_rate: 1e-3}}
+training: {{epochs: 30, batch_size: 32, early_stopping: {{patience: 5}}}}
+validation: {validation}
+tuner:
+  kind: tpe
+  pruner: {pruner}
+  selection: {{finalists: 1, rescorings: 0}}
+  space:
+    model.layers.0.dense.units: {{int: [16, 256]}}
+    model.layers.0.dense.batch_norm: {{choice: [false, true]}}
+    model.layers.0.dense.dropout: {{uniform: [0, 0.6]}}
+    model.layers.0.dense.l2: {{loguniform: [1e-6, 1e-2]}}
+    optimizer.learning_rate: {{loguniform: [1e-4, 1e-1]}}
+"""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One run of one side: wall seconds, best validation loss, epochs trained, peak GB of its processes together."""
+
+    seconds: float
+    best: float
+    epochs: int
+    memory: float
+
+
+class Watch(threading.Thread):
+    """Follows the memory of a process and its descendants, by their proportional set sizes."""
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(daemon=True)
+        self._pid = pid
+        self.peak = 0.0
+        self.over = threading.Event()
+
+    def run(self) -> None:
+        """Look twice a second until told that it is over."""
+        while not self.over.wait(0.5):
+            self.peak = max(self.peak, sum(_pss(pid) for pid in _tree(self._pid)))
+
+
+def _tree(pid: int) -> list[int]:
+    parents: dict[int, list[int]] = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parents.setdefault(int(path.read_text().rpartition(")")[2].split()[1]), []).append(int(path.parent.name))
+        except (OSError, IndexError):
+            continue
+    found, waiting = [], [pid]
+    while waiting:
+        found.append(waiting.pop())
+        waiting += parents.get(found[-1], [])
+    return found
+
+
+def _pss(pid: int) -> float:
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0.0
+    return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 2**20
+
+
+def measure(command: list[str], folder: Path) -> tuple[dict[str, float], float, float]:
+    """Run a command; return the JSON object that it printed, wall seconds, and the peak memory of its tree in GB."""
+    started = time.perf_counter()
+    with (folder / "out.json").open("wb") as out, (folder / "err.txt").open("wb") as err:
+        process = subprocess.Popen(command, stdout=out, stderr=err, cwd=folder, env=_environment())
+        watch = Watch(process.pid)
+        watch.start()
+        code = process.wait()
+        seconds = time.perf_counter() - started
+        watch.over.set()
+        watch.join()
+    if code not in (0, 3):
+        raise SystemExit(f"{command} failed:\n{(folder / 'err.txt').read_text(errors='replace')[-3000:]}")
+    return (
+        json.loads(
+            (folder / "out.json").read_text().strip().splitlines()[-1]
+            if "peer_scripts" in " ".join(command)
+            else (folder / "out.json").read_text()
+        ),
+        seconds,
+        watch.peak,
+    )
+
+
+def _environment() -> dict[str, str]:
+    root = str(HERE.parents[1])
+    return os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": root}
+
+
+def run_side(side: str, seed: int, trials: int, jobs: int | None, folder: Path) -> Measured:
+    """Run one side once."""
+    if side in SCRIPTED:
+        number = KFOLD_TRIALS if side == "kfold_script" else trials
+        command = [sys.executable, str(HERE / "peer_scripts.py"), side, "--trials", str(number), "--seed", str(seed)]
+        answer, seconds, memory = measure(command, folder)
+        return Measured(seconds, answer["best"], int(answer["epochs"]), memory)
+    kfold = side == "dlrun_kfold"
+    config = folder / f"{side}.yaml"
+    validation = "{kind: kfold, folds: 5, test_fraction: 0.2}" if kfold else "{kind: holdout}"
+    pruner = "median" if side == "dlrun_median" else "none"
+    config.write_text(CONFIG.format(seed=seed, validation=validation, pruner=pruner))
+    command = [sys.executable, "-m", "dlrun", "tune", str(config), "--new", "--json"]
+    command += ["--trials", str(KFOLD_TRIALS if kfold else trials), "--runs-dir", str(folder / "runs")]
+    command += ["--jobs", str(jobs)] if jobs else []
+    answer, seconds, memory = measure(command, folder)
+    epochs = _epochs(Path(str(answer["path"])) / "trials.csv")
+    return Measured(seconds, answer["best"]["value"], epochs, memory)  # type: ignore[index]
+
+
+def _epochs(table: Path) -> int:
+    import csv
+
+    with table.open(newline="") as file:
+        return sum(int(row["epochs"] or 0) for row in csv.DictReader(file))
+
+
+def report(measured: dict[str, list[Measured]], jobs: int | None) -> bool:
+    """Print medians and ratios; return whether every bar that could be tried is met."""
+    print(f"\n{'side':14} {'wall s':>9} {'best val_loss':>14} {'epochs':>8} {'peak GB':>8}")
+    for side, runs in measured.items():
+        figures = [median(getattr(run, name) for run in runs) for name in ("seconds", "best", "epochs", "memory")]
+        print(f"{side:14} {figures[0]:9.1f} {figures[1]:14.4f} {figures[2]:8.0f} {figures[3]:8.2f}")
+    met = True
+    for ours, theirs, bar in BARS:
+        if ours in measured and theirs in measured:
+            pairs = zip(measured[ours], measured[theirs], strict=True)
+            ratio = median(us.seconds / them.seconds for us, them in pairs)
+            met &= ratio <= bar
+            print(f"wall {ours} / {theirs}: {ratio:.3f}  bar {bar:.2f}  {'ok' if ratio <= bar else 'MISSED'}")
+    if "dlrun" in measured:
+        workers = jobs or len(os.sched_getaffinity(0))
+        bar = MEMORY_BAR[0] + MEMORY_BAR[1] * workers
+        peak = max(run.memory for run in measured["dlrun"])
+        met &= peak <= bar
+        print(f"peak memory of dlrun's tree: {peak:.2f} GB  bar {bar:.2f}  {'ok' if peak <= bar else 'MISSED'}")
+    return met
+
+
+def main() -> int:
+    """Compare; the exit code says whether every bar was met."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--trials", type=int, default=50)
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--sides", nargs="+", choices=SIDES, default=list(DEFAULT))
+    parser.add_argument("--jobs", type=int, default=None, help="dlrun's trials at a time")
+    arguments = parser.parse_args()
+    measured: dict[str, list[Measured]] = {side: [] for side in arguments.sides}
+    for seed in range(arguments.seeds):
+        for side in arguments.sides:
+            with tempfile.TemporaryDirectory() as folder:
+                run = run_side(side, seed, arguments.trials, arguments.jobs, Path(folder))
+            measured[side].append(run)
+            print(f"seed {seed} {side}: {run.seconds:.1f} s, best {run.best:.4f}, {run.epochs} epochs", flush=True)
+    return 0 if report(measured, arguments.jobs) else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
