@@ -26,7 +26,7 @@ _WIDTH = 100
 References = Annotated[
     list[str],
     typer.Argument(
-        metavar="RUN...",
+        metavar="RUN",
         help="Runs, studies, folders of runs, or patterns such as 'runs/*'; also settings such as method.size=50.",
         autocompletion=complete_run,
         show_default=False,

@@ -74,7 +74,7 @@ def choose(settings: Ensemble, stack: Stack, metric: str, tell: Callable[[str], 
     if parts.max() < 1:
         raise UsageError("one validation row is not enough to fit weights and score them")
     objective = Objective(stack, metric)
-    methods = tried(stack.task) if isinstance(settings.method, Automatic) else (settings.method,)
+    methods = tried(stack.task, stack.num_members) if isinstance(settings.method, Automatic) else (settings.method,)
     automatic = len(methods) > 1
     named = f"{len(methods)} methods" if automatic else methods[0].title
     tell(f"fitting {named} to {stack.num_members:,} members, cross-fitted in {parts.max() + 1} parts")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field, TypeAdapter, ValidationError
 
 from dlrun.ensembling.combination import Combination, WeightedMean
@@ -21,6 +22,9 @@ from dlrun.ensembling.stack import Places, Stack, settled_order
 from dlrun.errors import StorageError
 
 AnyCombination = WeightedMean | GeometricMean | ExponentialMean | MeanRank | MedianOfMembers | Votes | LinearStack
+
+_AT_ONCE = 4_000_000
+"""Numbers that are combined at a time; 32 MB in double precision, several times."""
 
 
 def fit(
@@ -52,11 +56,21 @@ def fit(
     return order[counting], combination.of_members(counting)
 
 
-def predict(fitted: tuple[Places, Combination], y_pred: Any) -> Any:
-    """Combine the predictions of all members, shape (members, rows, outputs), by what `fit` returned."""
+def predict(fitted: tuple[Places, Combination], y_pred: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """Combine the predictions of all members by what `fit` returned, some rows at a time.
+
+    Args:
+        fitted: From `fit`.
+        y_pred: Predictions of all members, shape (members, rows, outputs).
+    """
     places, combination = fitted
-    every = len(places) == len(y_pred)
-    return combination.combine(y_pred if every else y_pred[places])
+    num_rows = y_pred.shape[1]
+    step = max(1, _AT_ONCE // max(1, len(places) * y_pred.shape[2]))
+    parts = [
+        combination.combine(y_pred[places, start : min(start + step, num_rows)])
+        for start in range(0, max(1, num_rows), step)
+    ]
+    return np.concatenate(parts)
 
 
 def load_combination(text: str) -> Combination:

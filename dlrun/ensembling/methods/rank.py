@@ -54,8 +54,8 @@ class Rank(Method):
     def fit(self, objective: Objective, seed: int) -> MeanRank:  # noqa: ARG002 - what all methods take
         stack = objective.stack
         levels = np.linspace(0, 1, self.marks)
-        quantiles = np.quantile(np.asarray(stack.y_pred, dtype=np.float64), levels, axis=1).transpose(1, 2, 0)
-        marks = tuple(tuple(tuple(output) for output in member) for member in quantiles.tolist())
+        quantiles = [np.quantile(np.asarray(own, dtype=np.float64), levels, axis=0).T.tolist() for own in stack.y_pred]
+        marks = tuple(tuple(tuple(output) for output in member) for member in quantiles)
         return MeanRank(num_members=stack.num_members, task=stack.task, marks=marks)
 
 

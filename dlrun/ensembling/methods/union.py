@@ -22,7 +22,7 @@ from dlrun.settings import ByKind, Settings
 
 
 class Automatic(Settings):
-    """Fit every method and take the one with the best cross-fitted score."""
+    """Fit every method and take the one with the best cross-fitted score; stacking only up to 50 members."""
 
     kind: Literal["auto"] = "auto"
 
@@ -35,11 +35,15 @@ AnyMethod = Annotated[
 """A way to combine members, or the choice among all of them."""
 
 
-def tried(task: Task) -> tuple[Method, ...]:
+_MOST_STACKED = 50
+
+
+def tried(task: Task, num_members: int = 1) -> tuple[Method, ...]:
     """Return what `auto` chooses among, the simplest first: of equally good ones the first is taken.
 
     Args:
         task: What is predicted.
+        num_members: Of many, a model of all of them is slow to fit and learns their noise.
     """
     stacked = Stacking(learner="ridge" if task == "regression" else "logistic")
     methods: tuple[Method, ...] = (
@@ -56,4 +60,5 @@ def tried(task: Task) -> tuple[Method, ...]:
         Stacking(),
         stacked,
     )
-    return tuple(method for method in methods if task in method.tasks)
+    few = num_members <= _MOST_STACKED
+    return tuple(method for method in methods if task in method.tasks and (few or not isinstance(method, Stacking)))
