@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlrun.datasets.dataset import Dataset
+from dlrun.errors import StorageError
 from dlrun.fitting import FittedFold, Part
-from dlrun.records.checkpoints import STATE, read_checkpoint, write_checkpoint
+from dlrun.records.checkpoints import STATE, path_of, read_checkpoint, write_checkpoint
 from dlrun.records.folder import RunFolder
 from dlrun.training.checkpoint import Checkpoint
 from dlrun.training.learner import Fit, name_of
@@ -26,6 +27,28 @@ FITS = "fits"
 """Folder of the fits that are over, among the checkpoints; it goes when the run is finished."""
 
 _PARTS = ("training", "validation", "test", "validation_baseline", "test_baseline")
+
+
+_NUMBER = (int, float)
+_FIT_FACTS: dict[str, tuple[type, ...]] = {
+    "fold": (int,),
+    "history": (list,),
+    "best_epoch": (int,),
+    "epoch_seconds": (list,),
+    "seconds": _NUMBER,
+    "num_parameters": (int, type(None)),
+}
+_STATE_FACTS: dict[str, tuple[type, ...]] = {
+    "fold": (int,),
+    "history": (list,),
+    "best_epoch": (int,),
+    "step": (int,),
+    "trained": (dict, type(None)),
+    "done": (bool,),
+}
+"""The facts of a fit that is over and of one in progress, with their types."""
+
+_LARGE = 2**40
 
 
 @dataclass(frozen=True)
@@ -66,6 +89,10 @@ class Kept:
         fits = {name: read_checkpoint(folder, f"{FITS}/{name}") for name in names}
         over = {name: checkpoint for name, checkpoint in fits.items() if checkpoint is not None}
         state = read_checkpoint(folder, STATE)
+        for name, checkpoint in over.items():
+            _check(f"{FITS}/{name}", checkpoint, _FIT_FACTS)
+        if state is not None:
+            _check(STATE, state, _STATE_FACTS)
         if state is None or name_of(int(state.facts["fold"])) in over:
             return cls(fits=over)
         if not state.facts["done"]:
@@ -111,6 +138,27 @@ class Kept:
         """
         checkpoint = self.fits.get(name_of(fold.number))
         return None if checkpoint is None else unpack_fit(checkpoint, fold, test, dataset)
+
+
+def _check(name: str, checkpoint: Checkpoint, forms: Mapping[str, tuple[type, ...]]) -> None:
+    """Refuse facts that no dlrun has written; the file may come from anywhere."""
+    facts = checkpoint.facts
+    faults = [key for key, types in forms.items() if type(facts.get(key)) not in types]
+    for row in [] if "history" in faults else facts["history"]:
+        numbers = row.values() if isinstance(row, dict) else [None]
+        keys = (row.get("fold"), row.get("epoch")) if isinstance(row, dict) else (None,)
+        if any(type(key) is not int for key in keys) or any(type(number) not in _NUMBER for number in numbers):
+            faults.append("history")
+    if "epoch_seconds" in {*forms} - {*faults} and any(
+        type(number) not in _NUMBER for number in facts["epoch_seconds"]
+    ):
+        faults.append("epoch_seconds")
+    sizes = [abs(number) for number in (facts.get("fold"), facts.get("step")) if type(number) is int]
+    if faults or any(size >= _LARGE for size in sizes):
+        what = f"its fact '{faults[0]}' has a wrong form" if faults else "a number of its facts is too large"
+        raise StorageError(
+            f"{path_of(name)} is damaged: {what}", remedy="Remove the file: what it holds is then computed again."
+        )
 
 
 class Keeper:
@@ -166,8 +214,13 @@ def unpack_fit(checkpoint: Checkpoint, fold: Fold, test: Rows, dataset: Dataset)
 
     def part(name: str) -> Part:
         own = rows[name.removesuffix("_baseline")]
-        arrays = checkpoint.arrays
-        return Part(own, dataset.y[own], np.array(arrays[f"{name}/y_pred"]), np.array(arrays[f"{name}/losses"]))
+        y_pred, losses = (checkpoint.arrays.get(f"{name}/{values}") for values in ("y_pred", "losses"))
+        if y_pred is None or losses is None or y_pred.ndim != 2 or len(y_pred) != len(own) or losses.shape != own.shape:
+            raise StorageError(
+                f"{path_of(f'{FITS}/{name_of(fold.number)}')} is damaged: it has no predictions for the {name} rows",
+                remedy="Remove the file: what it holds is then computed again.",
+            )
+        return Part(own, dataset.y[own], np.array(y_pred), np.array(losses))
 
     facts = checkpoint.facts
     fit = Fit(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import unicodedata
@@ -51,8 +52,10 @@ class Output:
             self._lost = True
 
     def result(self, value: object) -> None:
-        """Print the one JSON object."""
-        _write(sys.stdout, json_text(value) + "\n")
+        """Print the one JSON object; characters that a terminal might obey are escaped as JSON does it."""
+        text = json_text(value)
+        hidden = {letter for letter in set(text) if not letter.isprintable() and letter != "\n"}
+        _write(sys.stdout, text.translate({ord(letter): json.dumps(letter)[1:-1] for letter in hidden}) + "\n")
 
     def text(self, content: str) -> None:
         """Print text that programs read as well, such as a config or a schema; only escapes are made harmless."""

@@ -13,7 +13,7 @@ import pytest
 KILLS = 32
 """At so many calls the process is really killed; `tests/benchmarks/kill_everywhere.py` does it at each."""
 
-RESUMES = 12
+RESUMES = 16
 """So many of the moments are gone on from."""
 
 NETWORK = """\
