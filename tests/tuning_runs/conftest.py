@@ -81,6 +81,18 @@ class StudyOnDisk:
         return found
 
 
+@pytest.fixture(scope="session")
+def linear_text() -> str:
+    """Text of a config whose trials take no time."""
+    return LINEAR
+
+
+@pytest.fixture(scope="session")
+def study_on_disk() -> type[StudyOnDisk]:
+    """Reader of a study's folder."""
+    return StudyOnDisk
+
+
 @pytest.fixture
 def config(dlrun: Any) -> Callable[..., str]:
     """Write a config into the working folder; return its name."""

@@ -3,72 +3,87 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 
-def test_a_study_finds_a_winner_and_leaves_plain_files(dlrun: Any, linear: str, studies: Any) -> None:
-    ended = dlrun("tune", linear, "--trials", "12", "--jobs", "2", "--json")
+@pytest.fixture(scope="module")
+def done(program: Any, study_on_disk: Any, linear_text: str, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A study of eight trials that keep two trials' weights: the program, its answer and the study."""
+    dlrun = program(tmp_path_factory.mktemp("done"))
+    (dlrun.folder / "config.yaml").write_text(linear_text)
+    ended = dlrun("tune", "tuner.keep_weights=2", "--trials", "8", "--jobs", "2", "--json")
     assert ended.code == 0, ended.err
     answer = json.loads(ended.out)
-    (study,) = studies()
-    assert answer["trials"] == {
-        "total": 12, "finished": 12, "pruned": 0, "diverged": 0, "failed": 0, "pending": 0
-    }  # fmt: skip
-    assert (answer["id"], answer["state"]) == (study.path.name, "finished")
+    return SimpleNamespace(dlrun=dlrun, answer=answer, study=study_on_disk(Path(answer["path"])))
+
+
+def test_a_study_finds_a_winner_and_leaves_plain_files(done: Any) -> None:
+    answer, study = done.answer, done.study
+    ends = {"total": 8, "finished": 8, "pruned": 0, "diverged": 0, "failed": 0, "pending": 0}
+    assert (answer["id"], answer["state"], answer["trials"]) == (study.path.name, "finished", ends)
     values = {int(row["trial"]): float(row["value"]) for row in study.rows}
     assert answer["best"]["trial"] == min(values, key=lambda trial: values[trial])
     assert answer["best"]["value"] == min(values.values())
     assert answer["best"]["params"] == study.points[answer["best"]["trial"]]
-    assert [len(study.runs), sorted(study.told)] == [12, list(range(12))]
+    assert [len(study.runs), sorted(study.told)] == [8, list(range(8))]
     names = {path.name for path in study.path.iterdir()}
     assert names >= {"best.yaml", "config.yaml", "source.yaml", "environment.json", "status.json", "trials.csv"}
     assert {path.name for path in (study.path / "plots").iterdir()} == {"progress.png", "slices.png", "parallel.png"}
-    assert study.metrics["study"]["importance"] == {"model.l2": 1.0}
 
 
-def test_trial_0_is_the_config_as_written(dlrun: Any, linear: str, studies: Any) -> None:
-    assert dlrun("tune", linear, "--trials", "2").code == 0
-    trained = json.loads(dlrun("train", linear, "--json").out)
-    (study,) = studies()
-    assert float(study.rows[0]["value"]) == trained["metrics"]["validation"]["loss"]
-    assert study.points[0] == {"model.l2": 1.0}
+def test_trial_0_is_the_config_as_written(done: Any) -> None:
+    trained = json.loads(done.dlrun("train", "--runs-dir", "alone", "--json").out)
+    assert float(done.study.rows[0]["value"]) == trained["metrics"]["validation"]["loss"]
+    assert done.study.points[0] == {"model.l2": 1.0}
 
 
-def test_no_trial_looks_at_the_test_rows_and_the_refits_do_once(dlrun: Any, linear: str, studies: Any) -> None:
-    assert dlrun("tune", linear, "--trials", "4").code == 0
-    (study,) = studies()
-    for run in (study.path / "trials").iterdir():
+def test_no_trial_looks_at_the_test_rows_and_the_refits_do_once(done: Any) -> None:
+    for run in (done.study.path / "trials").iterdir():
         metrics = json.loads((run / "metrics.json").read_text())
         assert (metrics["test"], metrics["intervals"]["test"], metrics["baseline"]["test"]) == (None, None, None)
-    finals = list((study.path / "final").iterdir())
-    assert len(finals) == (1 if study.metrics["study"]["winner"]["trial"] == 0 else 2)
+    finals = list((done.study.path / "final").iterdir())
+    assert len(finals) == (1 if done.answer["best"]["trial"] == 0 else 2)
     for run in finals:
         metrics = json.loads((run / "metrics.json").read_text())
         assert metrics["test"]["accuracy"] > 0.5
         assert metrics["refit"] is not None
 
 
-def test_the_winners_config_trains_to_the_winners_score(dlrun: Any, linear: str, studies: Any) -> None:
-    assert dlrun("tune", linear, "--trials", "6").code == 0
-    (study,) = studies()
-    shown = dlrun("show", study.path.name, "--best-config")
-    assert shown.out == (study.path / "best.yaml").read_text()
-    trained = json.loads(dlrun("train", str(study.path / "best.yaml"), "--json").out)
-    assert trained["metrics"]["validation"]["loss"] == study.metrics["study"]["winner"]["value"]
+def test_finalists_are_scored_again_without_the_test_rows(done: Any) -> None:
+    told = done.study.metrics["study"]
+    assert [len(one["rescored"]) for one in told["finalists"]] == [1, 1]
+    lost = [one["mean"] - one["value"] for one in told["finalists"]]
+    assert told["shrinkage"] == pytest.approx(sum(lost) / 2)
+    assert all(value != 0 for value in lost)
 
 
-def test_ls_and_show_know_studies_and_their_trials(dlrun: Any, linear: str, studies: Any) -> None:
-    assert dlrun("tune", linear, "--trials", "3").code == 0
-    (study,) = studies()
-    listed = json.loads(dlrun("ls", "--json").out)["runs"]
-    assert [(run["id"], run["trials"], run["state"]) for run in listed] == [(study.path.name, 3, "finished")]
-    shown = dlrun("show", "latest")
+def test_the_winners_config_trains_to_the_winners_score(done: Any) -> None:
+    shown = done.dlrun("show", done.study.path.name, "--best-config")
+    assert shown.out == (done.study.path / "best.yaml").read_text()
+    trained = json.loads(done.dlrun("train", str(done.study.path / "best.yaml"), "--runs-dir", "alone", "--json").out)
+    assert trained["metrics"]["validation"]["loss"] == done.answer["best"]["value"]
+
+
+def test_ls_and_show_know_studies_and_their_trials(done: Any) -> None:
+    listed = json.loads(done.dlrun("ls", "--json").out)["runs"]
+    assert [(run["id"], run["trials"], run["state"]) for run in listed] == [(done.study.path.name, 8, "finished")]
+    shown = done.dlrun("show", "latest")
     assert "winner: trial" in shown.out
     assert "best trials" in shown.out
-    trial = study.runs[1]
-    assert dlrun("show", trial).out.startswith(f"{trial}  finished")
+    trial = done.study.runs[1]
+    assert done.dlrun("show", trial).out.startswith(f"{trial}  finished")
+
+
+def test_only_the_best_trials_keep_their_weights(done: Any) -> None:
+    study = done.study
+    values = {int(row["trial"]): float(row["value"]) for row in study.rows}
+    best = sorted(values, key=lambda trial: values[trial])[:2]
+    assert sorted(trial for trial in values if (study.run(trial) / "model").exists()) == sorted(best)
+    assert all((study.run(trial) / "predictions" / "validation.npz").is_file() for trial in values)
 
 
 def test_running_it_again_with_more_trials_extends_the_study(dlrun: Any, linear: str, studies: Any) -> None:
@@ -78,17 +93,11 @@ def test_running_it_again_with_more_trials_extends_the_study(dlrun: Any, linear:
     (study,) = studies()
     assert f"study {study.path.name} of this config goes on" in again.out
     assert sorted(study.told) == list(range(5))
-    assert dlrun("tune", linear, "--trials", "5").code == 0
+    assert dlrun("tune", linear, "seed=7", "--trials", "2").code == 0  # another config begins another study
     assert len(studies()) == 2
     named = dlrun("tune", "--study", study.path.name, "--trials", "6")
     assert named.code == 0
     assert sorted(study.told) == list(range(6))
-
-
-def test_another_config_begins_another_study(dlrun: Any, linear: str, studies: Any) -> None:
-    assert dlrun("tune", linear, "--trials", "2").code == 0
-    assert dlrun("tune", linear, "seed=7", "--trials", "4").code == 0
-    assert [len(study.told) for study in studies()] == [2, 4]
 
 
 def test_time_ends_a_study_that_goes_on_later(dlrun: Any, linear: str, studies: Any) -> None:
@@ -103,22 +112,11 @@ def test_time_ends_a_study_that_goes_on_later(dlrun: Any, linear: str, studies: 
 
 def test_a_config_without_tuner_gets_a_space_of_its_own(dlrun: Any, config: Any, studies: Any) -> None:
     name = config("dataset: iris\nmodel: {kind: linear}\nevaluation: {bootstrap: 50}\n")
-    ended = dlrun("tune", name, "--trials", "3", "tuner.selection.rescorings=0")
-    assert ended.code == 2  # the override makes a tuner without a space
     ended = dlrun("tune", name, "--trials", "3")
     assert ended.code == 0, ended.err
     assert "  model.l2: {loguniform: [0.0001, 1000.0]}" in ended.out
     (study,) = studies()
     assert "loguniform" in (study.path / "config.yaml").read_text()
-
-
-def test_only_the_best_trials_keep_their_weights(dlrun: Any, linear: str, studies: Any) -> None:
-    assert dlrun("tune", linear, "tuner.keep_weights=2", "--trials", "6").code == 0
-    (study,) = studies()
-    values = {int(row["trial"]): float(row["value"]) for row in study.rows}
-    best = sorted(values, key=lambda trial: values[trial])[:2]
-    assert sorted(trial for trial in values if (study.run(trial) / "model").exists()) == sorted(best)
-    assert all((study.run(trial) / "predictions" / "validation.npz").is_file() for trial in values)
 
 
 def test_failed_trials_are_told_and_end_with_3(dlrun: Any, config: Any, studies: Any) -> None:
@@ -164,3 +162,27 @@ def test_wrong_words_are_refused_before_anything_starts(
     assert ended.code == 2
     assert said in ended.err
     assert studies() == []
+
+
+def test_pruned_and_diverged_trials_are_told_apart(dlrun: Any, network: str, studies: Any) -> None:
+    points = [{"optimizer.learning_rate": rate} for rate in (0.03, 0.02, 1e-5, 1e30)]
+    ended = dlrun(
+        "tune",
+        network,
+        f"tuner={{kind: manual, points: {json.dumps(points)}, selection: {{finalists: 1, rescorings: 0}},"
+        " pruner: {kind: median, min_trials: 3, min_epochs: 2}}",
+        "optimizer.kind=sgd",
+        "optimizer.learning_rate=0.05",
+        "--jobs",
+        "1",
+        "--json",
+    )
+    assert ended.code == 0, ended.err
+    (study,) = studies()
+    rows = study.rows
+    assert [row["state"] for row in rows] == ["finished", "finished", "finished", "pruned", "diverged"]
+    assert int(rows[3]["epochs"]) < 6
+    assert float(rows[3]["value"]) > float(rows[0]["value"])
+    assert "diverged" in rows[4]["reason"]
+    states = [json.loads((study.run(trial) / "status.json").read_text())["state"] for trial in range(5)]
+    assert states == ["finished", "finished", "finished", "pruned", "failed"]
