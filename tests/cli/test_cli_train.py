@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import pty
-import signal
-import time
 from pathlib import Path
 
 import pytest
@@ -102,33 +100,6 @@ def test_a_runs_folder_that_cannot_be_made(dlrun) -> None:
     error = json.loads(ended.out)["error"]
     assert error["message"] == f"cannot create a run in {runs}: {runs} is no folder"
     assert "--runs-dir" in error["remedy"]
-
-
-def wait_for_epochs(folder: Path) -> Path:
-    """Wait until a run has trained an epoch; return its folder."""
-    deadline = time.monotonic() + 90
-    while time.monotonic() < deadline:
-        for history in folder.glob("runs/*/history.csv"):
-            if history.read_bytes().count(b"\n") > 2:
-                return history.parent
-        time.sleep(0.05)
-    raise TimeoutError
-
-
-def test_ctrl_c_interrupts_the_run_and_keeps_its_best_weights(dlrun) -> None:
-    number, code = signal.SIGINT, 130
-    with dlrun.start("train", "training.epochs=1000000", "training.early_stopping=false", "--json") as process:
-        folder = wait_for_epochs(dlrun.folder)
-        process.send_signal(number)
-        out, err = process.communicate(timeout=60)
-    assert process.returncode == code
-    assert err.endswith(f"stopped by {number.name}\ngo on with: dlrun resume {folder.name}\nrun folder {folder}\n")
-    told = json.loads(out)
-    assert told["error"]["message"] == f"stopped by {number.name}"
-    assert told["path"] == str(folder)
-    status = json.loads((folder / "status.json").read_text())
-    assert (status["state"], status["exit_code"]) == ("interrupted", code)
-    assert list((folder / "checkpoints").rglob("best*"))
 
 
 def test_a_terminal_shows_a_block_and_then_the_summary(dlrun) -> None:
