@@ -182,7 +182,7 @@ class _Driver:
         num_trials = self.order.num_trials or getattr(self.tuner, "trials", None)
         facts = StudyFacts(digest_of(self.loaded.data), self.objective.metric, self.objective.mode, num_trials)
         folder = folder or claim_study(runs_dir, self.loaded, facts, self.order.argv)
-        with self._open(folder, num_trials) as study, Heartbeat(folder):
+        with self._open(folder, num_trials) as study, Heartbeat(folder) as heartbeat:
             self.listener.opened(folder.path, study.trials, num_trials, self.objective)
             facts.write(folder)
             with self._workers(folder) as workers:
@@ -190,6 +190,7 @@ class _Driver:
                     self._search(folder, study, workers)
                     trials = tuple(study.trials)
                     if self._late and not study.stopped and (num_trials is None or len(trials) < num_trials):
+                        heartbeat.end("interrupted")
                         return StudyResult(folder.path, trials, self.objective, None, None)
                     self.listener.concluding()
                     conclusion = self._conclude(folder, study, workers)

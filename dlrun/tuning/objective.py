@@ -15,8 +15,8 @@ from dlrun.tuning.trial import Mode
 if TYPE_CHECKING:
     from dlrun.experiment import Experiment
 
-COSTS = ("parameters", "latency", "seconds")
-"""Objectives that are no scores: weights, seconds to predict one row, seconds of the whole trial."""
+COSTS = ("parameters", "seconds")
+"""Objectives that are no scores: number of weights, seconds of the whole trial."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,6 @@ def _values(metrics: Mapping[str, Any]) -> dict[str, float | None]:
     costs = {
         "parameters": metrics.get("num_parameters"),
         "seconds": (metrics.get("seconds") or {}).get("total"),
-        "latency": metrics.get("latency"),
     }
     return costs | dict(metrics["validation"])
 
@@ -76,6 +75,10 @@ def objective_of(experiment: Experiment) -> Objective:
     chosen = "auto" if experiment.tuner is None else experiment.tuner.objectives
     metrics = settled.evaluation.metrics
     names = [_monitored(settled)] if chosen == "auto" else [name.removeprefix("val_") for name in chosen]
+    if "latency" in names:
+        place = f"tuner.objectives.{names.index('latency')}"
+        hint = "Choose parameters or seconds."
+        raise ConfigError([Problem("", place, "runs do not measure the latency of a prediction yet", hint)])
     if metrics != "auto":
         _refuse_unknown(names, ["loss", *metrics])
     first, *others = names

@@ -108,6 +108,8 @@ def test_time_ends_a_study_that_goes_on_later(dlrun: Any, linear: str, studies: 
     assert answer["best"] is None
     assert 0 < answer["trials"]["finished"] < 400
     assert answer["trials"]["pending"] == 0
+    (study,) = studies()
+    assert json.loads((study.path / "status.json").read_text())["state"] == "interrupted"
 
 
 def test_a_config_without_tuner_gets_a_space_of_its_own(dlrun: Any, config: Any, studies: Any) -> None:
@@ -152,6 +154,7 @@ def test_when_nothing_finishes_the_first_reason_is_told(dlrun: Any, config: Any)
         (["--gpus", "some"], "--gpus is 'some'"),
         (["--study", "nothing"], "there is no run 'nothing'"),
         (["tuner.objectives=[f1]"], "no validation score 'f1' will be measured"),
+        (["tuner.objectives=[loss, latency]"], "tuner.objectives.1: runs do not measure the latency"),
     ],
 )
 def test_wrong_words_are_refused_before_anything_starts(
