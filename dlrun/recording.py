@@ -77,7 +77,7 @@ class Recording:
         """Write a look at the test rows into the ledger; return how many there were so far, None without test rows."""
         if not len(test.rows):
             return None
-        runs_dir, run = self.folder.path.parent, self.folder.id
+        runs_dir, run = _home(self.folder), self.folder.id
         fingerprint = ledger.fingerprint_of(test.y_true, dataset.class_names)
         known = [look.run for look in ledger.looks(runs_dir, fingerprint)]
         if run in known:  # written by the process that this one goes on for
@@ -188,6 +188,12 @@ def recording(
             log.write(error_text(error) if known else traceback.format_exc())
             raise
     folder.remove(f"checkpoints/{FITS}")
+
+
+def _home(folder: RunFolder) -> Path:
+    """Return the folder of all runs, which holds the ledger; a run of a study lies two folders deeper."""
+    study = folder.path.parent.parent
+    return study.parent if (study / "study.json").is_file() else folder.path.parent
 
 
 def _continued(path: Path, kept: Kept) -> HistoryWriter:

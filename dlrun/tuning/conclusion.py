@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -185,7 +184,6 @@ class Concluding:
         def take(ended: Ended) -> None:
             if ended.state == "finished" and ended.run is not None:
                 finals[ended.key] = ended.run
-                look_at_test(self._folder.path.parent, self._folder.file(f"{FINAL}/{ended.run}"), ended.key)
             else:
                 self._done["reason"] = ended.reason
             self._save()
@@ -215,16 +213,6 @@ class Concluding:
     def _predictions(self, run: str) -> dict[str, Any]:
         with np.load(self._folder.file(f"{FINAL}/{run}/predictions/test.npz"), allow_pickle=False) as arrays:
             return dict(arrays)
-
-
-def look_at_test(runs_dir: Path, run: Path, trial: str) -> None:
-    """Take note of a look at the test rows; here the ledger is to hear of it.
-
-    Args:
-        runs_dir: Folder of all runs, which holds the ledger.
-        run: Run folder of the refit that was scored on the test rows.
-        trial: Number of the trial that was refitted.
-    """
 
 
 def _nothing_finished(trials: Sequence[Trial]) -> RunFailed:

@@ -137,7 +137,7 @@ class _Steps(Scale):
 
     def value(self, coordinate: float) -> Any:
         steps = (math.exp(min(coordinate, 700.0)) - self._low) / self._step + 0.5 if self._log else coordinate
-        return self.nth(int(min(max(math.floor(steps), 0), self._last)))
+        return self.nth(math.floor(min(max(steps, 0), self._last)))
 
     def coordinate(self, value: Any) -> float | None:
         if not _is_number(value) or not math.isfinite(value):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -61,11 +61,11 @@ class Tuning(Settings, ABC):
 
     kind: str
 
-    seed: int | Auto = Field("auto", ge=0)
+    seed: Annotated[int, Field(ge=0)] | Auto = "auto"
     """Where the randomness of the search comes from; `auto` is the experiment's own seed."""
 
-    objectives: Items[str] | Auto = Field("auto", min_length=1)
-    """Validation metrics to optimize, or `parameters`, `latency` or `seconds`; `auto` is what early stopping monitors.
+    objectives: Annotated[Items[str], Field(min_length=1)] | Auto = "auto"
+    """Validation metrics to optimize, or `parameters` or `seconds`; `auto` is what early stopping monitors.
     The first decides which trial is best and which are stopped early; several have a Pareto front."""
 
     pruner: Pruner = NoPruner()

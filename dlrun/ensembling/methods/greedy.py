@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +37,7 @@ class Greedy(Method):
     """Most members taken in, counted as often as they come; the best size on the way is kept."""
     start: int = Field(default=5, ge=0)
     """Of so many best members, as many as score best together are the start; 0 starts with nothing."""
-    bags: int | Auto = Field(default="auto", ge=1, le=1000)
+    bags: Annotated[int, Field(ge=1, le=1000)] | Auto = "auto"
     """Random bags of members to choose from, whose weights are averaged. `auto`: 10 for 20 members or more, else 1."""
     bag_fraction: float = Field(default=0.5, gt=0, le=1)
     """Share of the members in each bag, if there are several bags."""
