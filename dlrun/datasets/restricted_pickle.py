@@ -15,6 +15,10 @@ from typing import IO, Any
 
 import numpy as np
 
+_DAMAGE = (
+    *(EOFError, ValueError, TypeError, KeyError, IndexError, AttributeError, MemoryError, OverflowError),
+    *(RuntimeError, SystemError),  # NumPy's, of types that are put together wrongly
+)
 _ARRAY_MODULES = ("numpy.core.multiarray", "numpy._core.multiarray")
 
 
@@ -28,7 +32,7 @@ def load(stream: IO[bytes]) -> Any:
     _check_memo(content)
     try:
         return _Unpickler(io.BytesIO(content), encoding="bytes").load()
-    except (EOFError, ValueError, TypeError, KeyError, IndexError, AttributeError, MemoryError, OverflowError) as error:
+    except _DAMAGE as error:
         raise pickle.UnpicklingError(f"it is damaged: {error}") from error
 
 
