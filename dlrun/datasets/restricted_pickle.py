@@ -7,24 +7,97 @@ nothing else, so that a forged file cannot run code.
 
 from __future__ import annotations
 
+import io
 import pickle
+import pickletools
+import re
 from typing import IO, Any
 
 import numpy as np
 
+_DAMAGE = (
+    *(EOFError, ValueError, TypeError, KeyError, IndexError, AttributeError, MemoryError, OverflowError),
+    *(RuntimeError, SystemError),  # NumPy's, of types that are put together wrongly
+)
 _ARRAY_MODULES = ("numpy.core.multiarray", "numpy._core.multiarray")
 
 
 def load(stream: IO[bytes]) -> Any:
-    """Return what a stream holds; text of Python 2 becomes bytes.
+    """Return what a stream holds, read to its end; text of Python 2 becomes bytes.
 
     Raises:
         pickle.UnpicklingError: The stream names something else than arrays, or is damaged.
     """
+    content = stream.read()
+    _check_memo(content)
     try:
-        return _Unpickler(stream, encoding="bytes").load()
-    except (EOFError, ValueError, TypeError, KeyError, IndexError, AttributeError, MemoryError, OverflowError) as error:
+        return _Unpickler(io.BytesIO(content), encoding="bytes").load()
+    except _DAMAGE as error:
         raise pickle.UnpicklingError(f"it is damaged: {error}") from error
+
+
+def _check_memo(content: bytes) -> None:
+    """Refuse places in the memo that are out of all proportion: Python takes memory for all places below them.
+
+    Ten bytes can ask for 32 GB so. Pickles number their places one by one, so that none is above the number of bytes.
+    """
+    at = 0
+    while (at := _PLAIN.match(content, at).end()) < len(content):  # type: ignore[union-attr]  # it matches nothing, too
+        code, at = content[at : at + 1], at + 1
+        size = _OPCODES.get(code)
+        if size is None or code == pickle.STOP:
+            return  # the unpickler ends here, well or not
+        if size == pickletools.UP_TO_NEWLINE:
+            end = _end_of_lines(content, at, 2 if code in (pickle.GLOBAL, pickle.INST) else 1)
+            place = _number(content[at:end]) if code == pickle.PUT else 0
+        elif size < 0:
+            num_bytes, sign = _LENGTHS[size]
+            end = at + num_bytes + max(int.from_bytes(content[at : at + num_bytes], "little", signed=sign), 0)
+            place = 0
+        else:
+            end, place = at + size, int.from_bytes(content[at : at + size], "little")
+        if place > len(content):
+            raise pickle.UnpicklingError(f"it asks for place {place:,} in the memo of {len(content):,} bytes")
+        at = min(end, len(content))
+
+
+def _number(line: bytes) -> int:
+    try:
+        return int(line)
+    except ValueError:
+        return 0  # the unpickler refuses it
+
+
+def _end_of_lines(content: bytes, at: int, num_lines: int) -> int:
+    for _ in range(num_lines):
+        found = content.find(b"\n", at)
+        at = len(content) if found < 0 else found + 1
+    return at
+
+
+_OPCODES = {code.code.encode("latin-1"): code.arg.n if code.arg else 0 for code in pickletools.opcodes}
+"""Bytes that follow each opcode; below zero, how to know."""
+
+_LENGTHS = {
+    pickletools.TAKEN_FROM_ARGUMENT1: (1, False),
+    pickletools.TAKEN_FROM_ARGUMENT4: (4, True),
+    pickletools.TAKEN_FROM_ARGUMENT4U: (4, False),
+    pickletools.TAKEN_FROM_ARGUMENT8U: (8, False),
+}
+"""How many bytes tell the number of those that follow, and whether they have a sign."""
+
+
+def _plain() -> re.Pattern[bytes]:
+    """Match any number of opcodes of fixed size that are no places in the memo, which is most of a pickle."""
+    sizes = {code: size for code, size in _OPCODES.items() if size >= 0}
+    for code in (pickle.STOP, pickle.LONG_BINPUT):
+        del sizes[code]
+    ways = [b"[" + b"".join(re.escape(code) for code in sizes if sizes[code] == size) + b"]" + b"." * size
+            for size in sorted(set(sizes.values()))]  # fmt: skip
+    return re.compile(b"(?:" + b"|".join(ways) + b")*+", re.DOTALL)
+
+
+_PLAIN = _plain()
 
 
 def _empty_array(_subtype: object, shape: tuple[int, ...], _dtype: object) -> np.ndarray[Any, np.dtype[Any]]:

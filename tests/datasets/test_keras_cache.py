@@ -265,3 +265,23 @@ def test_facts_of_texts(keras_cache: Path, word_lists: Any) -> None:
     )
     assert imdb is not None
     assert (imdb.input_kind, imdb.input_shape, imdb.num_rows, imdb.num_outputs) == ("tokens", (80,), 200, 1)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"]r\xff\xff\xff\x0f.",
+        b"]p+99999999\n.",
+        b"\x80\x04X\x01\x00\x00\x00ar\x00\x00\x00\x7f.",
+        b"K\x01\x8c\x02xxr\0\0\0\x40.",
+    ],
+)
+def test_a_memo_out_of_proportion_is_refused_before_memory_is_taken(content: bytes) -> None:
+    with pytest.raises(pickle.UnpicklingError, match=r"place [\d,]+ in the memo"):
+        restricted_pickle.load(io.BytesIO(content))
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_every_protocol_is_read(protocol: int) -> None:
+    value = [{"a": list(range(-300, 700)), b"c"[:0].decode(): 1.5, "text\n": None}, "é" * 300, 2**70, True, (1, (2, 3))]
+    assert restricted_pickle.load(io.BytesIO(pickle.dumps(value, protocol))) == value
