@@ -43,6 +43,10 @@ class Reproduction:
         return not self.differences
 
 
+_NOT_COMPARED = ("seconds.", "test_looks")
+"""Values of metrics.json that say nothing about the result: how long it took, and how often the test was looked at."""
+
+
 def reproduce_run(
     folder: RunFolder, *, runs_dir: Path, argv: Sequence[str] = (), listener: Listener | None = None
 ) -> Reproduction:
@@ -122,7 +126,7 @@ def _metrics(original: RunFolder, new: RunFolder) -> list[str]:
     found = []
     before, now = (dict(_leaves("", _mapping(folder, "metrics.json"))) for folder in (original, new))
     for path in dict.fromkeys([*before, *now]):
-        if not path.startswith("seconds.") and before.get(path) != now.get(path):
+        if not path.startswith(_NOT_COMPARED) and before.get(path) != now.get(path):
             found.append(f"metrics: {printable(path)} {before.get(path)} -> {now.get(path)}")
     return found
 

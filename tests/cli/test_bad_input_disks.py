@@ -65,15 +65,16 @@ def test_a_disk_without_any_room_keeps_nothing(mount: Mount, dlrun: Any, alike: 
 
 
 def test_a_disk_that_fills_up_at_the_plots_leaves_the_scores(mount: Mount, dlrun: Any, alike: Any) -> None:
-    with mount("size=72k") as disk:
+    with mount("size=96k") as disk:
         ended = dlrun(*LINEAR, "--runs-dir", str(disk), "--json")
-        (run,) = disk.iterdir()
+        (run,) = disk.glob("2*")
         status = json.loads((run / "status.json").read_text())
         metrics = json.loads((run / "metrics.json").read_text())
         assert leftovers(disk) == []
         assert (run / "predictions" / "test.npz").is_file()
     assert ended.code == 1
-    message, remedy, folder = alike(ended.err, disk).splitlines()[-3:]
+    message, remedy, resume, folder = alike(ended.err, disk).splitlines()[-4:]
+    assert resume.startswith("go on with: dlrun resume ")
     assert message.startswith("error: cannot write <folder>/<run>/plots/")
     assert message.endswith(".png: the disk is full")
     assert remedy == "Free some space, or choose another folder with --runs-dir."
@@ -92,10 +93,10 @@ def test_a_disk_that_fills_up_while_training_keeps_state_and_best_weights(mount:
     endless = ["training.epochs=100000", "training.early_stopping=false", "training.checkpoint_seconds=0"]
     with mount("size=120k") as disk:
         ended = dlrun(*NETWORK, *endless, "--runs-dir", str(disk), "--quiet")
-        (run,) = disk.iterdir()
+        (run,) = disk.glob("2*")
         status = json.loads((run / "status.json").read_text())
         assert leftovers(disk) == []
-        assert load_file(run / "checkpoints" / "best" / "fold-0.safetensors")
+        assert load_file(run / "checkpoints" / "last" / "state.safetensors")
         rows = (run / "history.csv").read_text().splitlines()
         listed = dlrun("ls", "--runs-dir", str(disk), "--json")
     assert ended.code == 1
@@ -119,11 +120,12 @@ def test_a_limit_on_the_length_of_files_is_told(dlrun: Any, alike: Any) -> None:
     with dlrun.python("-c", LIMITED, *LINEAR, "--quiet") as process:
         out, err = process.communicate(timeout=120)
     assert (process.returncode, out) == (1, "")
-    (run,) = (dlrun.folder / "runs").iterdir()
+    (run,) = (dlrun.folder / "runs").glob("2*")
     assert alike(err, dlrun.folder) == (
         "error: cannot write <folder>/runs/<run>/model/model.skops: the file would be longer than the system or "
         "`ulimit -f` allows\n"
         "Raise that limit, or choose another folder with --runs-dir.\n"
+        "go on with: dlrun resume <run>\n"
         "run folder <folder>/runs/<run>\n"
     )
     assert json.loads((run / "status.json").read_text())["state"] == "failed"

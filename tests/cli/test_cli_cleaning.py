@@ -75,7 +75,7 @@ def test_rm_leaves_alone_what_links_lead_to(runs: Path, make_run: Any, tmp_path:
     folder.file("link").symlink_to(canary)
     folder.file(".lock").symlink_to(canary / "bird")
     assert run(["rm", "-y", folder.id]) == 1
-    folder.file(".lock").unlink()
+    (folder.path / ".lock").unlink()
     assert run(["rm", "-y", folder.id]) == 0
     assert (canary / "bird").read_text() == "alive"
     assert not folder.path.exists()

@@ -32,7 +32,9 @@ training: {epochs: 3, checkpoint_seconds: 0}
 
 def named(error: str) -> str:
     """Return the file or folder that an error is about."""
-    found = re.search(r"(?:cannot (?:write|create a run in|create)|could not be written to) (\S+): ", error)
+    found = re.search(
+        r"(?:cannot (?:write(?: TensorBoard events to)?|create a run in|create)|could not be written to) (\S+): ", error
+    )
     assert found, error
     return found[1]
 
