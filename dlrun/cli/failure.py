@@ -6,6 +6,7 @@ import contextlib
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from dlrun.cli.output import Output
@@ -43,6 +44,8 @@ def failure_of(error: BaseException) -> Failure:
         return Failure(error.message, exit_code=error.exit_code, label="")
     if isinstance(error, MemoryError):
         return Failure("memory ran out", "Use fewer rows with dataset.limit, or a machine with more memory.")
+    if isinstance(error, FileNotFoundError) and _is_nowhere():
+        return Failure("the current folder is gone", "Change to another folder, or make this one anew.", exit_code=2)
     if isinstance(error, BrokenPipeError):
         return Failure("nobody reads the output any more", told=True)
     if isinstance(error, SystemExit):
@@ -55,6 +58,15 @@ def failure_of(error: BaseException) -> Failure:
         "This is a fault of dlrun. DLRUN_DEBUG=1 shows where it happened.",
         label="",
     )
+
+
+def _is_nowhere() -> bool:
+    """Tell whether the folder that the program was started in has been removed."""
+    try:
+        Path.cwd()
+    except OSError:
+        return True
+    return False
 
 
 def _headline(problems: list[Problem]) -> str:
