@@ -48,6 +48,8 @@ def failure_of(error: BaseException) -> Failure:
         return Failure(error.message, exit_code=error.exit_code, label="", resumable=True)
     if isinstance(error, MemoryError):
         return Failure("memory ran out", "Use fewer rows with dataset.limit, or a machine with more memory.")
+    if isinstance(error, FileNotFoundError) and _is_nowhere():
+        return Failure("the current folder is gone", "Change to another folder, or make this one anew.", exit_code=2)
     if isinstance(error, BrokenPipeError):
         return Failure("nobody reads the output any more", told=True)
     if isinstance(error, SystemExit):
@@ -60,6 +62,15 @@ def failure_of(error: BaseException) -> Failure:
         "This is a fault of dlrun. DLRUN_DEBUG=1 shows where it happened.",
         label="",
     )
+
+
+def _is_nowhere() -> bool:
+    """Tell whether the folder that the program was started in has been removed."""
+    try:
+        Path.cwd()
+    except OSError:
+        return True
+    return False
 
 
 def _headline(problems: list[Problem]) -> str:

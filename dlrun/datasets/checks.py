@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dlrun.datasets.dataset import Dataset
+from dlrun.datasets.dataset import LARGEST, Dataset
 from dlrun.datasets.names import counted, listed
 from dlrun.errors import DataError
 from dlrun.validation.plan import Rows, SplitPlan
@@ -53,6 +53,7 @@ def check_values(dataset: Dataset) -> None:
                 remedy="The file is damaged, or its labels are not those of this dataset.",
             )
     _require_variety(dataset, np.arange(dataset.num_rows), "the dataset")
+    _require_varied_labels(dataset)
 
 
 def check_parts(dataset: Dataset, plan: SplitPlan) -> PartsReport:
@@ -80,14 +81,14 @@ def check_parts(dataset: Dataset, plan: SplitPlan) -> PartsReport:
 
 
 def require_finite(values: NDArray[Any], what: str) -> None:
-    """Refuse NaN and infinity.
+    """Refuse NaN, infinity and what is too large for the 32-bit floats of learners.
 
     Args:
         values: Numbers of any shape; the first axis counts rows.
         what: What they are, for the message.
 
     Raises:
-        DataError: With the number of such values and the first place.
+        DataError: With the number of such values and the first place, or the largest value.
     """
     if values.dtype.kind != "f" or values.size == 0:
         return
@@ -95,9 +96,11 @@ def require_finite(values: NDArray[Any], what: str) -> None:
         # NaN and infinity survive a sum: one pass without temporary arrays finds that all is well.
         with np.errstate(invalid="ignore", over="ignore"):
             if np.isfinite(chunk.sum(dtype=np.float64)):
+                _require_moderate(chunk, what)
                 continue
         bad = ~np.isfinite(chunk)
         if not bad.any():
+            _require_moderate(chunk, what)
             continue
         place = np.argwhere(bad)[0]
         number = sum(int((~np.isfinite(part)).sum()) for _, part in _chunks(values))
@@ -106,6 +109,15 @@ def require_finite(values: NDArray[Any], what: str) -> None:
             f"row {first + int(place[0])}{_position(place[1:])} (from 0)",
             remedy="Remove these rows or fill the values in; missing values of csv and parquet tables are filled in "
             "by preprocessing.",
+        )
+
+
+def _require_moderate(values: NDArray[Any], what: str) -> None:
+    largest = max(values.max(), -values.min()) if values.dtype.itemsize > 4 else 0
+    if largest > LARGEST:
+        raise DataError(
+            f"{what} reach {largest:g}, more than a 32-bit float can hold ({LARGEST:.2g})",
+            remedy="Correct these values, or divide them all by a constant.",
         )
 
 
@@ -138,6 +150,18 @@ def _require_variety(dataset: Dataset, rows: Rows, where: str) -> None:
                 f"the target '{name}' is {y[0, constant[0]]:g} in every row of {where}",
                 remedy="There is nothing to learn from a constant target: check dataset.target and dataset.limit.",
             )
+
+
+def _require_varied_labels(dataset: Dataset) -> None:
+    if dataset.task != "multilabel":
+        return
+    constant = np.flatnonzero((dataset.y == dataset.y[0]).all(axis=0))
+    if len(constant):
+        names = listed(dataset.class_names[label] for label in constant)
+        raise DataError(
+            f"labels have the same value in every row of the dataset: {names}",
+            remedy="There is nothing to learn from a constant label: check dataset.target and dataset.limit.",
+        )
 
 
 def _hashes(dataset: Dataset) -> NDArray[Any]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
+from dlrun.datasets.dataset import LARGEST
 from dlrun.datasets.names import counted, listed
 from dlrun.errors import DataError
 
@@ -21,6 +22,7 @@ ColumnType = Literal["numeric", "categorical"]
 MAX_TEXT_VALUES = 100
 """Different values that a text column may always have."""
 
+_CORRECT = "Correct the values, or leave them empty to have them treated as missing."
 _MOSTLY = 0.5
 _FEW_ROWS = 20
 _LOOKED_AT = 1000
@@ -139,7 +141,15 @@ def _refuse_infinite(frame: pl.DataFrame) -> None:
                 raise DataError(
                     f"column '{column.name}' is infinite in {counted(int(infinite.sum()), 'row')}, the first is row "
                     f"{infinite.arg_max()} (from 0)",
-                    remedy="Correct the values, or leave them empty to have them treated as missing.",
+                    remedy=_CORRECT,
+                )
+            extreme = (column.abs() > LARGEST).fill_null(value=False)
+            if extreme.any():
+                first = extreme.arg_max() or 0
+                raise DataError(
+                    f"column '{column.name}' holds {column[first]:g} in row {first} (from 0), more than a 32-bit float "
+                    f"can ({LARGEST:.2g})",
+                    remedy=_CORRECT,
                 )
 
 

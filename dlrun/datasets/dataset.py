@@ -19,6 +19,9 @@ Task = Literal["binary", "multiclass", "multilabel", "regression"]
 InputKind = Literal["images", "features", "tokens", "indicators", "table"]
 """How `x` is to be read: pixels, measured numbers, word indices, 0/1 indicators, or typed columns."""
 
+LARGEST = float(np.finfo(np.float32).max)
+"""Largest number that learners can take: they compute with 32-bit floats."""
+
 
 @dataclass(frozen=True)
 class DatasetFacts:

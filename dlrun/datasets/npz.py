@@ -186,6 +186,10 @@ def _require_fit(path: Path, x: _Array, y: _Array) -> None:
         )
     if x.num_rows == 0:
         raise DataError(f"'{path}': '{x.name}' has no rows", remedy="There is nothing to learn from.")
+    if 0 in x.header.shape:
+        raise DataError(
+            f"'{path}': '{x.name}' has the shape {x.header.shape}", remedy="There is nothing to learn from."
+        )
 
 
 def _require_alike(path: Path, part: _Array, test: _Array) -> None:

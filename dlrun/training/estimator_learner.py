@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +15,7 @@ from dlrun.evaluation.losses import row_losses
 from dlrun.training.learner import Fit, FitJob
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from dlrun.datasets.dataset import Task
@@ -49,7 +51,8 @@ class EstimatorLearner:
         self.estimator = self._build()
         weights = {} if job.weights is None else {"sample_weight": job.weights[job.training]}
         try:
-            self.estimator.fit(job.x[job.training], self._targets(job.y[job.training]), **weights)
+            with _warnings_as_notes(job):
+                self.estimator.fit(job.x[job.training], self._targets(job.y[job.training]), **weights)
         except ValueError as error:
             raise DataError(
                 f"the model cannot be fitted on the training rows of {job.name}: {error}",
@@ -98,6 +101,24 @@ class EstimatorLearner:
             known = classes[label] if isinstance(probabilities, list) and classes is not None else None
             columns.append(_probability_of_one(values, known))
         return np.stack(columns, axis=1).astype(np.float32)
+
+
+@contextlib.contextmanager
+def _warnings_as_notes(job: FitJob) -> Iterator[None]:
+    """Tell what scikit-learn warns of to the listener, in a line each, rather than print it."""
+    from sklearn.exceptions import ConvergenceWarning
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    notes = [
+        "the solver stopped before it converged; raise model.max_iterations"
+        if issubclass(warning.category, ConvergenceWarning)
+        else f"scikit-learn warns: {next(iter(str(warning.message).splitlines()), '')}"
+        for warning in caught
+    ]
+    for note in dict.fromkeys(notes):
+        job.listener.note(f"{job.name}: {note}")
 
 
 def _probability_of_one(values: NDArray[Any], classes: Any) -> NDArray[Any]:

@@ -31,7 +31,7 @@ class Training(Settings):
     epochs: int = Field(20, ge=1)
     """Most passes over the training rows."""
 
-    batch_size: int = Field(32, ge=1)
+    batch_size: int = Field(32, ge=1, lt=2**31)
     """Rows a gradient step sees; the last, smaller batch of an epoch is kept."""
 
     shuffle: bool = True

@@ -175,3 +175,17 @@ def test_streams_that_the_parent_has_closed_do_no_harm(folder: Path, program: An
     (run,) = (folder / "closed").iterdir()
     assert (run / "history.csv").read_bytes() == b""
     assert json.loads((run / "status.json").read_text())["state"] == "finished"
+
+
+LEAVING = """
+import os, runpy
+os.rmdir(os.getcwd())
+runpy.run_module("dlrun", run_name="__main__", alter_sys=True)
+"""
+
+
+def test_a_folder_that_is_gone_is_called_that(dlrun: Any) -> None:
+    with dlrun.python("-c", LEAVING, "train", "--quiet") as process:
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (2, "")
+    assert err == "error: the current folder is gone\nChange to another folder, or make this one anew.\n"

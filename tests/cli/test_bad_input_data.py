@@ -182,6 +182,7 @@ FINE: dict[str, list[str]] = {
     "rows without a label that are left out": ["dataset.path=unlabeled.csv", "dataset.drop_unlabeled_rows=true"],
     "the date left out": ["dataset.path=dates.csv", "dataset.drop=[day]"],
     "no test part, refitted": ["validation.test_fraction=0", "training.refit=true"],
+    "too few iterations": ["model.max_iterations=2", "dataset.target=town"],
     "a class of one row, not stratified": [
         "dataset.path=rare.csv", "validation={kind: kfold, folds: 3, stratify: false}",
     ],
@@ -198,6 +199,8 @@ def test_what_is_odd_but_can_be_learned_from_is(folder: Path, several: Callable[
     for title, told in ended.told.items():
         assert (told.code, told.err) == (0, ""), title
         assert (Path(told.out.strip()) / "metrics.json").is_file(), title
+    log = (Path(ended.told["too few iterations"].out.strip()) / "output.log").read_text()
+    assert "fold-0: the solver stopped before it converged; raise model.max_iterations" in log
 
 
 def test_the_program_itself_tells_the_same_in_words_and_in_json(folder: Path, program: Any) -> None:

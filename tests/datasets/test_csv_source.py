@@ -183,6 +183,7 @@ def test_rows_without_a_label(tmp_path: Path) -> None:
         ("a;y\n1;0\n", {}, "has one column only, 'a;y'"),
         ("a,y\n1,inf\n2,1.5\n", {}, "NaN or infinite in 1 row,"),
         ("a,y\n1,0\ninf,1\n-inf,1\n", {}, "column 'a' is infinite in 2 rows, the first is row 1"),
+        ("a,y\n1,0\n-1e39,1\n", {}, r"column 'a' holds -1e\+39 in row 1 \(from 0\), more than a 32-bit float can"),
         ("a,y\n1,0\n2,0\n", {}, "every row has the same label '0'"),
         ("a,y\n\xff,0\n", {"encoding": "ascii"}, "cannot be read as CSV"),
         ("a,y\n1,0\n", {"encoding": "klingon"}, "unknown encoding: klingon"),

@@ -30,6 +30,11 @@ def classes(x: Any, y: Any, names: tuple[str, ...] = ("a", "b")) -> Dataset:
     return Dataset("made", kind, x, np.array(y, dtype=np.int64), task, class_names=names)
 
 
+def labels(y: list[list[float]]) -> Dataset:
+    names = tuple("abc"[: len(y[0])])
+    return Dataset("labels", "features", np.ones((len(y), 1)), np.array(y, np.float32), "multilabel", names)
+
+
 def numbers(y: Any) -> Dataset:
     y = np.array(y, dtype=np.float64)
     return Dataset(
@@ -55,10 +60,16 @@ def test_place_is_right_beyond_the_first_chunk(monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.parametrize(
-    "x", [np.full((4, 2), 3e38, np.float32), np.full((4, 2), 1e308), np.zeros((0, 3)), np.array([[1, 2]], np.uint8)]
+    "x", [np.full((4, 2), 3e38, np.float32), np.full((4, 2), 3e38), np.zeros((0, 3)), np.array([[1, 2]], np.uint8)]
 )
 def test_large_numbers_whole_numbers_and_nothing_are_fine(x: Any) -> None:
     require_finite(x, "the inputs")
+
+
+@pytest.mark.parametrize("x", [np.full((4, 2), 1e308), np.array([[1.0], [-1e39]])])
+def test_numbers_beyond_32_bit_floats_are_refused(x: Any) -> None:
+    with pytest.raises(DataError, match=r"the inputs reach 1e\+\d+, more than a 32-bit float can hold \(3\.4e\+38\)"):
+        require_finite(x, "the inputs")
 
 
 @pytest.mark.parametrize(
@@ -81,7 +92,12 @@ def test_values_that_nothing_can_be_learned_from(dataset: Dataset, message: str)
 def test_usable_values_pass() -> None:
     check_values(classes(np.ones((3, 1)), [0, 1, 1]))
     check_values(numbers([[1.0], [2.0]]))
-    check_values(Dataset("m", "features", np.ones((2, 1)), np.ones((2, 2), np.float32), "multilabel", ("a", "b")))
+    check_values(labels([[1, 0], [0, 1]]))
+
+
+def test_labels_that_never_differ_are_named() -> None:
+    with pytest.raises(DataError, match="labels have the same value in every row of the dataset: 'b', 'c'"):
+        check_values(labels([[1, 0, 1], [0, 0, 1]]))
 
 
 def test_training_part_needs_variety() -> None:

@@ -112,6 +112,7 @@ def test_real_digits(datasets_folder: Path) -> None:
         ({"x": np.ones(6), "y": CODES}, r"of shape \(6,\), which cannot be read as features"),
         ({"x": np.float64(3), "y": CODES}, "'x' is a single value"),
         ({"x": np.ones((6, 2)), "y": CODES, "x_test": np.ones((6, 3)), "y_test": CODES}, "rows of 'x_test' are"),
+        ({"x": np.ones((6, 0)), "y": CODES}, r"'x' has the shape \(6, 0\)"),
         ({"x": np.ones((6, 2), complex), "y": CODES}, "the inputs are of type complex128"),
         ({"x": np.array([{}] * 6, dtype=object), "y": CODES}, "'x' holds Python objects"),
         ({"x": np.zeros(6, [("a", "i4")]), "y": CODES}, "'x' has the type"),
