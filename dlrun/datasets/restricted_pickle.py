@@ -56,9 +56,11 @@ def _check_memo(content: bytes) -> None:
             place = 0
         else:
             end, place = at + size, int.from_bytes(content[at : at + size], "little")
+        if end > len(content):
+            raise pickle.UnpicklingError(f"it is damaged: {end:,} bytes announced, {len(content):,} there")
         if place > len(content):
             raise pickle.UnpicklingError(f"it asks for place {place:,} in the memo of {len(content):,} bytes")
-        at = min(end, len(content))
+        at = end
 
 
 def _number(line: bytes) -> int:
