@@ -152,7 +152,7 @@ def test_reproduce_says_whether_and_what_differs(
     assert made["id"] != original
 
     config = runs / original / "config.yaml"
-    config.write_text(config.read_text().replace("num_trees: 3", "num_trees: 4"))
+    config.write_text(config.read_text().replace("max_depth: null", "max_depth: 1"))
     environment = runs / original / "environment.json"
     recorded = json.loads(environment.read_text())
     recorded["packages"]["scikit-learn"] = "0.1"
