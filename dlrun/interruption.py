@@ -28,15 +28,23 @@ _pending = _Pending()
 def arrive(signal_number: int) -> None:
     """Take in a signal; called by its handler.
 
+    It is remembered even where it raises at once: code in between may swallow what a handler raises, as destructors
+    and callbacks do, and then the next `check` raises again.
+
     Args:
         signal_number: The signal, such as `signal.SIGINT`.
 
     Raises:
         Interrupted: At once, unless interrupts are held back.
     """
+    _pending.signal_number = signal_number
     if not _pending.held_back:
         raise Interrupted(signal_number)
-    _pending.signal_number = signal_number
+
+
+def forget() -> None:
+    """Forget a signal that has been dealt with."""
+    _pending.signal_number = None
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import signal
 import threading
 from types import FrameType, TracebackType
 
-from dlrun.interruption import arrive
+from dlrun.interruption import arrive, forget
 
 _STOPPING = (signal.SIGINT, signal.SIGTERM)
 
@@ -44,6 +44,7 @@ class Signals:
     ) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)  # type: ignore[arg-type]
+        forget()
         if self._told is not None:
             signal.set_wakeup_fd(-1)
             os.close(self._told)

@@ -64,3 +64,10 @@ def finished(saboteur: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert ended.code == 0, ended.err
     (run,) = (folder / "runs").glob("2*")
     return Path(run)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is in this folder as slow: it starts, kills and resumes real processes by the dozen."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.slow)

@@ -24,6 +24,9 @@ NETWORK = "dataset: {kind: iris}\nmodel: {kind: network, layers: [{dense: 4}]}\n
 def test_a_signal_raises_at_once_where_nothing_holds_it_back() -> None:
     with pytest.raises(Interrupted, match="SIGTERM"):
         interruption.arrive(signal.SIGTERM)
+    with pytest.raises(Interrupted, match="SIGTERM"):  # again, for a destructor or callback may have swallowed it
+        interruption.check()
+    interruption.check()
 
 
 def test_a_held_back_signal_waits_for_the_check() -> None:

@@ -124,3 +124,10 @@ def linear(config: Callable[..., str]) -> str:
 def network(config: Callable[..., str]) -> str:
     """Config of a study of tiny networks."""
     return config(NETWORK)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is in this folder as slow: it starts, kills and resumes real processes by the dozen."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.slow)
