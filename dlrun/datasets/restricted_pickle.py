@@ -135,7 +135,7 @@ class _Array(np.ndarray[Any, np.dtype[Any]]):
         if type(data) is not (list if kind.numpy.hasobject else bytes):
             raise pickle.UnpicklingError("an array with values of another form")
         state = (version, shape, kind.numpy, bool(by_columns), data)
-        super().__setstate__(state)  # type: ignore[arg-type]  # the stub asks for NumPy's bool, which NumPy refuses
+        super().__setstate__(state)
 
 
 def _empty_array(_subtype: object, shape: tuple[int, ...], _dtype: object) -> _Array:
