@@ -1,8 +1,8 @@
 """Unpickling nothing but numbers, text, lists, mappings and NumPy arrays of these.
 
 CIFAR's batches and the word lists of IMDB and Reuters are distributed as pickles. A pickle can name any function to be
-called; here every name but the three that rebuild an array is refused, and these are replaced by functions that can do
-nothing else, so that a forged file cannot run code.
+called; here every name but the three that rebuild an array is refused, and these are replaced by ones that can do
+nothing else, so that a forged file can neither run code nor end the process.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def load(stream: IO[bytes]) -> Any:
     content = stream.read()
     _check_memo(content)
     try:
-        return _Unpickler(io.BytesIO(content), encoding="bytes").load()
+        return _as_arrays(_Unpickler(io.BytesIO(content), encoding="bytes").load())
     except _DAMAGE as error:
         raise pickle.UnpicklingError(f"it is damaged: {error}") from error
 
@@ -102,16 +102,62 @@ def _plain() -> re.Pattern[bytes]:
 _PLAIN = _plain()
 
 
-def _empty_array(_subtype: object, shape: tuple[int, ...], _dtype: object) -> np.ndarray[Any, np.dtype[Any]]:
+class _Type:
+    """Stands for `numpy.dtype`, which trusts its state so far that a forged one ends the process."""
+
+    def __init__(self, code: Any, *_flags: object) -> None:
+        text = code.decode("ascii") if isinstance(code, bytes) else code
+        if not isinstance(text, str) or not _PLAIN_TYPE.fullmatch(text):
+            raise pickle.UnpicklingError("an array of a type that is refused")
+        self._type = np.dtype(text)
+
+    def __setstate__(self, state: Any) -> None:
+        """Take the byte order; all else in a state belongs to types with parts."""
+        _, order, *parts = state
+        if parts[:3] != [None, None, None]:
+            raise pickle.UnpicklingError("an array of a type with parts")
+        order = order.decode("ascii") if isinstance(order, bytes) else order
+        if order in ("<", ">"):
+            self._type = self._type.newbyteorder("<" if order == "<" else ">")
+
+    @property
+    def numpy(self) -> np.dtype[Any]:
+        return self._type
+
+
+class _Array(np.ndarray[Any, np.dtype[Any]]):
+    """An array whose state is looked at before NumPy takes it."""
+
+    def __setstate__(self, state: Any) -> None:
+        version, shape, kind, by_columns, data = state
+        if type(kind) is not _Type or type(shape) is not tuple or any(type(size) is not int for size in shape):
+            raise pickle.UnpicklingError("an array of another form")
+        if type(data) is not (list if kind.numpy.hasobject else bytes):
+            raise pickle.UnpicklingError("an array with values of another form")
+        state = (version, shape, kind.numpy, bool(by_columns), data)
+        super().__setstate__(state)
+
+
+def _empty_array(_subtype: object, shape: tuple[int, ...], _dtype: object) -> _Array:
     """Stand for NumPy's `_reconstruct`, which is always called for an empty array that is filled later."""
     if shape != (0,):
         raise pickle.UnpicklingError(f"an array that starts with the shape {shape}")
-    return np.ndarray((0,), np.dtype(np.int8))
+    return _Array((0,), np.dtype(np.int8))
 
 
 def _array_type(*_arguments: object) -> None:
     """Stand for `numpy.ndarray`, which is only ever passed to `_reconstruct`."""
     raise pickle.UnpicklingError("an array that is made directly")
+
+
+def _as_arrays(value: Any) -> Any:
+    """Return plain arrays for those of the unpickler, at the top or in a mapping."""
+    if isinstance(value, dict):
+        return {key: _as_arrays(item) if isinstance(item, _Array) else item for key, item in value.items()}
+    return value.view(np.ndarray) if isinstance(value, _Array) else value
+
+
+_PLAIN_TYPE = re.compile(r"[<>=|]?(?:b1|[iu][1248]|f[248]|O8?|[SU][0-9]{1,6})")
 
 
 class _Unpickler(pickle.Unpickler):
@@ -121,5 +167,5 @@ class _Unpickler(pickle.Unpickler):
         if (module, name) == ("numpy", "ndarray"):
             return _array_type
         if (module, name) == ("numpy", "dtype"):
-            return np.dtype
+            return _Type
         raise pickle.UnpicklingError(f"it asks for {module}.{name}, which is refused")
