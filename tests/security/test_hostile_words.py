@@ -50,7 +50,7 @@ def test_names_of_columns_and_classes(guarded: Any, run_commands: list[str]) -> 
     ended = guarded("train", "config.yaml", refused=False)
     assert ended.code == 0, ended.err
     harmless(ended.out + ended.err)
-    (run,) = (guarded.folder / "runs").iterdir()
+    (run,) = (guarded.folder / "runs").glob("2*")
     assert {path.name for path in (run / "plots").iterdir()} == {"confusion-validation.png", "confusion-test.png"}
     for command in (["ls"], ["ls", "--json"], ["show", run.name], ["show", run.name, "--json"], ["logs", run.name]):
         ended = guarded(*command, refused=False)
