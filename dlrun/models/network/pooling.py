@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
@@ -32,8 +33,9 @@ class Pool1D(LayerSettings):
         check_window(x, place, (self.pool_size,), self.padding, what="pool")
         return self._layer(place.name)(x)
 
+    @abstractmethod
     def _layer(self, name: str) -> keras.Layer:
-        raise NotImplementedError
+        """Return the Keras layer that pools."""
 
 
 class Pool2D(LayerSettings):
@@ -55,8 +57,9 @@ class Pool2D(LayerSettings):
         check_window(x, place, self.pool_size, self.padding, what="pool")
         return self._layer(place.name)(x)
 
+    @abstractmethod
     def _layer(self, name: str) -> keras.Layer:
-        raise NotImplementedError
+        """Return the Keras layer that pools."""
 
 
 class MaxPooling1D(Pool1D):
