@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -65,21 +64,15 @@ def enough_memory(experiment: Experiment) -> Iterator[None]:
     Raises:
         RunFailed: Memory did not suffice.
     """
+    from dlrun.training.engines import memory
+
     try:
         yield
     except Exception as error:
-        if not isinstance(error, MemoryError) and not _exhausted(error):
+        if not memory.is_exhausted(error):
             raise
-        detail = (str(error).strip() or type(error).__name__).split("\n")[0][:200]
-        raise RunFailed(f"out of memory: {detail}", remedy=_smaller(experiment)) from error
-
-
-def _exhausted(error: Exception) -> bool:
-    if "tensorflow" not in sys.modules:
-        return False
-    from dlrun.training.engines import tensorflow as engine
-
-    return engine.is_out_of_memory(error)
+        detail = memory.wanted(error)
+        raise RunFailed(f"out of memory{': ' if detail else ''}{detail}", remedy=_smaller(experiment)) from error
 
 
 def _smaller(experiment: Experiment) -> str:

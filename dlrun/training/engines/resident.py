@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from dlrun import interruption
 from dlrun.training.engines.inference import rows_at_once
-from dlrun.training.engines.memory import computing
 from dlrun.training.variables import assign
 
 if TYPE_CHECKING:
@@ -46,7 +45,6 @@ class ResidentEngine:
         self._step: Any = None
         self._forward: Any = None
 
-    @computing("moving the data to the device")
     def load(self, x: NDArray[Any], y: NDArray[Any], weights: NDArray[np.float32] | None) -> None:
         """Copy the data to the device, unless these very arrays are there already."""
         if self._host[0] is x and self._host[1] is y and self._host[2] is weights:
@@ -57,7 +55,6 @@ class ResidentEngine:
         self._data = (tf.constant(x), tf.constant(y), *(() if weights is None else (tf.constant(weights),)))
         self._host = (x, y, weights)
 
-    @computing("training")
     def train_epoch(
         self, order: Rows, rates: NDArray[np.float32], on_slice: OnSlice, midway: Midway | None = None
     ) -> dict[str, float]:
@@ -87,7 +84,6 @@ class ResidentEngine:
         assign(self._model.metrics_variables, midway.metrics)
         return midway.step
 
-    @computing("predicting")
     def predict(self, x: NDArray[Any], rows: Rows) -> NDArray[np.float32]:
         """Predict in chunks that keep the activations small."""
         if self._forward is None:

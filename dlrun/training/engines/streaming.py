@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from dlrun import interruption
 from dlrun.training.engines.inference import rows_at_once
-from dlrun.training.engines.memory import computing
 from dlrun.training.engines.resident import _optimizer as optimizer_of
 from dlrun.training.variables import assign, copies
 
@@ -43,7 +42,6 @@ class StreamingEngine:
         """Keep references to the host's arrays, which may be memory-mapped."""
         self._data = (x, y) if weights is None else (x, y, weights)
 
-    @computing("training")
     def train_epoch(
         self, order: Rows, rates: NDArray[np.float32], on_slice: OnSlice, midway: Midway | None = None
     ) -> dict[str, float]:
@@ -58,7 +56,6 @@ class StreamingEngine:
         steps.put_back()
         return {name: float(values[-1]) for name, values in history.items()}
 
-    @computing("predicting")
     def predict(self, x: NDArray[Any], rows: Rows) -> NDArray[np.float32]:
         """Predict chunk by chunk, each copied to the device on its way."""
         starts = range(0, max(len(rows), 1), self._chunk)

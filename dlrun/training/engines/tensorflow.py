@@ -63,19 +63,6 @@ def devices() -> list[str]:
     return [device.name for device in tf.config.get_visible_devices()]
 
 
-def is_out_of_memory(error: Exception) -> bool:
-    """Tell whether TensorFlow could not get the memory it asked for, on the host or on a GPU.
-
-    XLA and the copying of arrays report it as errors of other classes.
-    """
-    import tensorflow as tf
-
-    if not isinstance(error, tf.errors.OpError):
-        return False
-    signs = ("RESOURCE_EXHAUSTED", "Out of memory", "Dst tensor is not initialized")
-    return isinstance(error, tf.errors.ResourceExhaustedError) or any(sign in str(error) for sign in signs)
-
-
 def _choose_device(tf: Any, device: str) -> None:
     gpus = tf.config.list_physical_devices("GPU")
     if device == "gpu" and not gpus:
