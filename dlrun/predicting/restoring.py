@@ -21,6 +21,7 @@ from dlrun.learners import build_network
 from dlrun.models.network.embedding import Embedding
 from dlrun.models.network.network import Network
 from dlrun.preprocessing.fitted import FittedPreprocessing
+from dlrun.records.checkpoints import decode_checkpoint
 from dlrun.training.estimator_learner import EstimatorLearner
 from dlrun.training.input_form import InputForm
 
@@ -127,7 +128,9 @@ def _restore_network(
     model = build_network(experiment, facts, _form(fitted))
     variables = list(model.variables)
     names = [_unnumbered(f"{position:04d}/{variable.path}") for position, variable in enumerate(variables)]
-    arrays = {_unnumbered(name): array for name, array in _weights(content).items()}
+    arrays = {
+        _unnumbered(name): array for name, array in decode_checkpoint(content, "the file of weights").arrays.items()
+    }
     if sorted(arrays) != sorted(names):
         raise StorageError(
             f"the stored weights do not belong to this network: expected {len(names)} arrays {names[:3]}"
@@ -145,16 +148,6 @@ def _restore_network(
 def _unnumbered(name: str) -> str:
     """Leave out the number that Keras gives to the random numbers of a layer: it counts the models of a process."""
     return re.sub(r"/seed_generator_\d+/", "/seed_generator/", name)
-
-
-def _weights(content: bytes) -> dict[str, NDArray[Any]]:
-    from safetensors import SafetensorError
-    from safetensors.numpy import load
-
-    try:
-        return dict(load(content))
-    except (SafetensorError, ValueError, KeyError, TypeError) as error:
-        raise StorageError(f"the stored weights are damaged: {error}") from error
 
 
 def _form(fitted: FittedPreprocessing) -> InputForm:

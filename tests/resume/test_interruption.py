@@ -11,8 +11,8 @@ import pytest
 
 from dlrun import interruption
 from dlrun.config import load_text
-from dlrun.errors import Diverged, Interrupted, RunFailed
-from dlrun.records.checkpoints import read_checkpoint, write_checkpoint
+from dlrun.errors import Diverged, Interrupted, RunFailed, StorageError
+from dlrun.records.checkpoints import path_of, read_checkpoint, write_checkpoint
 from dlrun.records.folder import RunFolder
 from dlrun.run import run_experiment
 from dlrun.training.checkpoint import SHARE, Checkpoint, Pace
@@ -93,6 +93,18 @@ def test_checkpoints_read_back_as_they_were(tmp_path: Path) -> None:
     assert read_checkpoint(folder, "last/other") is None
 
 
+def test_a_flipped_bit_anywhere_in_a_checkpoint_is_found(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    arrays = {"0000/a": np.arange(40, dtype=np.float32), "0001/b": np.zeros((3, 2), np.int64)}
+    write_checkpoint(folder, "last/state", Checkpoint(arrays, {"step": 3}))
+    path = folder.file(path_of("last/state"))
+    content = path.read_bytes()
+    for place in range(len(content)):
+        path.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
+        with pytest.raises(StorageError, match=r"state\.safetensors (is damaged|has the format)"):
+            read_checkpoint(folder, "last/state")
+
+
 def failing(tmp_path: Path, text: str, patch: pytest.MonkeyPatch, target: str, error: Exception) -> tuple[str, Any]:
     def fail(*arguments: Any, **settings: Any) -> Any:
         raise error
@@ -120,5 +132,5 @@ def test_a_full_device_asks_for_smaller_batches(tmp_path: Path, monkeypatch: pyt
     target = "dlrun.training.engines.resident.ResidentEngine.train_epoch"
     message, _ = failing(tmp_path, NETWORK, monkeypatch, target, error)
     first, second = message.split("\n")
-    assert first == "out of memory: OOM when allocating tensor with shape[1,2]"
+    assert first == "out of memory: there is no room for an array of shape (1, 2)"
     assert second.startswith("Try training.batch_size=4 (it is 8), training.engine=streaming, ")
