@@ -160,13 +160,12 @@ def test_a_signal_at_any_stage_ends_without_a_traceback(endless: Any, stage: str
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=60)
     runs = list((endless.folder / "runs").glob("*"))
-    if stage == "training":
-        assert [status(run)["state"] for run in runs] == ["interrupted"]
-        told = f"stopped by SIGINT\ngo on with: dlrun resume {runs[0].name}\nrun folder {runs[0]}\n"
-        assert err == told
-    else:
-        assert runs == []
-        assert err == "stopped by SIGINT\n"
+    assert len(runs) == 1 if stage == "training" else len(runs) <= 1  # the signal may come when the stage is over
+    told = "stopped by SIGINT\n"
+    for run in runs:
+        assert status(run)["state"] == "interrupted"
+        told += f"go on with: dlrun resume {run.name}\nrun folder {run}\n"
+    assert err == told
     assert process.returncode == 130
 
 
