@@ -20,6 +20,7 @@ from dlrun.records.status import read_status
 from dlrun.records.text import printable
 from dlrun.run import Run, run_experiment
 from dlrun.training.listener import Listener
+from dlrun.trusting import require_trust
 
 
 @dataclass(frozen=True)
@@ -48,18 +49,24 @@ _NOT_COMPARED = ("seconds.", "test_looks")
 
 
 def reproduce_run(
-    folder: RunFolder, *, runs_dir: Path, argv: Sequence[str] = (), listener: Listener | None = None
+    folder: RunFolder,
+    *,
+    runs_dir: Path,
+    trust: bool = False,
+    argv: Sequence[str] = (),
+    listener: Listener | None = None,
 ) -> Reproduction:
     """Train from a run's record in a new run and compare metrics, history, weights and predictions.
 
     Args:
         folder: A finished run.
         runs_dir: Folder of the new run.
+        trust: Whether the recorded config may name code to run.
         argv: The command line, for the record.
         listener: Hears of the progress.
 
     Raises:
-        UsageError: The run is not finished.
+        UsageError: The run is not finished, or not to be trusted.
         StorageError: Its record cannot be read.
         DlrunError: As `run_experiment`.
     """
@@ -70,6 +77,7 @@ def reproduce_run(
             remedy=f"Bring it to its end first, with `dlrun resume {folder.id}`.",
         )
     loaded = load_text(folder.read_text("config.yaml"), str(folder.file("config.yaml")))
+    require_trust(loaded.experiment, f"the run {folder.id}", trusted=trust)
     run = run_experiment(loaded.experiment, runs_dir=runs_dir, source=loaded, argv=argv, listener=listener)
     return compare(folder, run)
 

@@ -26,6 +26,7 @@ from dlrun.records.status import Status, read_status
 from dlrun.records.text import json_text
 from dlrun.run import Clock, Ready, Run, carry_out, make_ready
 from dlrun.training.listener import Listener
+from dlrun.trusting import require_trust
 
 LOG = "resumed.jsonl"
 """One line for every time a run was resumed."""
@@ -34,18 +35,25 @@ _MAX_DIFF_LINES = 40
 
 
 def resume_run(
-    folder: RunFolder, *, force: bool = False, argv: Sequence[str] = (), listener: Listener | None = None
+    folder: RunFolder,
+    *,
+    force: bool = False,
+    trust: bool = False,
+    argv: Sequence[str] = (),
+    listener: Listener | None = None,
 ) -> Run:
     """Go on with a run from its last checkpoint.
 
     Args:
         folder: The run.
         force: Whether to go on although config or data have changed since; the record then says so.
+        trust: Whether the recorded config may name code to run.
         argv: The command line, for the record.
         listener: Hears of the progress.
 
     Raises:
-        UsageError: The run is over, is being carried out, or has changed; the message holds the differences.
+        UsageError: The run is over, is being carried out, has changed (the message holds the differences), or is not
+            to be trusted.
         ConfigError, DataError, ModelError, StorageError: What the run needs is not there any more, or damaged.
         RunFailed, Interrupted: As `run_experiment`.
     """
@@ -53,7 +61,7 @@ def resume_run(
     with locked(folder):
         status = _resumable(folder)
         files.discard_temporaries(folder.path)
-        ready = _ready(folder, clock)
+        ready = _ready(folder, clock, trust=trust)
         kept = Kept.read(folder)
         changes = [*_config_changes(kept, ready), *_data_changes(folder, kept, ready)]
         if changes and not force:
@@ -83,8 +91,9 @@ def _resumable(folder: RunFolder) -> Status | None:
     return status
 
 
-def _ready(folder: RunFolder, clock: Clock) -> Ready:
+def _ready(folder: RunFolder, clock: Clock, *, trust: bool) -> Ready:
     loaded = load_text(folder.read_text("config.yaml"), str(folder.file("config.yaml")))
+    require_trust(loaded.experiment, f"the run {folder.id}", trusted=trust)
     try:
         return make_ready(loaded.experiment, clock)
     except DataError as error:

@@ -85,7 +85,8 @@ ALLOWED = {
         "training",
         "validation",
     },
-    "reproducing": {"config", "records", "run", "training"},
+    "trusting": {"experiment", "records"},
+    "reproducing": {"config", "records", "run", "training", "trusting"},
     "resuming": {
         "config",
         "datasets",
@@ -95,6 +96,7 @@ ALLOWED = {
         "records",
         "run",
         "training",
+        "trusting",
     },
     "predicting": {
         "config",

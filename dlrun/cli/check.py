@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dlrun.cli.options import Config, Json, Overrides
+from dlrun.cli.options import Config, Json, Overrides, Trust
 from dlrun.cli.output import Output, table
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ def check(
     resolved: Annotated[
         bool, typer.Option("--resolved", help="Print the complete config, with every choice made, as YAML.")
     ] = False,
+    trust: Trust = False,
     json: Json = False,
 ) -> None:
     """Validate a config and tell what it comes to.
@@ -35,7 +36,7 @@ def check(
     from dlrun.cli.configs import load_config, placing
 
     out = Output(json=json or resolved)
-    loaded = load_config(config, overrides or [])
+    loaded = load_config(config, overrides or [], trust=trust)
     layers: list[LayerRow] | None = None
     with placing(loaded):
         facts, experiment = _resolve(loaded.experiment, load=resolved)

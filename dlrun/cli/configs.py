@@ -44,22 +44,31 @@ def split_arguments(first: str | None, others: Sequence[str]) -> tuple[str | Non
     return config, overrides
 
 
-def load_config(first: str | None, others: Sequence[str], further: Sequence[str] = ()) -> LoadedConfig:
+def load_config(
+    first: str | None, others: Sequence[str], further: Sequence[str] = (), *, trust: bool = False
+) -> LoadedConfig:
     """Read and validate the config that a command line means.
 
     Args:
         first: The first argument: a config, or already an override.
         others: The arguments behind it.
         further: Overrides that options stand for.
+        trust: Whether a config that lies in a run folder may name code to run.
 
     Raises:
-        UsageError: An argument is neither config nor override.
+        UsageError: An argument is neither config nor override, or the config is not to be trusted.
         ConfigError: With every problem of the config.
     """
     named, overrides = split_arguments(first, others)
     from dlrun import config
+    from dlrun.trusting import from_record, require_trust
 
-    return config.load(config.find(named), [*overrides, *further])
+    path = config.find(named)
+    loaded = config.load(path, [*overrides, *further])
+    require_trust(
+        loaded.experiment, f"the config '{path}' lies in a run folder and", trusted=trust or not from_record(path)
+    )
+    return loaded
 
 
 @contextmanager

@@ -11,6 +11,11 @@ from dlrun.cli.completion import complete_config, complete_data, complete_run, c
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout; words for people go to stderr.")]
 
+Trust = Annotated[
+    bool,
+    typer.Option("--trust", help="Run the code that a config from a run folder names, if its dataset is a function."),
+]
+
 RunsDir = Annotated[Path, typer.Option("--runs-dir", envvar="DLRUN_RUNS", metavar="FOLDER", help="Folder of all runs.")]
 
 Config = Annotated[

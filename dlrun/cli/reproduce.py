@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dlrun.cli.options import DEFAULT_RUNS_DIR, Json, Metric, Run, RunsDir
+from dlrun.cli.options import DEFAULT_RUNS_DIR, Json, Metric, Run, RunsDir, Trust
 from dlrun.cli.output import Output
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ def reproduce(
     metric: Metric = None,
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but what differs.")] = False,
+    trust: Trust = False,
     json: Json = False,
 ) -> None:
     """Train a run again from its record, and compare.
@@ -36,7 +37,7 @@ def reproduce(
     out = Output(json=json, quiet=quiet)
     folder = find(runs_dir, run, metric)
     with watching(out, context) as listener:
-        made = reproduce_run(folder, runs_dir=runs_dir, argv=["dlrun", *sys.argv[1:]], listener=listener)
+        made = reproduce_run(folder, runs_dir=runs_dir, trust=trust, argv=["dlrun", *sys.argv[1:]], listener=listener)
     _tell(out, made)
     if json:
         out.result(

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from dlrun.cli.options import DEFAULT_RUNS_DIR, Json, Run, RunsDir
+from dlrun.cli.options import DEFAULT_RUNS_DIR, Json, Run, RunsDir, Trust
 from dlrun.cli.output import Output
 
 
@@ -19,6 +19,7 @@ def resume(
     ] = False,
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but the run's folder.")] = False,
+    trust: Trust = False,
     json: Json = False,
 ) -> None:
     """Go on with a run that was interrupted, killed or failed.
@@ -33,5 +34,5 @@ def resume(
     out = Output(json=json, quiet=quiet)
     folder = find(runs_dir, run, None)
     with watching(out, context) as listener:
-        ended = resume_run(folder, force=force, argv=["dlrun", *sys.argv[1:]], listener=listener)
+        ended = resume_run(folder, force=force, trust=trust, argv=["dlrun", *sys.argv[1:]], listener=listener)
     report(out, ended)

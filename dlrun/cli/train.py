@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from dlrun.cli.options import DEFAULT_RUNS_DIR, Config, Json, Overrides, RunsDir
+from dlrun.cli.options import DEFAULT_RUNS_DIR, Config, Json, Overrides, RunsDir, Trust
 from dlrun.cli.output import Output
 
 
@@ -20,6 +20,7 @@ def train(
     name: Annotated[str | None, typer.Option(metavar="NAME", help="Name of the run; overrides `name`.")] = None,
     seed: Annotated[int | None, typer.Option(metavar="N", help="Seed of the run; overrides `seed`.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but the run's folder.")] = False,
+    trust: Trust = False,
     json: Json = False,
 ) -> None:
     """Train one experiment and keep its record.
@@ -30,7 +31,7 @@ def train(
     from dlrun.cli.configs import load_config, placing
 
     out = Output(json=json, quiet=quiet)
-    loaded = load_config(config, overrides or [], _as_overrides(name, seed))
+    loaded = load_config(config, overrides or [], _as_overrides(name, seed), trust=trust)
     out.say_if_heard(f"config {loaded.source_name}")
 
     from dlrun.cli.running import report, watching

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from dlrun.datasets.arrays import ArrayKind, input_kind, typed
 from dlrun.datasets.dataset import Dataset, DatasetFacts, InputKind
 from dlrun.datasets.files import existing_file, naming
 from dlrun.datasets.npz_reader import DEFAULT_MAX_BYTES, Archive, Header, missing_array
@@ -17,15 +18,6 @@ from dlrun.datasets.source import Source
 from dlrun.datasets.targets import Targets, encode
 from dlrun.errors import DataError
 from dlrun.settings import Auto
-
-ArrayKind = Literal["images", "features", "tokens", "indicators"]
-
-_RANKS: dict[str, tuple[int, ...]] = {
-    "images": (3, 4),
-    "features": (2, 3, 4, 5),
-    "tokens": (2,),
-    "indicators": (2,),
-}
 
 
 class Npz(Source):
@@ -75,7 +67,7 @@ class Npz(Source):
         return Dataset(
             name=path.stem,
             input_kind=plan.input_kind,
-            x=_typed(x, plan.input_kind),
+            x=typed(x, plan.input_kind),
             y=targets.y,
             task=targets.task,
             class_names=targets.class_names,
@@ -107,7 +99,7 @@ class Npz(Source):
             _require_fit(archive.path, x_test, y_test)
             _require_alike(archive.path, x, x_test)
             _require_alike(archive.path, y, y_test)
-        kind = _input_kind(x.header, self.input_kind, archive.path)
+        kind = input_kind(x.header.shape, x.header.dtype, self.input_kind, f"'{archive.path}'")
         return _Plan(x, y, x_test, y_test, kind, self.kept(x.num_rows))
 
     def _read(self, archive: Archive, first: _Array, second: _Array | None) -> NDArray[Any]:
@@ -201,60 +193,8 @@ def _require_alike(path: Path, part: _Array, test: _Array) -> None:
         )
 
 
-def _input_kind(header: Header, asked: str, path: Path) -> InputKind:
-    rank, letter = len(header.shape), header.dtype.kind
-    if letter not in "biuf":
-        raise DataError(
-            f"'{path}': the inputs are of type {header.dtype}",
-            remedy="Inputs must be real numbers; convert them before saving.",
-        )
-    chosen = _inferred_kind(rank, header.dtype) if asked == "auto" else asked
-    if rank not in _RANKS[chosen] or (chosen in ("tokens", "indicators") and letter not in "biu"):
-        raise DataError(
-            f"'{path}': the inputs are {header.dtype} of shape {header.shape}, which cannot be read as {chosen}",
-            remedy=_EXPECTED[chosen],
-        )
-    return cast(InputKind, chosen)
-
-
-_EXPECTED = {
-    "images": "Images have the shape (rows, height, width) or (rows, height, width, channels).",
-    "features": "Features have the shape (rows, columns), or one of two to four axes a row; try x.reshape(-1, 1).",
-    "tokens": "Tokens are whole numbers of shape (rows, length).",
-    "indicators": "Indicators are whole numbers or booleans of shape (rows, columns) that hold 0 and 1 only.",
-}
-
-
-def _inferred_kind(rank: int, dtype: np.dtype[Any]) -> str:
-    if rank == 4 or (rank == 3 and dtype == np.uint8):
-        return "images"
-    return "indicators" if rank == 2 and dtype == np.bool_ else "features"
-
-
 def _read_as(archive: Archive, array: _Array, out: NDArray[Any]) -> None:
     if array.header.dtype == out.dtype:
         archive.read_into(array.name, out)
     else:
         out[...] = archive.read(array.name, len(out))
-
-
-def _typed(x: NDArray[Any], input_kind: InputKind) -> NDArray[Any]:
-    """Give tokens and indicators the types that all sources use for them."""
-    if input_kind == "tokens":
-        _require_range(x, 0, np.iinfo(np.int32).max, "tokens")
-        return x.astype(np.int32, copy=False)
-    if input_kind == "indicators":
-        if x.dtype == np.bool_:
-            return x.view(np.uint8)
-        _require_range(x, 0, 1, "indicators")
-        return x.astype(np.uint8, copy=False)
-    return x.view(np.uint8) if x.dtype == np.bool_ else x
-
-
-def _require_range(x: NDArray[Any], least: int, most: int, what: str) -> None:
-    lowest, highest = int(x.min()), int(x.max())
-    if lowest < least or highest > most:
-        raise DataError(
-            f"{what} lie between {least} and {most:,}, the array holds {lowest} to {highest}",
-            remedy="Correct the array, or set dataset.input_kind=features.",
-        )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -15,6 +15,9 @@ class Source(Settings, ABC):
     """Where rows come from."""
 
     kind: str
+
+    runs_code: ClassVar[bool] = False
+    """Whether loading runs code that the config names."""
 
     task: Task | Auto = "auto"
     """What is predicted; `auto` infers it from the targets: text, true/false, whole numbers with at most 20 different

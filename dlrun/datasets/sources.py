@@ -13,6 +13,7 @@ from dlrun.datasets.mnist import FashionMnist, Mnist
 from dlrun.datasets.npz import Npz
 from dlrun.datasets.packaged import BreastCancer, Diabetes, Digits, Iris, Wine
 from dlrun.datasets.parquet import Parquet
+from dlrun.datasets.python import Python
 from dlrun.datasets.texts import Imdb, Reuters
 from dlrun.settings import ByKind
 
@@ -31,7 +32,8 @@ DatasetSource = Annotated[
     | CaliforniaHousing
     | Npz
     | Csv
-    | Parquet,
+    | Parquet
+    | Python,
     Field(discriminator="kind"),
     ByKind(),
 ]

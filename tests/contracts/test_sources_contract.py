@@ -17,7 +17,7 @@ from dlrun.errors import DataError
 from dlrun.settings import members
 
 SOURCES = members(DatasetSource)
-WITH_FILE = {"npz": {}, "csv": {"target": "y"}, "parquet": {"target": "y"}}
+WITH_FILE = {"npz": {}, "csv": {"target": "y"}, "parquet": {"target": "y"}, "python": {}}
 
 
 def made(kind: str, **settings: Any) -> Source:
