@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Annotated, Any
+
 from pydantic import Field
 
 from dlrun.datasets.sources import DatasetSource
 from dlrun.evaluation.evaluation import Evaluation
 from dlrun.models.model import Model
 from dlrun.preprocessing.preprocessing import Preprocessing
-from dlrun.settings import Settings
+from dlrun.settings import Later, Settings
 from dlrun.training.optimizers import Optimizer, RMSprop
 from dlrun.training.training import Training
-from dlrun.tuning.tuner import Tuner
 from dlrun.validation.holdout import Holdout
 from dlrun.validation.schemes import Validation
+
+if TYPE_CHECKING:
+    from dlrun.tuning.tuner import Tuner
+else:
+    Tuner = Annotated[Any, Later("dlrun.tuning.tuner", "Tuner")]
 
 NAME_PATTERN = r"^[A-Za-z0-9](?:\.?[A-Za-z0-9_-])*$"
 """What a run may be called; it becomes part of a folder's name."""

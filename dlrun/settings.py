@@ -7,10 +7,12 @@ A section is either chosen `by kind` (`optimizer: {kind: adam, learning_rate: 1e
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import BaseModel, BeforeValidator, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler, TypeAdapter
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 Auto = Literal["auto"]
@@ -68,6 +70,39 @@ Switch = Annotated[SettingsType | None, ReadsSwitch()]
 
 Items = Annotated[tuple[Item, ...], BeforeValidator(as_tuple)]
 """A YAML list that becomes an immutable tuple: `Items[int]`."""
+
+
+class Later:
+    """Annotation of a section whose classes are loaded when a config has it: most configs have none.
+
+    Args:
+        module: Where the type is defined.
+        name: Its name there.
+    """
+
+    def __init__(self, module: str, name: str) -> None:
+        self._module = module
+        self._name = name
+
+    @cached_property
+    def type(self) -> Any:
+        """The type that the annotation stands for."""
+        return getattr(importlib.import_module(self._module), self._name)
+
+    @cached_property
+    def _adapter(self) -> TypeAdapter[Any]:
+        return TypeAdapter(self.type)
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(
+            lambda value: self._adapter.validate_python(value),
+            serialization=core_schema.plain_serializer_function_ser_schema(
+                lambda value, info: self._adapter.dump_python(value, mode=info.mode), info_arg=True
+            ),
+        )
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return handler(self._adapter.core_schema)
 
 
 def kind_of(settings_class: type[Settings]) -> str:

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 from pydantic import BeforeValidator
 from pydantic.fields import FieldInfo
 
-from dlrun.settings import ByKind, ByName, ReadsSwitch, Settings, members
+from dlrun.settings import ByKind, ByName, Later, ReadsSwitch, Settings, members
 
 
 @dataclass(frozen=True)
@@ -107,6 +107,8 @@ def type_of_field(known: FieldInfo) -> Type:
 def _form(annotation: Any, metadata: tuple[Any, ...]) -> Form:
     annotation, metadata = _unwrapped(annotation, metadata)
     for mark in metadata:
+        if isinstance(mark, Later):
+            return _form(mark.type, ())
         if isinstance(mark, ByKind):
             return Form(by_kind=members(annotation))
         if isinstance(mark, ByName):

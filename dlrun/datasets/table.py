@@ -175,7 +175,7 @@ class Table(Source):
     def _unlabeled(self, frame: pl.DataFrame) -> pl.Series:
         import polars as pl
 
-        missing = pl.Series("unlabeled", np.zeros(frame.height, bool))
+        missing = pl.repeat(False, frame.height, dtype=pl.Boolean, eager=True).alias("unlabeled")
         for name in self.target:
             column = frame[name]
             missing = missing | (column.is_null() | column.is_nan() if column.dtype.is_float() else column.is_null())
