@@ -1,5 +1,6 @@
 """The way into the program: `dlrun`, or `python -m dlrun`."""
 
+import gc
 import os
 import signal
 
@@ -9,6 +10,7 @@ def main() -> None:
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         # Until the program listens to signals itself, a Ctrl-C ends it without a traceback.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+    gc.disable()  # until all is loaded; nothing of it is garbage
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # dlrun uses none, and the search for them takes time
     from dlrun.cli.app import main as program
 

@@ -105,7 +105,9 @@ def main() -> None:
     Everything is written and closed by then. Python's own way out would take TensorFlow apart for about a second,
     during which a further Ctrl-C could only add a traceback.
     """
+    gc.freeze()
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS, 10, 10)
+    gc.enable()
     _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

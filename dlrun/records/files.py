@@ -6,7 +6,6 @@ import errno
 import io
 import os
 import re
-import secrets
 import shutil
 import stat
 from collections.abc import Iterator, Mapping
@@ -65,7 +64,7 @@ def publish(path: Path) -> Iterator[Path]:
     Raises:
         StorageError: The system refused a step, inside the block or after it.
     """
-    temporary = path.with_name(f".{path.stem[:100]}-{secrets.token_hex(4)}.tmp{path.suffix}")
+    temporary = path.with_name(f".{path.stem[:100]}-{os.urandom(4).hex()}.tmp{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary

@@ -6,7 +6,6 @@ import errno
 import json
 import os
 import re
-import secrets
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -205,7 +204,7 @@ def _make(root: Path, stem: str) -> Path:
     """Make a folder with a random end to its name; mkdir is atomic, so that only one process gets it."""
     num_bytes = 2
     while True:
-        path = root / f"{stem}-{secrets.token_hex(num_bytes)}"
+        path = root / f"{stem}-{os.urandom(num_bytes).hex()}"
         try:
             path.mkdir()
         except FileExistsError:

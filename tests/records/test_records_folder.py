@@ -36,7 +36,7 @@ def test_ids_state_utc(tmp_path: Path) -> None:
 
 def test_claims_at_the_same_moment_never_meet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tokens = iter(["aaaa", "aaaa", "bbbbbb", "aaaa", "aaaaaa"])
-    monkeypatch.setattr(folder_module.secrets, "token_hex", lambda size: next(tokens))
+    monkeypatch.setattr(folder_module.os, "urandom", lambda size: bytes.fromhex(next(tokens)))
     ids = [RunFolder.claim(tmp_path, "x", now=NOW).id for _ in range(3)]
     assert [run[-6:].lstrip("-x") for run in ids] == ["aaaa", "bbbbbb", "aaaaaa"]
     monkeypatch.undo()
