@@ -74,7 +74,7 @@ class Book:
         for number, event in enumerate(events, start=1):
             try:
                 self.apply(event)
-            except (KeyError, IndexError, TypeError, ValueError) as error:
+            except (LookupError, TypeError, ValueError, AttributeError) as error:
                 raise StorageError(f"the journal of {folder.name} is damaged: event {number} cannot be") from error
 
     def apply(self, event: Mapping[str, Any]) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from dlrun.errors import StorageError, UsageError
 from dlrun.records import files
 from dlrun.records.text import printable
+from dlrun.tuning.events import fault_of
 
 FORMAT = 1
 """Version of the lines."""
@@ -124,7 +125,7 @@ def _parse(path: Path, content: bytes, *, reports: bool) -> Iterator[dict[str, A
         try:
             event = json.loads(line)
             version, known = event["format"], isinstance(event["event"], str)
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise _damaged(path, number) from error
         if not known or not isinstance(version, int):
             raise _damaged(path, number)
@@ -133,11 +134,15 @@ def _parse(path: Path, content: bytes, *, reports: bool) -> Iterator[dict[str, A
                 f"{printable(str(path))}: line {number} has format {version}, known is {FORMAT}",
                 remedy="Use the dlrun that wrote it, or a newer one.",
             )
+        fault = fault_of(event)
+        if fault:
+            raise _damaged(path, number, fault)
         yield event
 
 
-def _damaged(path: Path, number: int) -> StorageError:
-    return StorageError(f"{printable(str(path))} is damaged: line {number} is no line of a journal")
+def _damaged(path: Path, number: int, fault: str = "") -> StorageError:
+    what = f" ({printable(fault)})" if fault else ""
+    return StorageError(f"{printable(str(path))} is damaged: line {number} is no line of a journal{what}")
 
 
 def _lock(descriptor: int, folder: Path) -> None:

@@ -1,6 +1,7 @@
 """Feed a reader with damaged and invented content until the time is over; whatever it is, it is read or refused.
 
-Usage: python tests/benchmarks/fuzz_readers.py {config,history,status,checkpoint,npz,pickle} [SECONDS] [--atheris]
+Usage: python tests/benchmarks/fuzz_readers.py READER [SECONDS] [--atheris]; READER is config, journal, history, status,
+checkpoint, npz or pickle.
 
 Content comes from hypothesis: pieces of real files, cut, repeated, mixed with each other and with odd bytes. With
 `--atheris`, where that is installed, it comes from libFuzzer instead, guided by the lines of dlrun that it reaches.
@@ -48,6 +49,9 @@ with _instrumented():
     from dlrun.records.history import HistoryWriter, read_history
     from dlrun.records.status import Heartbeat, read_status
     from dlrun.training.checkpoint import Checkpoint
+    from dlrun.tuning.book import Book
+    from dlrun.tuning.journal import FILE as JOURNAL
+    from dlrun.tuning.journal import Journal
 
 MOST_SECONDS = 2.0
 """Longest time that one content may take."""
@@ -72,6 +76,7 @@ class Readers:
         self.num_read = 0
         self.targets: dict[str, tuple[Target, type[Exception], list[bytes]]] = {
             "config": (self._config, ConfigError, _configs()),
+            "journal": (self._journal, StorageError, [self._some_journal()]),
             "history": (self._history, StorageError, [self._some_history()]),
             "status": (self._status, StorageError, [self._some_status()]),
             "checkpoint": (self._checkpoint, StorageError, [self._some_checkpoint()]),
@@ -100,6 +105,20 @@ class Readers:
     def _config(self, content: bytes) -> object:
         return load_text(content.decode("utf-8", "replace"))
 
+    def _journal(self, content: bytes) -> object:
+        path = self._written(JOURNAL, content)
+        book = Book.read(self._folder)
+        table = book.table()
+        journal = Journal(self._folder)  # a torn end is cut off; what was read stays
+        try:
+            whole = Book()
+            whole.replay(journal.events, self._folder)
+        finally:
+            journal.close()
+        assert path.read_bytes() == content[: content.rfind(b"\n") + 1]
+        assert len(whole.table()) == len(table)
+        return table
+
     def _history(self, content: bytes) -> object:
         path = self._written("history.csv", content)
         rows = read_history(path)
@@ -126,6 +145,21 @@ class Readers:
         path = self._folder / name
         path.write_bytes(content)
         return path
+
+    def _some_journal(self) -> bytes:
+        journal = Journal(self._folder)
+        journal.append("study", kind="random", seed=42, mode="min", others={"latency": "min"}, space="bbdc")
+        journal.append("opened", host="a", pid=1)
+        for trial in range(3):
+            values = {"optimizer.learning_rate": 10.0**-trial}
+            journal.append("asked", trial=trial, point=values, overrides=values, seen={"told": "", "pending": ""})
+            journal.append("reported", trial=trial, epoch=1, value=0.5, durable=False)
+            outcome = {"state": "finished", "value": 1.5 - trial, "others": {"latency": 2.0}, "run": "a", "epochs": 2}
+            last = {"last_epoch": 2, "then": "retry" if trial == 1 else "end", "stopped": None}
+            journal.append("told", trial=trial, outcome=outcome | {"seconds": 0.25}, **last)
+        journal.append("again", trial=1, attempt=2, to_the_end=True)
+        journal.close()
+        return self._folder.joinpath(JOURNAL).read_bytes()
 
     def _some_history(self) -> bytes:
         path = self._folder / "some.csv"
@@ -225,7 +259,7 @@ def with_atheris(readers: Readers, name: str, seconds: float) -> None:
 def main() -> None:
     """Read the command line and fuzz."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("reader", choices=["config", "history", "status", "checkpoint", "npz", "pickle"])
+    parser.add_argument("reader", choices=["config", "journal", "history", "status", "checkpoint", "npz", "pickle"])
     parser.add_argument("seconds", nargs="?", type=float, default=60.0)
     parser.add_argument("--atheris", action="store_true")
     arguments = parser.parse_args()

@@ -224,9 +224,18 @@ def test_a_failed_opening_releases_the_lock(tmp_path: Path) -> None:
         (b'{"format": 1}', "line 3 is no line of a journal"),
         (b"\xff\xfe", "line 3 is no line of a journal"),
         (b'{"format": 2, "event": "asked"}', "line 3 has format 2, known is 1"),
+        (b'{"format": 1, "a": ' + b"[" * 5000, "line 3 is no line of a journal"),
         (
-            b'{"format": 1, "event": "told", "trial": 7, "then": "end", "outcome": {}}',
+            b'{"format": 1, "event": "told", "trial": 7, "then": "end", "outcome": {"state": "lost"}, "last_epoch": 0}',
             "event 3 cannot be",
+        ),
+        (
+            b'{"format": 1, "event": "told", "trial": 7, "then": "end", "outcome": {}, "last_epoch": 0}',
+            r"line 3 is no line of a journal \(outcome.state: Field required\)",
+        ),
+        (
+            b'{"format": 1, "event": "again", "trial": 0, "attempt": "two", "to_the_end": false}',
+            r"line 3 is no line of a journal \(attempt: Input should be a valid integer\)",
         ),
         (b'{"format": 1, "event": "asked", "trial": 5, "point": {}, "overrides": {}}', "event 3 cannot be"),
     ],
