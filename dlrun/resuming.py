@@ -8,7 +8,7 @@ import json
 import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,11 +21,15 @@ from dlrun.recording import present_environment
 from dlrun.records import files
 from dlrun.records.environment import environment_changes
 from dlrun.records.folder import RunFolder
+from dlrun.records.index import STUDY, is_trial
 from dlrun.records.lock import locked
 from dlrun.records.status import Status, read_status
 from dlrun.records.text import json_text
 from dlrun.run import Clock, Ready, Run, carry_out, make_ready
 from dlrun.training.listener import Listener
+
+if TYPE_CHECKING:
+    from dlrun.datasets.dataset import Dataset
 
 LOG = "resumed.jsonl"
 """One line for every time a run was resumed."""
@@ -34,15 +38,21 @@ _MAX_DIFF_LINES = 40
 
 
 def resume_run(
-    folder: RunFolder, *, force: bool = False, argv: Sequence[str] = (), listener: Listener | None = None
+    folder: RunFolder,
+    *,
+    force: bool = False,
+    argv: Sequence[str] = (),
+    listener: Listener | None = None,
+    dataset: Dataset | None = None,
 ) -> Run:
-    """Go on with a run from its last checkpoint.
+    """Go on with a run from its last checkpoint. The test rows of a study's trial are not scored, as in the study.
 
     Args:
         folder: The run.
         force: Whether to go on although config or data have changed since; the record then says so.
         argv: The command line, for the record.
         listener: Hears of the progress.
+        dataset: What the run's `dataset` section loads, if that has been done already.
 
     Raises:
         UsageError: The run is over, is being carried out, or has changed; the message holds the differences.
@@ -53,7 +63,7 @@ def resume_run(
     with locked(folder):
         status = _resumable(folder)
         files.discard_temporaries(folder.path)
-        ready = _ready(folder, clock)
+        ready = _ready(folder, clock, dataset)
         kept = Kept.read(folder)
         changes = [*_config_changes(kept, ready), *_data_changes(folder, kept, ready)]
         if changes and not force:
@@ -65,11 +75,15 @@ def resume_run(
         clock.listener.note(f"going on from {kept.place}")
         if environment:
             clock.listener.note(f"the environment is another one, so bits may differ: {'; '.join(environment)}")
-        return carry_out(ready, folder, kept, clock, began=status.started if status else None)
+        began = status.started if status else None
+        return carry_out(ready, folder, kept, clock, began=began, trial=is_trial(folder))
 
 
 def _resumable(folder: RunFolder) -> Status | None:
     """Return the status of a run that can go on; None if it was stopped before it had one."""
+    if folder.file(STUDY).is_file():
+        remedy = f"Go on with it by `dlrun tune --study {folder.id}`."
+        raise UsageError(f"{folder.id} is a study, which is no single run", remedy=remedy)
     if not folder.file("config.yaml").is_file():
         raise UsageError(
             f"the run {folder.id} cannot be resumed: it was stopped before its config was written",
@@ -83,10 +97,10 @@ def _resumable(folder: RunFolder) -> Status | None:
     return status
 
 
-def _ready(folder: RunFolder, clock: Clock) -> Ready:
+def _ready(folder: RunFolder, clock: Clock, dataset: Dataset | None) -> Ready:
     loaded = load_text(folder.read_text("config.yaml"), str(folder.file("config.yaml")))
     try:
-        return make_ready(loaded.experiment, clock)
+        return make_ready(loaded.experiment, clock, dataset)
     except DataError as error:
         directory = _recorded(folder, "environment.json").get("directory")
         if not isinstance(directory, str) or directory == os.getcwd():  # noqa: PTH109 - compared as it was recorded

@@ -20,7 +20,7 @@ from dlrun.tuning.loop import SearchListener, SearchLoop
 from dlrun.tuning.objective import Objective, mode_of, objective_of
 from dlrun.tuning.points import config_at
 from dlrun.tuning.study import Study
-from dlrun.tuning.study_folder import TRIALS, StudyFacts, claim_study, digest_of
+from dlrun.tuning.study_folder import FINAL, TRIALS, StudyFacts, claim_study, digest_of
 from dlrun.tuning.study_report import write_report
 from dlrun.tuning.table import write_table
 from dlrun.tuning.trial import Suggestion, Trial
@@ -71,6 +71,23 @@ class StudyResult:
     conclusion: Conclusion | None
     metrics: dict[str, Any] | None
     stopped: str | None = None
+
+    @property
+    def id(self) -> str:
+        """Name of the folder."""
+        return self.path.name
+
+    @property
+    def best(self) -> Trial | None:
+        """The winner; None without a conclusion."""
+        return None if self.conclusion is None else self.conclusion.winner.trial
+
+    @property
+    def final(self) -> Path | None:
+        """Run folder of the winner's refit, which predicts; None without a conclusion."""
+        if self.conclusion is None or self.best is None:
+            return None
+        return self.path / FINAL / self.conclusion.finals[self.best.id]
 
 
 class StudyListener(SearchListener):

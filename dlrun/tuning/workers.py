@@ -196,7 +196,7 @@ class LocalWorkers:
             elif event == "epoch":
                 news.append(Epoch(key, **message))
             elif event == "fold":
-                news.append(FoldEnded(key, **message))
+                news.append(FoldEnded(key, tuple(message["values"])))
             elif event == "ended":
                 running.ended = Ended(key, **message)
         if channel.over:

@@ -68,6 +68,42 @@ def test_the_winners_config_trains_to_the_winners_score(done: Any) -> None:
     assert trained["metrics"]["validation"]["loss"] == done.answer["best"]["value"]
 
 
+def test_the_winners_config_is_exported(done: Any) -> None:
+    best = (done.study.path / "best.yaml").read_text()
+    assert done.dlrun("export", done.study.path.name, "--best").out == best
+    ended = done.dlrun("export", "latest", "--best", "-o", "winner.yaml", "--json")
+    answer = json.loads(ended.out)
+    assert (answer["to"], answer["config"], answer["bytes"]) == ("config", best, len(best.encode()))
+    assert Path(answer["output"]).read_text() == best
+    trial = done.dlrun("export", done.study.runs[0], "--best")
+    assert trial.code == 2
+    assert "is a run, not a study" in trial.err
+    nowhere = done.dlrun("export", "latest", "--best", "-o", "nowhere/winner.yaml")
+    assert nowhere.code == 2
+    assert "'nowhere/winner.yaml' cannot be the file of a config" in nowhere.err
+
+
+def test_a_study_from_python_goes_on_and_predicts(dlrun: Any, linear: str, studies: Any) -> None:
+    program = """
+import json
+import dlrun
+first = dlrun.tune("config.yaml", "evaluation.bootstrap=50", trials=3, jobs=1)
+more = dlrun.tune(study=first.path, trials=4, jobs=1)
+shape = dlrun.load(more.final).predict([[5.0, 3.0, 1.5, 0.2]]).shape
+same = dlrun.tune({"dataset": "iris", "model": "linear"}, trials=2, jobs=1)
+print(json.dumps({"ids": [first.id, more.id], "trials": [len(first.trials), len(more.trials), len(same.trials)],
+                  "best": more.best.id, "value": more.best.value, "shape": shape,
+                  "told": more.metrics["study"]["winner"]["value"]}))
+"""
+    out, err = dlrun.python("-c", program).communicate(timeout=120)
+    assert out, err
+    found = json.loads(out.splitlines()[-1])
+    assert found["ids"][0] == found["ids"][1] == studies()[0].path.name
+    assert found["trials"] == [3, 4, 2]
+    assert found["shape"] == [1, 3]
+    assert found["value"] == found["told"] == min(float(row["value"]) for row in studies()[0].rows)
+
+
 def test_ls_and_show_know_studies_and_their_trials(done: Any) -> None:
     listed = json.loads(done.dlrun("ls", "--json").out)["runs"]
     assert [(run["id"], run["trials"], run["state"]) for run in listed] == [(done.study.path.name, 8, "finished")]
