@@ -44,6 +44,7 @@ def resume_run(
     argv: Sequence[str] = (),
     listener: Listener | None = None,
     dataset: Dataset | None = None,
+    latency_rows: int = 0,
 ) -> Run:
     """Go on with a run from its last checkpoint. The test rows of a study's trial are not scored, as in the study.
 
@@ -53,6 +54,7 @@ def resume_run(
         argv: The command line, for the record.
         listener: Hears of the progress.
         dataset: What the run's `dataset` section loads, if that has been done already.
+        latency_rows: As in `run_experiment`.
 
     Raises:
         UsageError: The run is over, is being carried out, or has changed; the message holds the differences.
@@ -76,7 +78,8 @@ def resume_run(
         if environment:
             clock.listener.note(f"the environment is another one, so bits may differ: {'; '.join(environment)}")
         began = status.started if status else None
-        return carry_out(ready, folder, kept, clock, began=began, trial=is_trial(folder))
+        trial = is_trial(folder)
+        return carry_out(ready, folder, kept, clock, began=began, trial=trial, latency_rows=latency_rows)
 
 
 def _resumable(folder: RunFolder) -> Status | None:

@@ -27,6 +27,7 @@ class Job:
         shuffle: Number of the division of the development rows; 0 is that of the search.
         argv: The command line, for the record.
         run: Name of a run folder in `folder` that an earlier attempt left, to go on with; None to begin anew.
+        latency_rows: Rows of the forward passes that are timed after training; 0 times none.
     """
 
     key: str
@@ -37,6 +38,7 @@ class Job:
     shuffle: int = 0
     argv: tuple[str, ...] = ()
     run: str | None = None
+    latency_rows: int = 0
 
     def to_message(self) -> dict[str, Any]:
         """Return plain values."""

@@ -29,19 +29,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Shared:
-    """What all workers find in their memory when they start.
+    """What all workers share.
 
     Args:
         section: The config's dataset section, as plain values.
-        dataset: What it loads; None if every worker is to load its own.
+        folder: Where what it loads lies, ready to be mapped; None if every worker is to load its own.
     """
 
     section: Any = None
-    dataset: Dataset | None = None
+    folder: Path | None = None
 
     def dataset_of(self, config: Mapping[str, Any]) -> Dataset | None:
         """Return the dataset if it is what a config asks for."""
-        return self.dataset if config.get("dataset") == self.section else None
+        from dlrun.datasets.sharing import read_dataset
+
+        return read_dataset(self.folder) if self.folder and config.get("dataset") == self.section else None
 
 
 def carry_out(job: Job, shared: Shared, channel: Channel) -> None:
@@ -108,6 +110,7 @@ def _run(job: Job, experiment: Experiment, dataset: Dataset | None, listener: _T
         listener=listener,
         dataset=dataset,
         trial=job.kind == "trial",
+        latency_rows=job.latency_rows,
     )
     return run.metrics
 
@@ -121,8 +124,11 @@ def _resume(job: Job, dataset: Dataset | None, listener: _ToDriver) -> Run | Non
         return None
     folder = RunFolder(Path(job.folder, job.run))
     try:
-        listener.recall(Kept.read(folder))
-        return resume_run(folder, argv=job.argv, listener=listener, dataset=dataset)
+        kept = Kept.read(folder)
+        if job.latency_rows and kept.fits:
+            raise UsageError("the latency of what another process has fitted cannot be measured")
+        listener.recall(kept)
+        return resume_run(folder, argv=job.argv, listener=listener, dataset=dataset, latency_rows=job.latency_rows)
     except (StorageError, UsageError) as error:
         if listener.run is not None:  # it went on, and failed later
             raise

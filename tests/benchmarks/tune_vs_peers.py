@@ -176,8 +176,8 @@ def read(path: Path | None) -> dict[str, dict[int, Measured]]:
     if path is not None and path.is_file():
         for line in path.read_text().splitlines():
             values = json.loads(line)
-            runs = measured.setdefault(values.pop("side"), {})
-            runs[values.pop("seed")] = Measured(**values)
+            side, seed = values.pop("side"), values.pop("seed")
+            measured.setdefault(side, {})[seed] = Measured(**values)
     return measured
 
 
