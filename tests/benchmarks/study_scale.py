@@ -22,6 +22,7 @@ from suggest_speed import SPACE, fill
 from dlrun.config import load_text
 from dlrun.records.folder import RunFolder
 from dlrun.records.status import Heartbeat
+from dlrun.records.text import json_text
 from dlrun.tuning.replay import read_trials
 from dlrun.tuning.study_folder import StudyFacts, claim_study, digest_of
 from dlrun.tuning.table import write_table
@@ -41,13 +42,15 @@ def make_study(runs_dir: Path, num_trials: int) -> RunFolder:
     loaded = load_text(CONFIG)
     facts = StudyFacts(digest_of(loaded.data), "loss", "min", num_trials, complete=True)
     study = claim_study(runs_dir, loaded, facts, ["dlrun", "tune"])
+    moment = "2026-11-21T00:00:00+00:00"
+    status = {"state": "finished", "started": moment, "heartbeat": moment, "finished": moment, "pid": 1}
     with Heartbeat(study):
         fill(study.path, num_trials)
         write_table(study, read_trials(study.path))
         for trial in range(num_trials):
             run = study.file(f"trials/20261121-{trial % 240000:06d}-trial-{trial:04d}-{trial % 65536:04x}")
             run.mkdir()
-            (run / "status.json").write_text('{"state": "finished", "started": "2026-11-21T00:00:00+00:00"}\n')
+            (run / "status.json").write_text(json_text(status) + "\n")
             (run / "config.yaml").write_text("dataset: {kind: digits}\nmodel: {kind: network}\n")
             (run / "metrics.json").write_text('{"task": "multiclass", "validation": {"loss": 0.1}, "test": null}\n')
     return study
