@@ -1,16 +1,17 @@
 """dlrun: one YAML file, one honest deep-learning experiment.
 
-`dlrun.train`, `dlrun.ensemble` and `dlrun.load` do from Python what the commands do; they are imported when first used.
+`dlrun.train`, `dlrun.tune`, `dlrun.ensemble` and `dlrun.load` do from Python what the commands do; they are imported
+when first used.
 """
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dlrun.api import ensemble, load, train
+    from dlrun.api import ensemble, load, train, tune
 
 __version__ = "0.1.0"
 
-__all__ = ["__version__", "ensemble", "load", "train"]
+__all__ = ["__version__", "ensemble", "load", "train", "tune"]
 
 
 def __getattr__(name: str) -> Any:

@@ -6,6 +6,8 @@ import dlrun
 run = dlrun.train("config.yaml", "training.epochs=20")
 print(run.metrics["test"])
 probabilities = dlrun.load(run).predict(x)
+study = dlrun.tune("config.yaml", trials=50)
+print(study.best.point)
 ```
 """
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from dlrun.predicting.predictor import Predictor
     from dlrun.run import Run
     from dlrun.training.listener import Listener
+    from dlrun.tuning.driver import StudyListener, StudyResult
 
 RUNS_DIR = "runs"
 
@@ -56,6 +59,56 @@ def train(
         return run_experiment(config, runs_dir=Path(runs_dir), listener=listener)
     loaded = _loaded(config, overrides)
     return run_experiment(loaded.experiment, runs_dir=Path(runs_dir), source=loaded, listener=listener)
+
+
+def tune(
+    config: str | Path | Mapping[str, Any] | None = None,
+    *overrides: str,
+    trials: int | None = None,
+    seconds: float | None = None,
+    jobs: int | None = None,
+    gpus: str = "auto",
+    study: str | Path | None = None,
+    runs_dir: str | Path = RUNS_DIR,
+    listener: StudyListener | None = None,
+) -> StudyResult:
+    """Search for better settings, as `dlrun tune --new` does, or go on with a study.
+
+    The trials are processes of their own, so that TensorFlow of this process is not touched.
+
+    Args:
+        config: The path of a YAML file, or its values as a mapping. Without `tuner` it gets a space of its own. None
+            with `study` alone: the config that the study was begun with.
+        overrides: `key.path=value`, as on the command line.
+        trials: Trials of the whole study, the config as written included; `tuner.trials` unless given.
+        seconds: After so long no new trial is begun; None for no limit.
+        jobs: Trials at a time; one on each core or GPU unless given.
+        gpus: GPUs that trials take in turn: `auto`, `none` or a number.
+        study: The study to go on with: its path, its id, or `latest`. None begins a new one.
+        runs_dir: Folder of all runs; the study gets a new folder in it.
+        listener: Hears of the progress.
+
+    Returns:
+        The study, with `id`, `path`, `trials`, `best` (the winner) and `metrics`; `dlrun.load(result.final)` predicts
+        with the winner.
+
+    Raises:
+        ConfigError, DataError, UsageError: Nothing was started.
+        RunFailed, StorageError: No trial finished, or a file could not be written.
+    """
+    from dlrun.tuning.default_space import with_default_tuner
+    from dlrun.tuning.driver import Order
+    from dlrun.tuning.driver import tune as carry_out
+    from dlrun.tuning.study_folder import config_of, find_study
+
+    folder = None if study is None else find_study(Path(runs_dir), str(study))
+    if config is None and (folder is None or overrides):
+        raise TypeError("without a config, give a study and no overrides")
+    loaded = config_of(folder) if config is None and folder is not None else _loaded(config or {}, overrides)
+    if loaded.experiment.tuner is None:
+        loaded = with_default_tuner(loaded)
+    order = Order(trials, seconds, jobs, gpus, ("dlrun.tune",))
+    return carry_out(loaded, runs_dir=Path(runs_dir), order=order, folder=folder, listener=listener)
 
 
 def ensemble(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -16,6 +17,7 @@ from dlrun.evaluation.baselines import Baseline
 from dlrun.evaluation.evaluation import evaluate
 from dlrun.experiment import Experiment
 from dlrun.preprocessing.fitted import FittedPreprocessing
+from dlrun.preprocessing.preprocessing import load_fitted
 from dlrun.preprocessing.target import TargetTransform, TargetTransformKind
 from dlrun.settings import Auto
 from dlrun.training.checkpoint import Checkpoint
@@ -150,9 +152,30 @@ def prepare(experiment: Experiment, dataset: Dataset, learner: Learner, training
         DataError: The training rows cannot be prepared as asked.
         ModelError: The model does not fit the inputs.
     """
-    preprocessing = experiment.preprocessing.fit(dataset, training)
+    preprocessing, inputs = _transformed(experiment, dataset, learner, training)
     target = Target.fit(experiment.dataset.target_transform, dataset, training)
-    return Prepared(preprocessing, target, learner.prepare(preprocessing, dataset.x), target.transform(dataset.y))
+    return Prepared(preprocessing, target, learner.prepare(preprocessing, inputs), target.transform(dataset.y))
+
+
+def _transformed(
+    experiment: Experiment, dataset: Dataset, learner: Learner, training: Rows
+) -> tuple[FittedPreprocessing, NDArray[Any]]:
+    """Fit preprocessing and transform all rows, or take both from where other processes have put them."""
+    if dataset.store is None:
+        preprocessing = experiment.preprocessing.fit(dataset, training)
+        return preprocessing, learner.transform(preprocessing, dataset.x)
+
+    def make() -> tuple[dict[str, Any], NDArray[Any] | None]:
+        fitted = experiment.preprocessing.fit(dataset, training)
+        transformed = learner.transform(fitted, dataset.x)
+        is_untouched = isinstance(dataset.x, np.ndarray) and np.may_share_memory(transformed, dataset.x)
+        return fitted.save(), None if is_untouched else transformed
+
+    rows = hashlib.sha256(np.ascontiguousarray(training).data).hexdigest()
+    key = f"{experiment.preprocessing.model_dump_json()} {learner.suffix} {rows}"
+    saved, inputs = dataset.store.get(key, make)
+    preprocessing = load_fitted(saved)
+    return preprocessing, learner.transform(preprocessing, dataset.x) if inputs is None else inputs
 
 
 def fit_fold(context: Context, fold: Fold, prepared: Prepared) -> FittedFold:

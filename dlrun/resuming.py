@@ -8,7 +8,7 @@ import json
 import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,12 +21,16 @@ from dlrun.recording import present_environment
 from dlrun.records import files
 from dlrun.records.environment import environment_changes
 from dlrun.records.folder import RunFolder
+from dlrun.records.index import STUDY, is_trial
 from dlrun.records.lock import locked
 from dlrun.records.status import Status, read_status
 from dlrun.records.text import json_text
 from dlrun.run import Clock, Ready, Run, carry_out, make_ready
 from dlrun.training.listener import Listener
 from dlrun.trusting import require_trust
+
+if TYPE_CHECKING:
+    from dlrun.datasets.dataset import Dataset
 
 LOG = "resumed.jsonl"
 """One line for every time a run was resumed."""
@@ -41,8 +45,10 @@ def resume_run(
     trust: bool = False,
     argv: Sequence[str] = (),
     listener: Listener | None = None,
+    dataset: Dataset | None = None,
+    latency_rows: int = 0,
 ) -> Run:
-    """Go on with a run from its last checkpoint.
+    """Go on with a run from its last checkpoint. The test rows of a study's trial are not scored, as in the study.
 
     Args:
         folder: The run.
@@ -50,6 +56,8 @@ def resume_run(
         trust: Whether the recorded config may name code to run.
         argv: The command line, for the record.
         listener: Hears of the progress.
+        dataset: What the run's `dataset` section loads, if that has been done already.
+        latency_rows: As in `run_experiment`.
 
     Raises:
         UsageError: The run is over, is being carried out, has changed (the message holds the differences), or is not
@@ -61,7 +69,7 @@ def resume_run(
     with locked(folder):
         status = _resumable(folder)
         files.discard_temporaries(folder.path)
-        ready = _ready(folder, clock, trust=trust)
+        ready = _ready(folder, clock, dataset, trust=trust)
         kept = Kept.read(folder)
         changes = [*_config_changes(kept, ready), *_data_changes(folder, kept, ready)]
         if changes and not force:
@@ -73,11 +81,16 @@ def resume_run(
         clock.listener.note(f"going on from {kept.place}")
         if environment:
             clock.listener.note(f"the environment is another one, so bits may differ: {'; '.join(environment)}")
-        return carry_out(ready, folder, kept, clock, began=status.started if status else None)
+        began = status.started if status else None
+        trial = is_trial(folder)
+        return carry_out(ready, folder, kept, clock, began=began, trial=trial, latency_rows=latency_rows)
 
 
 def _resumable(folder: RunFolder) -> Status | None:
     """Return the status of a run that can go on; None if it was stopped before it had one."""
+    if folder.file(STUDY).is_file():
+        remedy = f"Go on with it by `dlrun tune --study {folder.id}`."
+        raise UsageError(f"{folder.id} is a study, which is no single run", remedy=remedy)
     if not folder.file("config.yaml").is_file():
         raise UsageError(
             f"the run {folder.id} cannot be resumed: it was stopped before its config was written",
@@ -91,11 +104,11 @@ def _resumable(folder: RunFolder) -> Status | None:
     return status
 
 
-def _ready(folder: RunFolder, clock: Clock, *, trust: bool) -> Ready:
+def _ready(folder: RunFolder, clock: Clock, dataset: Dataset | None, *, trust: bool) -> Ready:
     loaded = load_text(folder.read_text("config.yaml"), str(folder.file("config.yaml")))
-    require_trust(loaded.experiment, f"the run {folder.id}", trusted=trust)
+    require_trust(loaded.experiment, f"the run {folder.id}", trusted=trust or dataset is not None)
     try:
-        return make_ready(loaded.experiment, clock)
+        return make_ready(loaded.experiment, clock, dataset)
     except DataError as error:
         directory = _recorded(folder, "environment.json").get("directory")
         if not isinstance(directory, str) or directory == os.getcwd():  # noqa: PTH109 - compared as it was recorded

@@ -22,6 +22,7 @@ from dlrun.records.folder import RunFolder, check_place
 from dlrun.records.lock import locked
 from dlrun.scoring import Outcome, best_num_epochs, diagnosis, score
 from dlrun.training.class_weights import check_class_weights
+from dlrun.training.latency import latency
 from dlrun.training.learner import Learner
 from dlrun.training.listener import Listener
 from dlrun.validation.plan import Fold, SplitPlan
@@ -59,6 +60,7 @@ def run_experiment(
     listener: Listener | None = None,
     dataset: Dataset | None = None,
     trial: bool = False,
+    latency_rows: int = 0,
 ) -> Run:
     """Carry out an experiment and keep its record.
 
@@ -70,6 +72,7 @@ def run_experiment(
         listener: Hears of the progress.
         dataset: What `experiment.dataset` loads, if that has been done already.
         trial: Whether the run is one of a search: its test rows are predicted but not scored, and nothing is drawn.
+        latency_rows: Rows of the forward passes that are timed after training; 0 times none.
 
     Raises:
         ConfigError, DataError, ModelError, UsageError: Nothing was started; no folder is left behind.
@@ -84,7 +87,7 @@ def run_experiment(
     folder = RunFolder.claim(runs_dir, ready.experiment.name)
     with locked(folder):
         write_inputs(folder, ready.experiment, devices=devices(ready.experiment), source=source, argv=argv)
-        return carry_out(ready, folder, Kept(), clock, trial=trial)
+        return carry_out(ready, folder, Kept(), clock, trial=trial, latency_rows=latency_rows)
 
 
 @dataclass(frozen=True)
@@ -141,7 +144,14 @@ def make_ready(experiment: Experiment, clock: Clock, dataset: Dataset | None = N
 
 
 def carry_out(
-    ready: Ready, folder: RunFolder, kept: Kept, clock: Clock, *, began: str | None = None, trial: bool = False
+    ready: Ready,
+    folder: RunFolder,
+    kept: Kept,
+    clock: Clock,
+    *,
+    began: str | None = None,
+    trial: bool = False,
+    latency_rows: int = 0,
 ) -> Run:
     """Train, score and write, from wherever an earlier process has come to.
 
@@ -152,6 +162,7 @@ def carry_out(
         clock: Announces the stages.
         began: When a run began that is resumed now; None for a new run.
         trial: As in `run_experiment`.
+        latency_rows: As in `run_experiment`; for a resumed run, the learner is to be fitted in this process.
 
     Raises:
         RunFailed, StorageError, Interrupted: As `run_experiment`.
@@ -190,9 +201,10 @@ def carry_out(
             clock.stage("refit")
             again = _refit(ready, context, record, folds)
         outcome = Outcome(tuple(folds), again)
+        measured = {"latency": latency(ready.learner, ready.first.x, latency_rows)} if latency_rows else {}
 
         clock.stage("evaluate")
-        metrics = score(experiment, dataset, outcome, look_at_test=not trial)
+        metrics = score(experiment, dataset, outcome, look_at_test=not trial) | measured
         metrics["test_looks"] = None if trial else record.look_at_test(dataset, outcome.test)
         metrics["diagnosis"] = diagnosis(experiment, metrics, outcome)
 

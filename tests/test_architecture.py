@@ -38,11 +38,13 @@ ALLOWED = {
         "evaluation",
         "experiment",
         "fitting",
+        "keeping",
         "learners",
         "models",
         "records",
         "reporting",
         "resolve",
+        "resuming",
         "run",
         "scoring",
         "training",
@@ -110,7 +112,7 @@ ALLOWED = {
         "records",
         "training",
     },
-    "api": {"config", "ensembling", "evaluation", "experiment", "predicting", "records", "run", "training"},
+    "api": {"config", "ensembling", "evaluation", "experiment", "predicting", "records", "run", "training", "tuning"},
     "__init__": {"api"},
 }
 """What each part may import beside itself and the foundation; a family stands for all of it. `cli` may import all."""

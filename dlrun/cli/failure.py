@@ -12,6 +12,7 @@ from typing import Any
 
 from dlrun.cli.output import Output
 from dlrun.errors import ConfigError, DlrunError, Interrupted, Problem, StorageError
+from dlrun.records.index import STUDY
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,9 @@ def report(failure: Failure, *, json: bool, run: Mapping[str, Any] | None) -> in
     Returns:
         The exit code.
     """
-    resume = f"dlrun resume {_shortest(run)}" if run and failure.resumable else None
+    if run and not Path(run["path"]).exists():  # a study whose data were refused leaves no folder
+        run = None
+    resume = _going_on(run) if run and failure.resumable else None
     if not failure.told:
         lines = [f"{failure.label}{failure.message}"]
         lines += [f"  {problem}" for problem in failure.problems] if len(failure.problems) > 1 else []
@@ -105,6 +108,12 @@ def report(failure: Failure, *, json: bool, run: Mapping[str, Any] | None) -> in
         with contextlib.suppress(BrokenPipeError, StorageError):
             Output(json=True).result({"error": told, **(run or {}), **({"resume": resume} if resume else {})})
     return failure.exit_code
+
+
+def _going_on(run: Mapping[str, Any]) -> str:
+    """Return the command that goes on with a run or a study."""
+    command = "tune --study" if Path(run["path"], STUDY).is_file() else "resume"
+    return f"dlrun {command} {_shortest(run)}"
 
 
 def _shortest(run: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ import typer
 from dlrun.cli.options import DEFAULT_RUNS_DIR, Json, Metric, Run, RunsDir
 from dlrun.cli.output import Output, table
 from dlrun.cli.show_study import study_rows, trial_lines
-from dlrun.errors import StorageError, UsageError
+from dlrun.errors import StorageError
 from dlrun.records.folder import is_id
 from dlrun.records.text import printable
 
@@ -41,7 +41,9 @@ def show(
     out = Output(json=json)
     folder = find(runs_dir, run, metric)
     if best_config:
-        out.text(_best_config(folder))
+        from dlrun.tuning.study_folder import best_config as config_of_winner
+
+        out.text(config_of_winner(folder))
         return
     status = read_status(folder)
     metrics = folder.read_json("metrics.json") if folder.file("metrics.json").is_file() else None
@@ -60,12 +62,6 @@ def show(
             "files": [name for name, _ in files],
         }
         out.result(told if trials is None else {**told, "trials": trials})
-
-
-def _best_config(folder: RunFolder) -> str:
-    if not folder.file("best.yaml").is_file():
-        raise UsageError(f"{folder.id} has no winner", remedy="Only a study that is done has one.")
-    return folder.read_text("best.yaml")
 
 
 def _config(folder: RunFolder) -> str:

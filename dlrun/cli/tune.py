@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dlrun.cli.options import DEFAULT_RUNS_DIR, Config, Json, Overrides, RunsDir
+from dlrun.cli.options import DEFAULT_RUNS_DIR, Config, Json, Overrides, RunsDir, Trust
 from dlrun.cli.output import Output
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ def tune(
     ] = False,
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but the study's folder.")] = False,
+    trust: Trust = False,
     json: Json = False,
 ) -> None:
     """Search for better settings and tell how much better they are.
@@ -59,7 +60,9 @@ def tune(
     """
     out = Output(json=json, quiet=quiet)
     seconds = _seconds(time)
-    loaded, folder = _config_and_study(out, config, overrides or [], trials, study, new=new, runs_dir=runs_dir)
+    loaded, folder = _config_and_study(
+        out, config, overrides or [], trials, study, new=new, trust=trust, runs_dir=runs_dir
+    )
 
     from dlrun.cli.configs import placing
     from dlrun.cli.tune_display import study_display
@@ -93,6 +96,7 @@ def _config_and_study(
     study: str | None,
     *,
     new: bool,
+    trust: bool,
     runs_dir: Path,
 ) -> tuple[LoadedConfig, RunFolder | None]:
     """Return the config with a tuner, and the study to go on with, if any; say on screen which they are."""
@@ -104,15 +108,18 @@ def _config_and_study(
                 "--study goes on with the config that the study was begun with",
                 remedy="Leave out the config, the overrides and --new; or leave out --study for a new study.",
             )
+        from dlrun.trusting import require_trust
         from dlrun.tuning.study_folder import config_of, find_study
 
         folder = find_study(runs_dir, study)
+        loaded = config_of(folder)
+        require_trust(loaded.experiment, f"the study {folder.id}", trusted=trust)
         out.say_if_heard(f"study {folder.id} goes on")
-        return _with_tuner(out, config_of(folder)), folder
+        return _with_tuner(out, loaded), folder
 
     from dlrun.cli.configs import load_config
 
-    loaded = load_config(config, overrides)
+    loaded = load_config(config, overrides, trust=trust)
     out.say_if_heard(f"config {loaded.source_name}")
     loaded = _with_tuner(out, loaded)
     if new:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, NoReturn, cast
 
@@ -87,17 +88,17 @@ class _Reader:
         self._events: Iterator[events.Event] = iter(())
 
     def read(self) -> Reading:
-        try:
+        with suppress(_Abandon):
             self._check_characters()
-            self._events = yaml.parse(self._text, Loader=yaml.SafeLoader)
-            self._read_document()
-        except yaml.MarkedYAMLError as error:
-            message, hint = explain(error)
-            at = error.problem_mark or error.context_mark
-            self._fault(self._mark(at.line + 1, at.column + 1) if at else self._mark(1, 1), (), message, hint)
-            self._reading.complete = False
-        except _Abandon:
-            self._reading.complete = False
+            try:
+                self._events = yaml.parse(self._text, Loader=yaml.SafeLoader)
+                self._read_document()
+            except yaml.MarkedYAMLError as error:
+                message, hint = explain(error)
+                at = error.problem_mark or error.context_mark
+                self._abandon(self._mark(at.line + 1, at.column + 1) if at else self._mark(1, 1), message, hint)
+            return self._reading
+        self._reading.complete = False
         return self._reading
 
     def _check_characters(self) -> None:

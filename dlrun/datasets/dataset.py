@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import polars as pl
 
+    from dlrun.datasets.sharing import Store
+
 Task = Literal["binary", "multiclass", "multilabel", "regression"]
 """What is predicted: one of two classes, one of many, any of many labels, or numbers."""
 
@@ -60,6 +62,7 @@ class Dataset:
         target_names: Names of the targets.
         test_rows: Row numbers of the test part that the dataset brings, or None if it has none.
         notes: Facts worth telling the user about how the data were read, such as `12 rows without a label dropped`.
+        store: Where arrays made of these rows are kept for other processes; None if nobody shares them.
     """
 
     name: str
@@ -72,6 +75,7 @@ class Dataset:
     target_names: tuple[str, ...] = ()
     test_rows: NDArray[np.int64] | None = None
     notes: tuple[str, ...] = field(default=())
+    store: Store | None = field(default=None, repr=False, compare=False)
 
     @property
     def num_rows(self) -> int:

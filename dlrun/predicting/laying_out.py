@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,12 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlrun.predicting.predictor import Predictor, decide
+from dlrun.records.text import FORMULA, NUMBER, harmless_cell
 
 if TYPE_CHECKING:
     import polars as pl
-
-_FORMULA = r"^[=+\-@\t\r\n]"
-_NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 
 
 @dataclass(frozen=True)
@@ -90,6 +87,6 @@ def harmless(frame: pl.DataFrame) -> pl.DataFrame:
     import polars as pl
 
     text = pl.col(pl.String)
-    formula = text.str.contains(_FORMULA) & ~text.str.contains(_NUMBER)
+    formula = text.str.contains(FORMULA) & ~text.str.contains(NUMBER)
     guarded = frame.with_columns(pl.when(formula).then(pl.lit("'") + text).otherwise(text).name.keep())
-    return guarded.rename({name: f"'{name}" for name in frame.columns if re.match(_FORMULA, name)})
+    return guarded.rename({name: harmless_cell(name) for name in frame.columns})

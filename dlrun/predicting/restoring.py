@@ -111,7 +111,7 @@ class _RestoredEstimator:
     learner: EstimatorLearner
 
     def prepare(self, preprocessing: FittedPreprocessing, x: Any) -> NDArray[Any]:
-        return self.learner.prepare(preprocessing, x)
+        return self.learner.transform(preprocessing, x)
 
     def predict(self, prepared: NDArray[Any]) -> NDArray[np.float32]:
         return self.learner.predict(prepared, np.arange(len(prepared)))

@@ -24,8 +24,14 @@ _MAX_REFERENCE = 250
 """Letters that a name of a folder may have on every system."""
 _MAX_SHOWN = 1000
 
-INSIDE = ("trials", "final")
+TRIALS = "trials"
+"""Folder of a study's trials."""
+
+INSIDE = (TRIALS, "final")
 """Folders of a study that hold runs."""
+
+STUDY = "study.json"
+"""The file that tells a study from a run."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +115,7 @@ def summarize(folder: RunFolder) -> RunSummary:
         metrics = _mapping(folder, "metrics.json")
         validation, test = (_scores(folder, metrics.get(part)) for part in ("validation", "test"))
         data = _mapping(folder, "dataset.json")
-        trials = _mapping(folder, "study.json").get("trials", 0) if folder.file("study.json").exists() else None
+        trials = _mapping(folder, STUDY).get("trials", 0) if folder.file(STUDY).exists() else None
     except StorageError as error:
         return RunSummary(folder.id, folder.path, problem=error.message)
     return RunSummary(
@@ -203,9 +209,14 @@ def find_run(
     raise _unknown(runs_dir, reference, [folder.id for folder in folders])
 
 
+def is_trial(folder: RunFolder) -> bool:
+    """Tell whether a run is a trial of a study, whose test rows nobody scores before the study is over."""
+    return folder.path.parent.name == TRIALS and (folder.path.parent.parent / STUDY).is_file()
+
+
 def _inside_studies(folders: Sequence[RunFolder], reference: str) -> list[RunFolder]:
     """Return the runs inside studies whose ids begin with a text."""
-    studies = [folder for folder in folders if folder.file("study.json").is_file()]
+    studies = [folder for folder in folders if folder.file(STUDY).is_file()]
     inner = [found for study in studies for part in INSIDE for found in run_folders(study.file(part))]
     return [folder for folder in inner if folder.id.startswith(reference)]
 

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import unicodedata
 from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
+
+FORMULA = r"^[=+\-@\t\r\n]"
+"""How a text begins that a spreadsheet takes for a formula (OWASP, "CSV Injection")."""
+
+NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
+"""A number as text, which is no formula whatever it begins with."""
 
 _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
@@ -30,6 +37,15 @@ def printable(text: str) -> str:
 
 def _escaped(character: str) -> str:
     return character.encode("unicode_escape", "surrogatepass").decode("ascii")
+
+
+def harmless_cell(text: str) -> str:
+    """Return the text of a table's cell so that no spreadsheet takes it for a formula: a `'` goes in front.
+
+    Args:
+        text: Any text; one that is a number stays as it is.
+    """
+    return f"'{text}" if re.match(FORMULA, text) and not re.match(NUMBER, text) else text
 
 
 def json_text(value: object, *, indent: int | None = 2) -> str:

@@ -41,10 +41,14 @@ class EstimatorLearner:
         self._num_outputs = num_outputs
         self.estimator: Any = None
 
-    def prepare(self, preprocessing: FittedPreprocessing, x: Any) -> NDArray[Any]:
+    def transform(self, preprocessing: FittedPreprocessing, x: Any) -> NDArray[Any]:
         """Transform inputs and lay each row out flat."""
         prepared = preprocessing.transform(x)
         return prepared.reshape(len(prepared), -1)
+
+    def prepare(self, preprocessing: FittedPreprocessing, inputs: NDArray[Any]) -> NDArray[Any]:  # noqa: ARG002
+        """Return the inputs: an estimator needs no more than them."""
+        return inputs
 
     def fit(self, job: FitJob) -> Fit:
         started = time.perf_counter()

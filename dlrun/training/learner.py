@@ -98,8 +98,8 @@ class Learner(Protocol):
     def num_parameters(self) -> int | None:
         """Weights of a network; None for learners that have no such count."""
 
-    def prepare(self, preprocessing: FittedPreprocessing, x: Any) -> NDArray[Any]:
-        """Transform the dataset's inputs into what this learner takes, and make ready to be fitted on that.
+    def transform(self, preprocessing: FittedPreprocessing, x: Any) -> NDArray[Any]:
+        """Transform inputs into what this learner takes.
 
         Args:
             preprocessing: Fitted on training rows.
@@ -107,7 +107,17 @@ class Learner(Protocol):
 
         Raises:
             DataError: The inputs cannot be transformed.
-            ModelError: The model does not fit what comes out.
+        """
+
+    def prepare(self, preprocessing: FittedPreprocessing, inputs: NDArray[Any]) -> NDArray[Any]:
+        """Make ready to be fitted on inputs, or to predict them, and return them.
+
+        Args:
+            preprocessing: Fitted on training rows.
+            inputs: Returned by `transform`.
+
+        Raises:
+            ModelError: The model does not fit them.
         """
 
     def fit(self, job: FitJob) -> Fit:

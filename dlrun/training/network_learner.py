@@ -101,21 +101,22 @@ class NetworkLearner:
     def num_parameters(self) -> int:
         return int(self.model.count_params())
 
-    def prepare(self, preprocessing: FittedPreprocessing, x: Any) -> NDArray[Any]:
-        """Transform inputs, and build the network for them unless it stands already.
+    def transform(self, preprocessing: FittedPreprocessing, x: Any) -> NDArray[Any]:
+        """Transform inputs. Pixels and indicators stay bytes: the network's first layer scales them."""
+        return preprocessing.transform_for_network(x)
 
-        Pixels and indicators stay bytes: the network's first layer scales them.
+    def prepare(self, preprocessing: FittedPreprocessing, inputs: NDArray[Any]) -> NDArray[Any]:
+        """Build the network for inputs unless it stands already.
 
         Raises:
             ModelError: A layer does not fit.
         """
-        prepared = preprocessing.transform_for_network(x)
-        form = InputForm.of(prepared, preprocessing)
+        form = InputForm.of(inputs, preprocessing)
         if self._built is None or form != self._built.form:
             model = self._fresh(form, fold=0)
             self._built = _Built(form, model, self._make_engine(model))
             self._pristine_fold = 0
-        return prepared
+        return inputs
 
     def fit(self, job: FitJob) -> Fit:
         """Train epoch by epoch; then hold the best epoch's weights.

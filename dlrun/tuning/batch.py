@@ -29,7 +29,7 @@ def carry_out_all(workers: Workers, jobs: Iterable[Job], on_end: Callable[[Ended
                 continue
             job = active.pop(news.key)
             if news.state == "lost" and not news.key.endswith("-again"):
-                again = replace(job, key=f"{job.key}-again")
+                again = replace(job, key=f"{job.key}-again", run=news.run)
                 waiting[again.key] = again
             else:
                 on_end(replace(news, key=news.key.removesuffix("-again")))

@@ -10,12 +10,14 @@ import numpy as np
 
 from dlrun.errors import RunFailed, StorageError
 from dlrun.records.folder import RunFolder
+from dlrun.records.index import run_folders
 from dlrun.tuning.batch import carry_out_all
 from dlrun.tuning.job import Ended, Job
 from dlrun.tuning.objective import Objective
 from dlrun.tuning.search import Selection
 from dlrun.tuning.study_folder import FINAL
 from dlrun.tuning.trial import Trial
+from dlrun.tuning.trial_runs import has_no_end
 from dlrun.tuning.workers import Workers
 
 FILE = "selection.json"
@@ -179,7 +181,7 @@ class Concluding:
             name = "written" if trial.id == WRITTEN else f"winner-{trial.id:04d}"
             config = self._config_of(trial, {"name": name, "training.refit": True})
             folder = str(self._folder.file(FINAL))
-            jobs.append(Job(str(trial.id), "final", folder, config, argv=self._argv))
+            jobs.append(Job(str(trial.id), "final", folder, config, argv=self._argv, run=self._begun(name)))
 
         def take(ended: Ended) -> None:
             if ended.state == "finished" and ended.run is not None:
@@ -190,6 +192,15 @@ class Concluding:
 
         carry_out_all(self._workers, jobs, take)
         return {trial.id: finals[str(trial.id)] for trial in trials if str(trial.id) in finals}
+
+    def _begun(self, name: str) -> str | None:
+        """Return the run of that name that an earlier session began and did not end."""
+        begun = [
+            run
+            for run in run_folders(self._folder.file(FINAL))
+            if run.id[16:].rpartition("-")[0] == name and has_no_end(run)
+        ]
+        return begun[-1].id if begun else None
 
     def _save(self) -> None:
         self._folder.write_json(FILE, self._done)

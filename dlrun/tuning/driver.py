@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
+import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlrun.errors import UsageError
+from dlrun.errors import ConfigError, DataError, UsageError
 from dlrun.models.network.network import Network
 from dlrun.records.environment import usable_cpus
 from dlrun.records.folder import RunFolder
 from dlrun.records.status import Heartbeat
 from dlrun.tuning.conclusion import Concluding, Conclusion
 from dlrun.tuning.devices import gpus, num_jobs
-from dlrun.tuning.job import Epoch, Job, Waits
+from dlrun.tuning.job import Job, Waits
 from dlrun.tuning.loop import SearchListener, SearchLoop
 from dlrun.tuning.objective import Objective, mode_of, objective_of
 from dlrun.tuning.points import config_at
 from dlrun.tuning.study import Study
-from dlrun.tuning.study_folder import TRIALS, StudyFacts, claim_study, digest_of
+from dlrun.tuning.study_folder import FINAL, TRIALS, StudyFacts, claim_study, digest_of
 from dlrun.tuning.study_report import write_report
-from dlrun.tuning.table import write_table
+from dlrun.tuning.table import FreshTable, write_table
 from dlrun.tuning.trial import Suggestion, Trial
 from dlrun.tuning.trial_runs import TrialRuns, trial_name
 from dlrun.tuning.workers import LocalWorkers
@@ -30,7 +32,8 @@ from dlrun.tuning.workers import LocalWorkers
 if TYPE_CHECKING:
     from dlrun.config import LoadedConfig
 
-_SECONDS_BETWEEN_TABLES = 10.0
+_SHARED = "shared"
+"""Folder of the data that the workers map while a study goes on."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,23 @@ class StudyResult:
     metrics: dict[str, Any] | None
     stopped: str | None = None
 
+    @property
+    def id(self) -> str:
+        """Name of the folder."""
+        return self.path.name
+
+    @property
+    def best(self) -> Trial | None:
+        """The winner; None without a conclusion."""
+        return None if self.conclusion is None else self.conclusion.winner.trial
+
+    @property
+    def final(self) -> Path | None:
+        """Run folder of the winner's refit, which predicts; None without a conclusion."""
+        if self.conclusion is None or self.best is None:
+            return None
+        return self.path / FINAL / self.conclusion.finals[self.best.id]
+
 
 class StudyListener(SearchListener):
     """Hears of a whole study; every method does nothing unless overridden."""
@@ -111,31 +131,6 @@ def tune(
         Interrupted: A signal came; the same command goes on.
     """
     return _Driver(loaded, order, listener or StudyListener()).drive(runs_dir, folder)
-
-
-class _Table(SearchListener):
-    """Keeps `trials.csv` fresh enough for who looks at it meanwhile, and passes everything on."""
-
-    def __init__(self, folder: RunFolder, study: Study, listener: SearchListener) -> None:
-        self._folder = folder
-        self._study = study
-        self._listener = listener
-        self._written = time.monotonic()
-
-    def started(self, suggestion: Suggestion) -> None:
-        self._listener.started(suggestion)
-
-    def reported(self, trial: int, epoch: Epoch, best: float | None) -> None:
-        self._listener.reported(trial, epoch, best)
-
-    def ended(self, trial: Trial) -> None:
-        self._listener.ended(trial)
-
-    def tick(self) -> None:
-        if time.monotonic() - self._written > _SECONDS_BETWEEN_TABLES:
-            write_table(self._folder, self._study.trials)
-            self._written = time.monotonic()
-        self._listener.tick()
 
 
 @dataclass
@@ -181,7 +176,16 @@ class _Driver:
         """Open the study, search, conclude, report."""
         num_trials = self.order.num_trials or getattr(self.tuner, "trials", None)
         facts = StudyFacts(digest_of(self.loaded.data), self.objective.metric, self.objective.mode, num_trials)
-        folder = folder or claim_study(runs_dir, self.loaded, facts, self.order.argv)
+        if folder is not None:
+            return self._carry_out(folder, facts, num_trials)
+        folder = claim_study(runs_dir, self.loaded, facts, self.order.argv)
+        try:
+            return self._carry_out(folder, facts, num_trials)
+        except (ConfigError, DataError):  # nothing was started
+            shutil.rmtree(folder.path, ignore_errors=True)
+            raise
+
+    def _carry_out(self, folder: RunFolder, facts: StudyFacts, num_trials: int | None) -> StudyResult:
         with self._open(folder, num_trials) as study, Heartbeat(folder) as heartbeat:
             self.listener.opened(folder.path, study.trials, num_trials, self.objective)
             facts.write(folder)
@@ -227,39 +231,43 @@ class _Driver:
             max_epochs=experiment.training.epochs,
         )
 
-    def _workers(self, folder: RunFolder) -> LocalWorkers:
+    @contextmanager
+    def _workers(self, folder: RunFolder) -> Iterator[LocalWorkers]:
+        """Yield the workers, and a folder for what they share, which goes with them."""
+        folder.remove(_SHARED)  # of a session that was killed
+        share = folder.file(_SHARED)
+        share.mkdir()
+        try:
+            with self._local_workers(folder, share) as workers:
+                yield workers
+        finally:
+            folder.remove(_SHARED)
+
+    def _local_workers(self, folder: RunFolder, share: Path) -> LocalWorkers:
         return LocalWorkers(
             self.num_jobs,
             network=self.network,
             config=config_at(self.loaded.data),
-            share=self._shares_dataset,
+            share=share,
             log=folder.file("workers.log"),
             gpus=self.gpus,
             one_thread=usable_cpus() // self.num_jobs < 2,
         )
 
-    @property
-    def _shares_dataset(self) -> bool:
-        """Whether the dataset is loaded before the forks.
-
-        Tables are data frames of polars, whose threads do not survive a fork: each trial reads its own.
-        """
-        facts = self.loaded.experiment.dataset.facts()
-        return facts is not None and facts.input_kind != "table"
-
     def _search(self, folder: RunFolder, study: Study, workers: LocalWorkers) -> None:
         runs = TrialRuns(folder.file(TRIALS), 1.0 if self.objective.mode == "min" else -1.0, self.tuner.keep_weights)
         runs.recall(study.trials)
         self._deadline = None if self.order.seconds is None else time.monotonic() + self.order.seconds
+        latency_rows = self.tuner.latency_rows if "latency" in self.objective.names else 0
         pruner = self.tuner.pruner
         waits: Waits = "never" if pruner.kind == "none" else "folds" if pruner.per == "fold" else "epochs"
 
         def job_of(suggestion: Suggestion) -> Job:
             config = self._config_at(suggestion.overrides, {"name": trial_name(suggestion.trial)})
             key = f"trial-{suggestion.trial}-{suggestion.attempt}"
-            return Job(key, "trial", str(runs.folder), config, waits, argv=self.order.argv)
+            return Job(key, "trial", str(runs.folder), config, waits, argv=self.order.argv, latency_rows=latency_rows)
 
-        table = _Table(folder, study, self.listener)
+        table = FreshTable(folder, study, self.listener)
         SearchLoop(study, workers, job_of, runs, self.objective, table, self._deadline).run()
 
     @property

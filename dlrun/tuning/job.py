@@ -26,6 +26,8 @@ class Job:
         waits: When the worker waits for the word to go on, so that it can be stopped early.
         shuffle: Number of the division of the development rows; 0 is that of the search.
         argv: The command line, for the record.
+        run: Name of a run folder in `folder` that an earlier attempt left, to go on with; None to begin anew.
+        latency_rows: Rows of the forward passes that are timed after training; 0 times none.
     """
 
     key: str
@@ -35,6 +37,8 @@ class Job:
     waits: Waits = "never"
     shuffle: int = 0
     argv: tuple[str, ...] = ()
+    run: str | None = None
+    latency_rows: int = 0
 
     def to_message(self) -> dict[str, Any]:
         """Return plain values."""
@@ -83,13 +87,11 @@ class FoldEnded:
 
     Args:
         key: The job.
-        fold: Position among the folds, from 0.
-        values: Validation scores of its best epoch by name.
+        values: Validation scores by name of the best epoch of every fold so far.
     """
 
     key: str
-    fold: int
-    values: dict[str, float]
+    values: tuple[dict[str, float], ...]
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,7 @@ class Ended:
         reason: What went wrong, in words for the user.
         run: Name of its run folder, if it had one.
         seconds: Wall seconds in the worker, the fork included.
+        epochs: Epochs that were trained, those of earlier attempts that it went on from included; 0 if unknown.
     """
 
     key: str
@@ -111,6 +114,7 @@ class Ended:
     reason: str | None = None
     run: str | None = None
     seconds: float = 0.0
+    epochs: int = 0
 
 
 News = Claimed | Epoch | FoldEnded | Ended

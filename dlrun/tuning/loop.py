@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dlrun.tuning.job import Claimed, Ended, Epoch, FoldEnded, Job, News
@@ -46,9 +46,9 @@ class _Active:
 
     @property
     def reached(self) -> float | None:
-        """The mean over the folds that are done, or the best value of the first one."""
+        """The mean over the folds that are done; None in the first one, of which the study knows the epochs."""
         folds = [value for value in self.folds if math.isfinite(value)]
-        return sum(folds) / len(folds) if folds else self.best
+        return sum(folds) / len(folds) if folds else None
 
 
 class SearchLoop:
@@ -127,8 +127,8 @@ class SearchLoop:
         return True
 
     def _start(self, suggestion: Suggestion) -> None:
-        self._runs.discard(suggestion.trial)
-        job = self._job_of(suggestion)
+        run = self._runs.take_up(suggestion.trial)
+        job = replace(self._job_of(suggestion), run=run)
         self._active[job.key] = _Active(suggestion)
         self._listener.started(suggestion)
         self._workers.start(job)
@@ -141,9 +141,8 @@ class SearchLoop:
         elif isinstance(news, Epoch):
             self._take_epoch(active, news)
         elif isinstance(news, FoldEnded):
-            value = news.values.get(self._objective.metric, math.nan)
-            active.folds.append(value)
-            self._workers.answer(news.key, stop=self._study.report(trial, news.fold + 1, value))
+            active.folds = [values.get(self._objective.metric, math.nan) for values in news.values]
+            self._workers.answer(news.key, stop=self._study.report(trial, len(active.folds), active.folds[-1]))
         else:
             del self._active[news.key]
             self._tell(trial, self._outcome(active, news))
@@ -161,15 +160,14 @@ class SearchLoop:
     def _outcome(self, active: _Active, news: Ended) -> Outcome:
         run = news.run or active.run
         if news.state == "finished" and news.metrics is not None:
-            return self._finished(news.metrics, run, news.seconds, active.num_epochs)
+            return self._finished(news.metrics, run, news.seconds)
         reached = active.reached if news.state == "pruned" else None
-        return Outcome(news.state, reached, run, news.reason, active.num_epochs or None, news.seconds)
+        epochs = news.epochs or active.num_epochs or None
+        return Outcome(news.state, reached, run, news.reason, epochs, news.seconds)
 
-    def _finished(
-        self, metrics: dict[str, Any], run: str | None, seconds: float, num_epochs: int | None = None
-    ) -> Outcome:
+    def _finished(self, metrics: dict[str, Any], run: str | None, seconds: float) -> Outcome:
         value = self._objective.of(metrics)
-        epochs = num_epochs or sum(fold["epochs"] or 0 for fold in metrics["folds"]) or None
+        epochs = sum(fold["epochs"] or 0 for fold in metrics["folds"]) or None
         others = self._objective.others_of(metrics)
         if value is None or len(others) < len(self._objective.others):
             missing = {self._objective.metric: value, **dict.fromkeys(self._objective.others)} | others

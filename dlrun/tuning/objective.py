@@ -15,8 +15,8 @@ from dlrun.tuning.trial import Mode
 if TYPE_CHECKING:
     from dlrun.experiment import Experiment
 
-COSTS = ("parameters", "seconds")
-"""Objectives that are no scores: number of weights, seconds of the whole trial."""
+COSTS = ("parameters", "seconds", "latency")
+"""Objectives that are no scores: number of weights, seconds of the whole trial, seconds of a prediction."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,11 @@ class Objective:
     metric: str
     mode: Mode
     others: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All of them, the first one that decides."""
+        return (self.metric, *self.others)
 
     def better(self, value: float, other: float | None) -> bool:
         """Tell whether a value is better than another one, or the first."""
@@ -51,6 +56,7 @@ def _values(metrics: Mapping[str, Any]) -> dict[str, float | None]:
     costs = {
         "parameters": metrics.get("num_parameters"),
         "seconds": (metrics.get("seconds") or {}).get("total"),
+        "latency": metrics.get("latency"),
     }
     return costs | dict(metrics["validation"])
 
@@ -75,10 +81,10 @@ def objective_of(experiment: Experiment) -> Objective:
     chosen = "auto" if experiment.tuner is None else experiment.tuner.objectives
     metrics = settled.evaluation.metrics
     names = [_monitored(settled)] if chosen == "auto" else [name.removeprefix("val_") for name in chosen]
-    if "latency" in names:
-        place = f"tuner.objectives.{names.index('latency')}"
-        hint = "Choose parameters or seconds."
-        raise ConfigError([Problem("", place, "runs do not measure the latency of a prediction yet", hint)])
+    if "parameters" in names and not isinstance(experiment.model, Network):
+        place = f"tuner.objectives.{names.index('parameters')}"
+        message = f"a {experiment.model.kind} model has no number of parameters"
+        raise ConfigError([Problem("", place, message, "Choose latency or seconds.")])
     if metrics != "auto":
         _refuse_unknown(names, ["loss", *metrics])
     first, *others = names

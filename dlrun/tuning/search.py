@@ -65,8 +65,12 @@ class Tuning(Settings, ABC):
     """Where the randomness of the search comes from; `auto` is the experiment's own seed."""
 
     objectives: Annotated[Items[str], Field(min_length=1)] | Auto = "auto"
-    """Validation metrics to optimize, or `parameters` or `seconds`; `auto` is what early stopping monitors.
-    The first decides which trial is best and which are stopped early; several have a Pareto front."""
+    """Validation metrics to optimize, or `parameters`, `latency` (seconds of a prediction after training) or `seconds`
+    (of the whole trial); `auto` is what early stopping monitors. The first decides which trial is best and which are
+    stopped early; several have a Pareto front. Times are noisy: they depend on what else the machine does."""
+
+    latency_rows: int = Field(1, ge=1)
+    """Rows that are predicted at once where `latency` is an objective."""
 
     pruner: Pruner = NoPruner()
     """Which trials are stopped early."""

@@ -12,14 +12,17 @@ from dlrun.config.writing import to_yaml
 from dlrun.errors import StorageError, UsageError
 from dlrun.records.environment import environment
 from dlrun.records.folder import RunFolder
-from dlrun.records.index import find_run, run_folders
+from dlrun.records.index import STUDY, find_run, run_folders
 from dlrun.records.status import read_status
 from dlrun.records.text import json_text, printable
 
 if TYPE_CHECKING:
     from dlrun.config import LoadedConfig
 
-FILE = "study.json"
+FILE = STUDY
+BEST = "best.yaml"
+"""The winner's config, ready for `dlrun train`."""
+
 TRIALS = "trials"
 FINAL = "final"
 
@@ -104,6 +107,23 @@ def config_of(folder: RunFolder) -> LoadedConfig:
 
     overrides = folder.read_json("overrides.yaml")
     return load_text(folder.read_text("source.yaml"), f"{folder.id}/source.yaml", overrides)
+
+
+def best_config(folder: RunFolder) -> str:
+    """Return the config of a study's winner as YAML.
+
+    Raises:
+        UsageError: The run is no study, or one that is not done.
+        StorageError: The file cannot be read.
+    """
+    if not folder.file(FILE).is_file():
+        raise UsageError(
+            f"{folder.id} is a run, not a study", remedy="`dlrun tune` makes studies; `dlrun ls` lists them."
+        )
+    if not folder.file(BEST).is_file():
+        remedy = f"`dlrun tune --study {folder.id}` ends it."
+        raise UsageError(f"{folder.id} has no winner yet: it is not done", remedy=remedy)
+    return folder.read_text(BEST)
 
 
 def find_study(runs_dir: Path, reference: str) -> RunFolder:

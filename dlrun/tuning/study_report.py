@@ -12,11 +12,9 @@ from dlrun.tuning.conclusion import WRITTEN, Conclusion, Finalist
 from dlrun.tuning.illustration import content_of
 from dlrun.tuning.job import Ended, Job
 from dlrun.tuning.objective import Objective
+from dlrun.tuning.study_folder import BEST
 from dlrun.tuning.trial import Trial
 from dlrun.tuning.workers import Workers
-
-BEST = "best.yaml"
-"""The winner's config, ready for `dlrun train`."""
 
 
 def counts(trials: Sequence[Trial]) -> dict[str, int]:

@@ -54,10 +54,18 @@ class TrialRuns:
                 continue
         return None
 
-    def discard(self, trial: int) -> None:
-        """Remove what earlier attempts at a trial have left, as the next one replaces it."""
-        for name in self._found.pop(trial, []):
-            shutil.rmtree(self.folder / name, ignore_errors=True)
+    def take_up(self, trial: int) -> str | None:
+        """Return the run of an earlier attempt that can go on, because nobody ended it; remove all others.
+
+        A run that failed, or that was stopped early, would only do so again from its checkpoint.
+        """
+        names = self._found.pop(trial, [])
+        unended = [name for name in names if has_no_end(RunFolder(self.folder / name))][-1:]
+        for name in names:
+            if name not in unended:
+                shutil.rmtree(self.folder / name, ignore_errors=True)
+        self._found[trial] = unended
+        return unended[0] if unended else None
 
     def recall(self, trials: Iterable[Trial]) -> None:
         """Take note of the trials that earlier sessions have finished."""
@@ -70,10 +78,12 @@ class TrialRuns:
         run = trial.outcome.run if trial.outcome else None
         if run is None:
             return
-        self._found.setdefault(trial.id, []).append(run)
+        found = self._found.setdefault(trial.id, [])
+        if run not in found:
+            found.append(run)
         if trial.state == "finished":
             self._rank(trial)
-        else:
+        elif trial.state not in ("pending", "interrupted"):
             self._strip(run)
 
     def _rank(self, trial: Trial) -> None:
@@ -86,6 +96,14 @@ class TrialRuns:
     def _strip(self, run: str) -> None:
         for part in _WEIGHTS:
             shutil.rmtree(self.folder / run / part, ignore_errors=True)
+
+
+def has_no_end(folder: RunFolder) -> bool:
+    """Tell whether a run was killed or interrupted, late enough to go on."""
+    try:
+        return folder.file("config.yaml").is_file() and read_status(folder).state in ("running", "lost", "interrupted")
+    except StorageError:
+        return False
 
 
 def _names(folder: Path) -> list[str]:

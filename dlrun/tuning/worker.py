@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import shutil
 import signal
+import sys
 import time
 import traceback
 from collections.abc import Mapping
@@ -11,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlrun.errors import Diverged, DlrunError, Interrupted, RunFailed
+from dlrun.errors import Diverged, DlrunError, Interrupted, RunFailed, StorageError, UsageError
+from dlrun.records.folder import RunFolder
 from dlrun.training.listener import REFIT, EpochReport, Listener, Pruned
 from dlrun.tuning.channel import Channel
 from dlrun.tuning.job import Job
@@ -19,23 +22,28 @@ from dlrun.tuning.job import Job
 if TYPE_CHECKING:
     from dlrun.datasets.dataset import Dataset
     from dlrun.experiment import Experiment
+    from dlrun.keeping import Kept
+    from dlrun.run import Run
+    from dlrun.training.checkpoint import Checkpoint
 
 
 @dataclass(frozen=True)
 class Shared:
-    """What all workers find in their memory when they start.
+    """What all workers share.
 
     Args:
         section: The config's dataset section, as plain values.
-        dataset: What it loads; None if every worker is to load its own.
+        folder: Where what it loads lies, ready to be mapped; None if every worker is to load its own.
     """
 
     section: Any = None
-    dataset: Dataset | None = None
+    folder: Path | None = None
 
     def dataset_of(self, config: Mapping[str, Any]) -> Dataset | None:
         """Return the dataset if it is what a config asks for."""
-        return self.dataset if config.get("dataset") == self.section else None
+        from dlrun.datasets.sharing import read_dataset
+
+        return read_dataset(self.folder) if self.folder and config.get("dataset") == self.section else None
 
 
 def carry_out(job: Job, shared: Shared, channel: Channel) -> None:
@@ -69,7 +77,7 @@ def carry_out(job: Job, shared: Shared, channel: Channel) -> None:
         told = {"state": "failed", "reason": f"internal error: {type(error).__name__}: {error}"}
         _keep_traceback(job, listener.run)
     seconds = time.perf_counter() - started
-    channel.send({"event": "ended", "run": listener.run, "seconds": seconds, **told})
+    channel.send({"event": "ended", "run": listener.run, "seconds": seconds, "epochs": listener.num_epochs, **told})
 
 
 def _do(job: Job, shared: Shared, listener: _ToDriver) -> dict[str, Any]:
@@ -92,18 +100,42 @@ def _do(job: Job, shared: Shared, listener: _ToDriver) -> dict[str, Any]:
     return _run(job, experiment, dataset, listener)
 
 
-def _run(job: Job, experiment: Experiment, dataset: Dataset | None, listener: Listener) -> dict[str, Any]:
+def _run(job: Job, experiment: Experiment, dataset: Dataset | None, listener: _ToDriver) -> dict[str, Any]:
     from dlrun.run import run_experiment
 
-    run = run_experiment(
+    run = _resume(job, dataset, listener) or run_experiment(
         experiment,
         runs_dir=Path(job.folder),
         argv=job.argv,
         listener=listener,
         dataset=dataset,
         trial=job.kind == "trial",
+        latency_rows=job.latency_rows,
     )
     return run.metrics
+
+
+def _resume(job: Job, dataset: Dataset | None, listener: _ToDriver) -> Run | None:
+    """Go on with what an earlier attempt left; None if it left nothing that can go on, which is then removed."""
+    from dlrun.keeping import Kept
+    from dlrun.resuming import resume_run
+
+    if job.run is None:
+        return None
+    folder = RunFolder(Path(job.folder, job.run))
+    try:
+        kept = Kept.read(folder)
+        if job.latency_rows and kept.fits:
+            raise UsageError("the latency of what another process has fitted cannot be measured")
+        listener.recall(kept)
+        return resume_run(folder, argv=job.argv, listener=listener, dataset=dataset, latency_rows=job.latency_rows)
+    except (StorageError, UsageError) as error:
+        if listener.run is not None:  # it went on, and failed later
+            raise
+        sys.stderr.write(f"{job.run} begins anew, as it cannot go on: {error.message}\n")
+        shutil.rmtree(folder.path, ignore_errors=True)
+        listener.recall(None)
+        return None
 
 
 def _keep_traceback(job: Job, run: str | None) -> None:
@@ -118,37 +150,52 @@ class _ToDriver(Listener):
 
     def __init__(self, job: Job, channel: Channel) -> None:
         self.run: str | None = None
+        self.num_epochs = 0
         self._job = job
         self._channel = channel
         self._num_folds = 1
-        self._best: dict[str, float] = {}
+        self._best: dict[int, dict[str, float]] = {}
+        self._last: dict[int, list[dict[str, float]]] = {}
+
+    def recall(self, kept: Kept | None) -> None:
+        """Take note of what an earlier attempt has told of its folds; None to forget it."""
+        checkpoints = [] if kept is None else kept.checkpoints
+        self._best = {int(one.facts["fold"]): _scores(_row(one, one.facts["best_epoch"])) for one in checkpoints}
+        state = None if kept is None else kept.state
+        self._last = {int(state.facts["fold"]): state.facts["history"][-1:]} if state is not None else {}
+        self.num_epochs = sum(len(one.facts["history"]) for one in checkpoints)
 
     def claimed(self, path: Path) -> None:
         self.run = path.name
         self._channel.send({"event": "claimed", "run": path.name})
 
-    def fit_started(self, fold: int, num_folds: int, num_epochs: int) -> None:  # noqa: ARG002
+    def fit_started(self, fold: int, num_folds: int, num_epochs: int) -> None:
         self._num_folds = num_folds
         if self._job.waits == "folds" and fold > 0:
-            self._channel.send({"event": "fold", "fold": fold - 1, "values": self._best})
+            values = [self._best.get(number, {}) for number in range(fold)]
+            self._channel.send({"event": "fold", "values": values})
             self._go_on()
-        self._best = {}
+        for row in self._last.pop(fold, []):  # nobody knows whether the earlier attempt heard the answer to it
+            self._tell_epoch(fold, int(row["epoch"]), num_epochs, _scores(row))
 
     def epoch_finished(self, report: EpochReport) -> None:
         if report.fold == REFIT:
             return
-        scores = {name.removeprefix("val_"): value for name, value in report.values.items() if name.startswith("val_")}
-        values = {name: value for name, value in scores.items() if math.isfinite(value)}
+        self.num_epochs += 1
+        values = _scores(report.values)
         if report.best_epoch == report.epoch:
-            self._best = values
-        waits = self._job.waits == "epochs" and report.fold == 0
+            self._best[report.fold] = values
+        self._tell_epoch(report.fold, report.epoch, report.num_epochs, values)
+
+    def _tell_epoch(self, fold: int, epoch: int, num_epochs: int, values: dict[str, float]) -> None:
+        waits = self._job.waits == "epochs" and fold == 0
         self._channel.send(
             {
                 "event": "epoch",
-                "fold": report.fold,
+                "fold": fold,
                 "num_folds": self._num_folds,
-                "epoch": report.epoch,
-                "num_epochs": report.num_epochs,
+                "epoch": epoch,
+                "num_epochs": num_epochs,
                 "values": values,
                 "waits": waits,
             }
@@ -163,3 +210,14 @@ class _ToDriver(Listener):
             raise Interrupted(signal.SIGTERM)
         if messages[-1]["stop"]:
             raise Pruned
+
+
+def _row(checkpoint: Checkpoint, epoch: int) -> Mapping[str, float]:
+    """Return the scores of an epoch; none of a learner without epochs."""
+    return next((row for row in checkpoint.facts["history"] if row["epoch"] == epoch), {})
+
+
+def _scores(values: Mapping[str, float]) -> dict[str, float]:
+    """Return the validation scores that are defined, by name without `val_`."""
+    scores = {name.removeprefix("val_"): value for name, value in values.items() if name.startswith("val_")}
+    return {name: value for name, value in scores.items() if math.isfinite(value)}

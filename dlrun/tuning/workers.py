@@ -52,7 +52,7 @@ class LocalWorkers:
         num_jobs: Jobs at a time.
         network: Whether the jobs train networks, so that TensorFlow is imported in advance.
         config: Plain config of the study.
-        share: Whether all jobs share its dataset; otherwise each loads its own.
+        share: An empty folder for the dataset that all jobs share; None if each is to load its own.
         log: File that takes what the processes write to their standard outputs.
         gpus: Names of the GPUs that jobs take in turn; empty for none.
         one_thread: Whether numerical libraries are to use one thread a process.
@@ -65,14 +65,14 @@ class LocalWorkers:
         *,
         network: bool,
         config: Mapping[str, Any],
-        share: bool,
+        share: Path | None,
         log: Path,
         gpus: Sequence[str] = (),
         one_thread: bool = True,
         program: Sequence[str] = ("-m", "dlrun.tuning.zygote"),
     ) -> None:
         self._num_jobs = num_jobs
-        self._order = {"network": network, "config": dict(config), "share": share}
+        self._order = {"network": network, "config": dict(config), "share": None if share is None else str(share)}
         self._log = log
         self._gpus = tuple(gpus)
         self._one_thread = one_thread
@@ -196,7 +196,7 @@ class LocalWorkers:
             elif event == "epoch":
                 news.append(Epoch(key, **message))
             elif event == "fold":
-                news.append(FoldEnded(key, **message))
+                news.append(FoldEnded(key, tuple(message["values"])))
             elif event == "ended":
                 running.ended = Ended(key, **message)
         if channel.over:

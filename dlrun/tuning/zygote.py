@@ -9,18 +9,26 @@ killed: the kernel tells each when its parent has died.
 from __future__ import annotations
 
 import gc
+import json
 import os
 import select
 import signal
 import socket
 import sys
+import traceback
+from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-from dlrun.errors import DlrunError, Interrupted
+from dlrun.datasets.checks import check_parts, check_values
+from dlrun.datasets.sharing import is_table, read_dataset, write_dataset
+from dlrun.errors import DataError, DlrunError, Interrupted
 from dlrun.tuning.channel import Channel, Message
 from dlrun.tuning.job import Job
 from dlrun.tuning.worker import Shared, carry_out
+
+if TYPE_CHECKING:
+    from dlrun.experiment import Experiment
 
 _PR_SET_PDEATHSIG = 1
 
@@ -99,11 +107,54 @@ def _prepare(order: Message) -> Shared:
     marks.put((), Mark("", (0, 0)))
     experiment = validate(order["config"], marks, Experiment)
     to_yaml(experiment)  # builds validators and forms that all workers need
-    if not order["share"]:
+    if order["share"] is None:
         return Shared()
-    dataset = experiment.dataset.load()
-    experiment.validation.split(dataset, experiment.seed)  # what scikit-learn looks up once is looked up here
-    return Shared(order["config"]["dataset"], dataset)
+    folder = Path(order["share"])
+    _load(experiment, folder)
+    if not is_table(folder):  # importing polars starts threads, which do not survive a fork
+        experiment.validation.split(read_dataset(folder), experiment.seed)  # scikit-learn looks things up once
+    return Shared(order["config"]["dataset"], folder)
+
+
+def _load(experiment: Experiment, folder: Path) -> None:
+    """Load the data in a process of its own, whose threads and memory go with it, and leave them to be mapped.
+
+    Raises:
+        DataError: The data cannot be used.
+    """
+    told, tells = os.pipe()
+    parent = os.getpid()
+    pid = os.fork()
+    if pid == 0:
+        os.close(told)
+        die_with_parent(parent)
+        _be_loader(experiment, folder, tells)
+    os.close(tells)
+    with os.fdopen(told) as answer:
+        refusal = answer.read()
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    if refusal:
+        raise DataError(**json.loads(refusal))
+    if code != 0:
+        raise RuntimeError(f"the process that loads the data ended with {code}")
+
+
+def _be_loader(experiment: Experiment, folder: Path, tells: int) -> NoReturn:
+    """Load, check and write the data, and end."""
+    code = 1
+    try:
+        dataset = experiment.dataset.load()
+        check_values(dataset)
+        check_parts(dataset, experiment.validation.split(dataset, experiment.seed))
+        write_dataset(dataset, folder)
+        code = 0
+    except DlrunError as error:
+        os.write(tells, json.dumps({"message": error.message, "remedy": error.remedy}).encode())
+    except Exception:  # noqa: BLE001 - written to the study's workers.log
+        traceback.print_exc()
+    finally:
+        sys.stderr.flush()
+        os._exit(code)
 
 
 class _Zygote:

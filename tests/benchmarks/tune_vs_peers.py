@@ -12,7 +12,10 @@ patience 5 on val_loss. Sides run in turn, each in a process of its own that is 
   kfold_script 5-fold, a loop over 20 random points with Keras' fit
   dlrun_kfold  the same with `dlrun tune`
 
-Only installed sides can run: pip install keras-tuner optuna hyperopt.
+Only installed sides can run: pip install keras-tuner tensorboard optuna hyperopt.
+
+With --results, measurements are added to a file of JSON lines, and the report covers all of them: so the sides can be
+measured in pieces, on one machine.
 
 Usage: python tests/benchmarks/tune_vs_peers.py [--trials 50] [--seeds 5] [--sides hyperopt optuna dlrun dlrun_median]
 """
@@ -27,7 +30,7 @@ import sys
 import tempfile
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 
@@ -143,7 +146,7 @@ def _environment() -> dict[str, str]:
 def run_side(side: str, seed: int, trials: int, jobs: int | None, folder: Path) -> Measured:
     """Run one side once."""
     if side in SCRIPTED:
-        number = KFOLD_TRIALS if side == "kfold_script" else trials
+        number = min(KFOLD_TRIALS, trials) if side == "kfold_script" else trials
         command = [sys.executable, str(HERE / "peer_scripts.py"), side, "--trials", str(number), "--seed", str(seed)]
         answer, seconds, memory = measure(command, folder)
         return Measured(seconds, answer["best"], int(answer["epochs"]), memory)
@@ -153,7 +156,7 @@ def run_side(side: str, seed: int, trials: int, jobs: int | None, folder: Path) 
     pruner = "median" if side == "dlrun_median" else "none"
     config.write_text(CONFIG.format(seed=seed, validation=validation, pruner=pruner))
     command = [sys.executable, "-m", "dlrun", "tune", str(config), "--new", "--json"]
-    command += ["--trials", str(KFOLD_TRIALS if kfold else trials), "--runs-dir", str(folder / "runs")]
+    command += ["--trials", str(min(KFOLD_TRIALS, trials) if kfold else trials), "--runs-dir", str(folder / "runs")]
     command += ["--jobs", str(jobs)] if jobs else []
     answer, seconds, memory = measure(command, folder)
     epochs = _epochs(Path(str(answer["path"])) / "trials.csv")
@@ -167,23 +170,39 @@ def _epochs(table: Path) -> int:
         return sum(int(row["epochs"] or 0) for row in csv.DictReader(file))
 
 
-def report(measured: dict[str, list[Measured]], jobs: int | None) -> bool:
+def read(path: Path | None) -> dict[str, dict[int, Measured]]:
+    """Return earlier measurements by side and seed."""
+    measured: dict[str, dict[int, Measured]] = {}
+    if path is not None and path.is_file():
+        for line in path.read_text().splitlines():
+            values = json.loads(line)
+            side, seed = values.pop("side"), values.pop("seed")
+            measured.setdefault(side, {})[seed] = Measured(**values)
+    return measured
+
+
+def report(measured: dict[str, dict[int, Measured]], jobs: int | None) -> bool:
     """Print medians and ratios; return whether every bar that could be tried is met."""
-    print(f"\n{'side':14} {'wall s':>9} {'best val_loss':>14} {'epochs':>8} {'peak GB':>8}")
+    print(f"\n{'side':14} {'wall s':>9} {'best val_loss':>14} {'epochs':>8} {'peak GB':>8} {'seeds':>6}")
     for side, runs in measured.items():
-        figures = [median(getattr(run, name) for run in runs) for name in ("seconds", "best", "epochs", "memory")]
-        print(f"{side:14} {figures[0]:9.1f} {figures[1]:14.4f} {figures[2]:8.0f} {figures[3]:8.2f}")
+        names = ("seconds", "best", "epochs", "memory")
+        figures = [median(getattr(run, name) for run in runs.values()) for name in names]
+        print(f"{side:14} {figures[0]:9.1f} {figures[1]:14.4f} {figures[2]:8.0f} {figures[3]:8.2f} {len(runs):6}")
     met = True
     for ours, theirs, bar in BARS:
         if ours in measured and theirs in measured:
-            pairs = zip(measured[ours], measured[theirs], strict=True)
+            pairs = [
+                (measured[ours][seed], measured[theirs][seed]) for seed in measured[ours].keys() & measured[theirs]
+            ]
+            if not pairs:
+                continue
             ratio = median(us.seconds / them.seconds for us, them in pairs)
             met &= ratio <= bar
             print(f"wall {ours} / {theirs}: {ratio:.3f}  bar {bar:.2f}  {'ok' if ratio <= bar else 'MISSED'}")
     if "dlrun" in measured:
         workers = jobs or len(os.sched_getaffinity(0))
         bar = MEMORY_BAR[0] + MEMORY_BAR[1] * workers
-        peak = max(run.memory for run in measured["dlrun"])
+        peak = max(run.memory for run in measured["dlrun"].values())
         met &= peak <= bar
         print(f"peak memory of dlrun's tree: {peak:.2f} GB  bar {bar:.2f}  {'ok' if peak <= bar else 'MISSED'}")
     return met
@@ -196,13 +215,18 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--sides", nargs="+", choices=SIDES, default=list(DEFAULT))
     parser.add_argument("--jobs", type=int, default=None, help="dlrun's trials at a time")
+    parser.add_argument("--first-seed", type=int, default=0)
+    parser.add_argument("--results", type=Path, default=None, help="file of earlier measurements, which is added to")
     arguments = parser.parse_args()
-    measured: dict[str, list[Measured]] = {side: [] for side in arguments.sides}
-    for seed in range(arguments.seeds):
+    measured = read(arguments.results)
+    for seed in range(arguments.first_seed, arguments.first_seed + arguments.seeds):
         for side in arguments.sides:
             with tempfile.TemporaryDirectory() as folder:
                 run = run_side(side, seed, arguments.trials, arguments.jobs, Path(folder))
-            measured[side].append(run)
+            measured.setdefault(side, {})[seed] = run
+            if arguments.results:
+                with arguments.results.open("a") as file:
+                    file.write(json.dumps({"side": side, "seed": seed, **asdict(run)}) + "\n")
             print(f"seed {seed} {side}: {run.seconds:.1f} s, best {run.best:.4f}, {run.epochs} epochs", flush=True)
     return 0 if report(measured, arguments.jobs) else 1
 

@@ -59,7 +59,7 @@ def run(num_workers: int, num_trials: int) -> tuple[float, float]:
             num_workers,
             network=False,
             config=config_at(loaded.data),
-            share=True,
+            share=None,
             log=folder / "workers.log",
             program=program,
         )

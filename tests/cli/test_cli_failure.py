@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -38,16 +39,21 @@ def test_every_problem_of_a_config_is_a_line(capsys) -> None:
     )
 
 
-def test_json_tells_the_same_and_which_run(capsys) -> None:
-    run = {"id": "r", "path": "/runs/r"}
+def test_json_tells_the_same_and_which_run(capsys, tmp_path: Path) -> None:
+    run = {"id": "r", "path": str(tmp_path)}
     code, out, err = told(RunFailed("NaN in epoch 3", remedy="Lower the rate."), capsys, as_json=True, run=run)
     assert code == 1
     assert json.loads(out) == {
         "error": {"message": "NaN in epoch 3", "remedy": "Lower the rate.", "problems": []},
         "id": "r",
-        "path": "/runs/r",
+        "path": str(tmp_path),
     }
-    assert err == "error: NaN in epoch 3\nLower the rate.\nrun folder /runs/r\n"
+    assert err == f"error: NaN in epoch 3\nLower the rate.\nrun folder {tmp_path}\n"
+
+
+def test_a_folder_that_is_gone_is_not_named(capsys, tmp_path: Path) -> None:
+    run = {"id": "r", "path": str(tmp_path / "r")}
+    assert told(DataError("one class"), capsys, run=run) == (2, "", "error: one class\n")
     _, out, _ = told(ConfigError(PROBLEMS), capsys, as_json=True)
     assert json.loads(out)["error"]["problems"][1] == {
         "place": "",

@@ -82,23 +82,80 @@ def worker_of(driver: int) -> int | None:
     return None
 
 
-def test_a_killed_worker_costs_its_trial_one_retry(dlrun: Any, network: str, studies: Any) -> None:
-    process = dlrun.start("tune", network, "training.epochs=100", "--trials", "3", "--jobs", "1", "--json")
-    deadline = time.monotonic() + 90
-    worker = None
-    while worker is None and time.monotonic() < deadline:
-        worker = worker_of(process.pid)
-        time.sleep(0.02)
+def await_epochs(studies: Any, trial: int, number: int, seconds: float = 90) -> Path:
+    """Wait until a trial has so many rows of history; return its run folder."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        for study in studies():
+            for history in study.path.glob(f"trials/*-trial-{trial:04d}-*/history.csv"):
+                if len(history.read_bytes().splitlines()) > number:
+                    return history.parent
+        time.sleep(0.005)
+    pytest.fail(f"trial {trial} has no {number} epochs in {seconds} s")
+
+
+SLOW_TRIALS = ("training.epochs=120", "training.batch_size=8", "training.checkpoint_seconds=0", "--jobs", "1", "--json")
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        (),
+        ("tuner.pruner={kind: median, min_trials: 1}",),
+        ("tuner.pruner=wilcoxon", "validation={kind: kfold, folds: 3}", "training.epochs=60"),
+    ],
+    ids=["alone", "epochs", "folds"],
+)
+def test_a_killed_worker_costs_its_trial_one_retry_from_its_last_checkpoint(
+    dlrun: Any, network: str, studies: Any, study_on_disk: Any, settings: tuple[str, ...]
+) -> None:
+    command = ("tune", network, *SLOW_TRIALS, *settings, "--trials", "2")
+    whole = dlrun(*command, "--runs-dir", "whole")
+    assert whole.code == 0, whole.err
+    expected = study_on_disk(Path(json.loads(whole.out)["path"]))
+
+    process = dlrun.start(*command)
+    begun = await_epochs(studies, 0, 75)
+    worker = worker_of(process.pid)
     assert worker is not None
     os.kill(worker, signal.SIGKILL)
     out, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
     answer = json.loads(out)
-    assert answer["trials"]["finished"] == 3
+    assert answer["trials"]["failed"] == 0
     (study,) = studies()
     (lost,) = [event for event in study.events if event["event"] == "told" and event["outcome"]["state"] == "lost"]
     assert "SIGKILL" in lost["outcome"]["reason"]
-    assert len(study.runs) == 3
+    assert len(study.runs) == 2
+    assert study.run(0) == begun
+    (resumed,) = [json.loads(line) for line in (begun / "resumed.jsonl").read_text().splitlines()]
+    assert "epoch" in resumed["from"] or "fits done" in resumed["from"]
+    for name in ("history.csv", "predictions/validation.npz"):
+        assert (begun / name).read_bytes() == (expected.run(0) / name).read_bytes()
+    timeless = ("state", "value", "epochs")
+    assert [[row[name] for name in timeless] for row in study.rows] == [
+        [row[name] for name in timeless] for row in expected.rows
+    ]
+
+
+def test_a_trial_that_is_resumed_alone_does_not_score_the_test_rows(dlrun: Any, network: str, studies: Any) -> None:
+    command = ("tune", network, *SLOW_TRIALS, "--trials", "2")
+    process = dlrun.start(*command)
+    begun = await_epochs(studies, 1, 30)
+    process.kill()
+    process.communicate()
+    (study,) = studies()
+    refused = dlrun("resume", study.path.name)
+    assert refused.code == 2
+    assert f"dlrun tune --study {study.path.name}" in refused.err
+    assert dlrun("resume", begun.name).code == 0
+    metrics = json.loads((begun / "metrics.json").read_text())
+    assert (metrics["test"], metrics["test_looks"]) == (None, None)
+    assert not (dlrun.folder / "runs" / "ledger.jsonl").exists()
+    assert dlrun(*command).code == 0
+    assert study.run(1) == begun
+    assert study.told[1]["run"] == begun.name
+    assert len((dlrun.folder / "runs" / "ledger.jsonl").read_text().splitlines()) <= 2
 
 
 def test_a_second_driver_is_refused_by_name(dlrun: Any, linear: str, studies: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -66,6 +67,43 @@ def test_the_winners_config_trains_to_the_winners_score(done: Any) -> None:
     assert shown.out == (done.study.path / "best.yaml").read_text()
     trained = json.loads(done.dlrun("train", str(done.study.path / "best.yaml"), "--runs-dir", "alone", "--json").out)
     assert trained["metrics"]["validation"]["loss"] == done.answer["best"]["value"]
+
+
+def test_the_winners_config_is_exported(done: Any) -> None:
+    best = (done.study.path / "best.yaml").read_text()
+    assert done.dlrun("export", done.study.path.name, "--best").out == best
+    ended = done.dlrun("export", "latest", "--best", "-o", "winner.yaml", "--json")
+    answer = json.loads(ended.out)
+    assert (answer["to"], answer["config"], answer["bytes"]) == ("config", best, len(best.encode()))
+    assert Path(answer["output"]).read_text() == best
+    trial = done.dlrun("export", done.study.runs[0], "--best")
+    assert trial.code == 2
+    assert "is a run, not a study" in trial.err
+    nowhere = done.dlrun("export", "latest", "--best", "-o", "nowhere/winner.yaml")
+    assert nowhere.code == 2
+    assert "'nowhere/winner.yaml' cannot be the file of a config" in nowhere.err
+
+
+def test_a_study_from_python_goes_on_and_predicts(dlrun: Any, linear: str, studies: Any) -> None:
+    program = """
+import json
+import numpy as np
+import dlrun
+first = dlrun.tune("config.yaml", "evaluation.bootstrap=50", trials=3, jobs=1)
+more = dlrun.tune(study=first.path, trials=4, jobs=1)
+shape = dlrun.load(more.final).predict(np.array([[5.0, 3.0, 1.5, 0.2]])).shape
+same = dlrun.tune({"dataset": "iris", "model": "linear"}, trials=2, jobs=1)
+print(json.dumps({"ids": [first.id, more.id], "trials": [len(first.trials), len(more.trials), len(same.trials)],
+                  "best": more.best.id, "value": more.best.value, "shape": shape,
+                  "told": more.metrics["study"]["winner"]["value"]}))
+"""
+    out, err = dlrun.python("-c", program).communicate(timeout=120)
+    assert out, err
+    found = json.loads(out.splitlines()[-1])
+    assert found["ids"][0] == found["ids"][1] == studies()[0].path.name
+    assert found["trials"] == [3, 4, 2]
+    assert found["shape"] == [1, 3]
+    assert found["value"] == found["told"] == min(float(row["value"]) for row in studies()[0].rows)
 
 
 def test_ls_and_show_know_studies_and_their_trials(done: Any) -> None:
@@ -154,7 +192,7 @@ def test_when_nothing_finishes_the_first_reason_is_told(dlrun: Any, config: Any)
         (["--gpus", "some"], "--gpus is 'some'"),
         (["--study", "nothing"], "there is no run 'nothing'"),
         (["tuner.objectives=[f1]"], "no validation score 'f1' will be measured"),
-        (["tuner.objectives=[loss, latency]"], "tuner.objectives.1: runs do not measure the latency"),
+        (["tuner.objectives=[loss, parameters]"], "tuner.objectives.1: a linear model has no number of parameters"),
     ],
 )
 def test_wrong_words_are_refused_before_anything_starts(
@@ -165,6 +203,81 @@ def test_wrong_words_are_refused_before_anything_starts(
     assert ended.code == 2
     assert said in ended.err
     assert studies() == []
+
+
+def test_several_objectives_have_a_front_in_every_report(dlrun: Any, config: Any, studies: Any) -> None:
+    units = (2, 64, 8)
+    points = json.dumps([{"model.layers.0.dense.units": number} for number in units])
+    name = config(
+        "dataset: iris\nmodel: {kind: network, layers: [{dense: 4}]}\ntraining: {epochs: 8}\n"
+        "evaluation: {bootstrap: 20}\noptimizer: {kind: adam, learning_rate: 1e-2}\n"
+        f"tuner: {{kind: manual, points: {points}, objectives: [loss, parameters, latency], latency_rows: 4,"
+        " selection: {finalists: 1, rescorings: 0}}\n"
+    )
+    ended = dlrun("tune", name, "--json")
+    assert ended.code == 0, ended.err
+    (study,) = studies()
+    rows = study.rows
+    assert [float(row["objective parameters"]) for row in rows] == [8 * number + 3 for number in (4, *units)]
+    assert all(1e-6 < float(row["objective latency"]) < 1 for row in rows)
+    values = [tuple(float(row[key]) for key in ("value", "objective parameters", "objective latency")) for row in rows]
+    front = [
+        trial
+        for trial, mine in enumerate(values)
+        if not any(other != mine and all(map(float.__le__, other, mine)) for other in values)
+    ]
+    told = json.loads(ended.out)["metrics"]["study"]["front"]
+    assert [one["trial"] for one in told] == front
+    assert [tuple(one[key] for key in ("loss", "parameters", "latency")) for one in told] == [
+        values[trial] for trial in front
+    ]
+    shown = dlrun("show", "latest").out
+    assert "no other trial beats these in every objective" in shown
+    assert all(f"trial {trial}  loss" in shown for trial in front)
+
+
+CSV = "dataset: {kind: csv, path: rows.csv, target: kind}\n"
+
+
+@pytest.mark.parametrize("model", ["linear", "{kind: network, layers: [{dense: 2}]}"])
+def test_a_table_is_read_and_prepared_once_for_all_trials(dlrun: Any, config: Any, studies: Any, model: str) -> None:
+    rows = [f"{number % 7},{'abc'[number % 3]},{'no' if number % 2 else 'yes'}" for number in range(60)]
+    (dlrun.folder / "rows.csv").write_text("\n".join(["size,town,kind", *rows]) + "\n")
+    space = "model.l2: {loguniform: [1e-4, 1.0]}" if model == "linear" else "training.batch_size: {int: [8, 16]}"
+    name = config(
+        f"{CSV}model: {model}\nvalidation: {{kind: kfold, folds: 2}}\nevaluation: {{bootstrap: 20}}\n"
+        f"training: {{epochs: 2}}\ntuner: {{kind: random, space: {{{space}}},"
+        " selection: {finalists: 1, rescorings: 0}}\n"
+    )
+    process = dlrun.start("tune", name, "--trials", "4", "--jobs", "1", "--json")
+    deadline = time.monotonic() + 60
+    while not list(dlrun.folder.glob("runs/*/shared/dataset.json")) and time.monotonic() < deadline:
+        time.sleep(0.002)
+    (dlrun.folder / "rows.csv").unlink()  # who reads it again fails
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    assert json.loads(out)["trials"]["finished"] == 4
+    (study,) = studies()
+    assert not (study.path / "shared").exists()
+    (dlrun.folder / "rows.csv").write_text("\n".join(["size,town,kind", *rows]) + "\n")
+    alone = json.loads(dlrun("train", name, "--json", "--runs-dir", "alone").out)
+    values = {int(row["trial"]): float(row["value"]) for row in study.rows}
+    assert values[0] == alone["metrics"]["validation"]["loss"]
+    fingerprints = {json.loads(path.read_text())["fingerprint"] for path in study.path.glob("trials/*/dataset.json")}
+    assert fingerprints == {json.loads(Path(alone["path"], "dataset.json").read_text())["fingerprint"]}
+
+
+def test_data_that_are_refused_leave_no_study(dlrun: Any, config: Any, studies: Any) -> None:
+    name = config(
+        "dataset: {kind: iris, limit: 4}\nmodel: linear\n"
+        "tuner: {kind: random, space: {model.l2: {uniform: [0.1, 1]}}}\n"
+    )
+    ended = dlrun("tune", name, "--trials", "3")
+    assert ended.code == 2, ended.err
+    assert "one class only" in ended.err
+    assert "run folder" not in ended.err
+    assert studies() == []
+    assert list((dlrun.folder / "runs").iterdir()) == []
 
 
 def test_pruned_and_diverged_trials_are_told_apart(dlrun: Any, network: str, studies: Any) -> None:
