@@ -43,7 +43,7 @@ def resolve(experiment: Experiment, facts: DatasetFacts, device: Device = "cpu")
     settled: dict[str, Any] = {
         "dataset": experiment.dataset.model_copy(update={"task": facts.task, "target_transform": transform}),
         "preprocessing": experiment.preprocessing.resolve(facts.input_kind),
-        "validation": experiment.validation.resolve(facts.task),
+        "validation": experiment.validation.resolve(facts.task, experiment.seed),
         "evaluation": experiment.evaluation.resolve(facts.task, facts.num_outputs),
     }
     if isinstance(experiment.model, Network):

@@ -23,7 +23,7 @@ from dlrun.records.folder import RunFolder
 from dlrun.records.kinds import kinds
 from dlrun.records.text import printable
 
-_LINES_APART_FROM_THE_MODEL = re.compile(r"^(name|seed):.*\n", re.MULTILINE)
+_APART_FROM_THE_MODEL = re.compile(r"^name:.*\n|\bseed: \w+", re.MULTILINE)
 _TASKS = ("binary", "multiclass", "multilabel", "regression")
 _SHORT = 12
 
@@ -57,7 +57,7 @@ class Member:
 
     @cached_property
     def config_hash(self) -> str:
-        """Equal for configs that are equal but for name and seed; raises StorageError."""
+        """Equal for configs that are equal but for name and seeds; raises StorageError."""
         return _hash(files.read_bytes(self.run.file("config.yaml")))
 
     @property
@@ -156,7 +156,7 @@ def _read_rest(member: Member) -> tuple[Member, Rows]:
 
 
 def _hash(config: bytes) -> str:
-    text = _LINES_APART_FROM_THE_MODEL.sub("", config.decode(errors="replace"))
+    text = _APART_FROM_THE_MODEL.sub("", config.decode(errors="replace"))
     return hashlib.sha256(text.encode(errors="replace")).hexdigest()[:16]
 
 
