@@ -100,7 +100,7 @@ def _look(stored: Stored, class_names: tuple[str, ...], y_true: NDArray[Any]) ->
     """Note a look at a known test set; tell whether rows were trained on."""
     if not isinstance(stored, StoredFolder):
         return None, ()
-    runs_dir = stored.folder.path.parent
+    runs_dir = ledger.home(stored.folder)
     own_test = _labels(stored, "predictions/test.npz")
     scored = y_true
     notes: tuple[str, ...] = ()

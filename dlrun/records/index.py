@@ -27,6 +27,9 @@ _MAX_SHOWN = 1000
 INSIDE = ("trials", "final")
 """Folders of a study that hold runs."""
 
+SNAPSHOTS = "snapshots"
+"""Folder of a run that holds its snapshots, which are runs."""
+
 
 @dataclass(frozen=True)
 class RunSummary:
@@ -204,9 +207,10 @@ def find_run(
 
 
 def _inside_studies(folders: Sequence[RunFolder], reference: str) -> list[RunFolder]:
-    """Return the runs inside studies whose ids begin with a text."""
+    """Return the trials of studies and the snapshots of runs whose ids begin with a text."""
     studies = [folder for folder in folders if folder.file("study.json").is_file()]
     inner = [found for study in studies for part in INSIDE for found in run_folders(study.file(part))]
+    inner += [found for folder in [*folders, *inner] for found in run_folders(folder.file(SNAPSHOTS))]
     return [folder for folder in inner if folder.id.startswith(reference)]
 
 

@@ -40,8 +40,8 @@ class Scheme(Settings):
     """How rows are divided into training, validation and test.
 
     The test part follows from `test_fraction`, `stratify`, the order and the seed alone, so that experiments that agree
-    in these are tested on the same rows whatever their scheme. Several fits of one network, with other initial weights on
-    the same rows, take `seed: 1`, `seed: 2` and so on at the top of the config and one `validation.seed`.
+    in these are tested on the same rows whatever their scheme. Several fits of one network, with other initial weights
+    on the same rows, take `seed: 1`, `seed: 2` and so on at the top of the config and one `validation.seed`.
     """
 
     kind: str
@@ -52,8 +52,8 @@ class Scheme(Settings):
     """Whether every part keeps the shares of the classes. `auto`: yes for binary and multi-class tasks, unless the
     order of the rows is kept."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] | Auto = "auto"
-    """Where the test part and the folds come from. `auto` is the seed of the experiment. Runs that are to be combined or
-    compared share it; rows in order have no use for it."""
+    """Where the test part and the folds come from; `auto` is the seed of the experiment. Runs that are to be combined
+    or compared share it; rows in order have no use for it."""
 
     @property
     def ordered(self) -> bool:
