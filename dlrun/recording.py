@@ -14,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlrun.config.writing import plain, to_yaml
+from dlrun.datasets.row_hashes import row_hashes
 from dlrun.errors import DlrunError
 from dlrun.keeping import FITS, Identity, Keeper, Kept
 from dlrun.records import ledger
 from dlrun.records.environment import environment
-from dlrun.records.folder import RunFolder
+from dlrun.records.folder import TEST_ROWS, RunFolder
 from dlrun.records.history import HistoryWriter, rewrite_history
 from dlrun.records.log import LogWriter
 from dlrun.records.status import Heartbeat, error_text
@@ -58,10 +59,12 @@ class Recording:
     board: TensorBoard
     saved_fits: Mapping[str, str]
 
-    def write_data(self, description: Mapping[str, Any], plan: SplitPlan) -> None:
-        """Write what the data are, and which rows every part holds."""
+    def write_data(self, description: Mapping[str, Any], dataset: Dataset, plan: SplitPlan) -> None:
+        """Write what the data are, which rows every part holds, and what the test rows are known by."""
         self.folder.write_json("dataset.json", description)
         self.folder.write_npz("split.npz", **plan.arrays())
+        if len(plan.test):
+            self.folder.write_npz(TEST_ROWS, row=plan.test, hash=row_hashes(dataset.x[plan.test]))
 
     def save_model(self, learner: Learner, prepared: Prepared, fit: str) -> None:
         """Write a fitted model and its preprocessing, if it is one of those that predict for this run."""

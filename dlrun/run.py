@@ -173,7 +173,7 @@ def carry_out(
         clock.listener = record.listener
         for note in (*dataset.notes, *ready.report.notes, *ready.first.preprocessing.notes):
             record.listener.note(note)
-        record.write_data(describe(dataset, plan, ready.report), plan)
+        record.write_data(describe(dataset, plan, ready.report), dataset, plan)
         context = Context(
             experiment,
             dataset,

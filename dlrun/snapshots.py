@@ -16,7 +16,7 @@ from dlrun.experiment import Experiment
 from dlrun.keeping import Identity, Keeper
 from dlrun.recording import write_predictions
 from dlrun.records import files
-from dlrun.records.folder import RunFolder
+from dlrun.records.folder import TEST_ROWS, RunFolder
 from dlrun.records.history import rewrite_history
 from dlrun.records.index import SNAPSHOTS
 from dlrun.records.status import Heartbeat
@@ -29,7 +29,7 @@ from dlrun.training.schedules import Cosine
 FILE = "snapshot.json"
 """File that tells a snapshot from other runs, and what it is a snapshot of."""
 
-_SHARED = ("environment.json", "dataset.json", "split.npz")
+_SHARED = ("environment.json", "dataset.json", "split.npz", TEST_ROWS)
 
 
 def write_snapshots(folder: RunFolder, experiment: Experiment, dataset: Dataset, outcome: Outcome) -> int:
@@ -78,7 +78,7 @@ def _until(experiment: Experiment, cycle: int, epoch: int) -> Experiment:
 def _write(snapshot: RunFolder, folder: RunFolder, experiment: Experiment, dataset: Dataset, outcome: Outcome) -> None:
     config = to_yaml(experiment)
     snapshot.write_text("config.yaml", config)
-    for name in _SHARED:
+    for name in (name for name in _SHARED if folder.file(name).is_file()):
         snapshot.write_bytes(name, files.read_bytes(folder.file(name)))
     for path in sorted(folder.file("model").glob("[!.]*.preprocessing.json")):
         snapshot.write_bytes(f"model/{path.name}", files.read_bytes(path))

@@ -1,7 +1,8 @@
 """The ledger: every look at a test set, one JSON line each, in `ledger.jsonl` beside the runs.
 
 A test set that is looked at again and again guides decisions and stops being one; so each look is counted and told. A
-test set is known by its labels in their order: runs that read other columns of the same rows share it.
+test set is known by its labels in their order: runs that read other columns of the same rows share it. `dlrun evaluate`
+knows the test rows of a run again in any order, by hashes of their inputs.
 """
 
 from __future__ import annotations

@@ -98,8 +98,9 @@ class _Pulled:
         return float(self.costs_of_weights(weights[None])[0])
 
     def costs_of_weights(self, weights: Array) -> Array:
-        costs: Array = self._objective.costs_of_weights(weights)
-        return costs + self._pull * np.square(weights - 1 / self.num_members).sum(axis=1)
+        apart = np.square(weights - 1 / self.num_members).sum(axis=1)
+        costs: Array = self._objective.costs_of_weights(weights) + self._pull * apart
+        return costs
 
 
 def _minimized(cost: Callable[[Array], float], start: Array, evaluations: int) -> Array:
