@@ -121,13 +121,14 @@ class Objective:
         """Do as `costs_after` for accuracy: rows that one more member cannot turn are counted once for all."""
         lead = total[0] - total[1:].max(axis=0)
         close = np.flatnonzero(np.abs(lead) <= _ONE_VOICE)
-        scaled, right = total[:, close].astype(added.dtype), _right_class(self.stack.of_rows(close))
+        scaled, right = total[:, close].astype(added.dtype), _right_class(self.stack.y_true[close])
         step = max(1, _AT_ONCE // max(1, scaled.size))
         shares = self._shares.T
-        parts = [
-            right(np.take(added[start : start + step], close, axis=2) + scaled, 1) @ shares[close]
-            for start in range(0, len(added), step)
-        ]
+        parts = []
+        for start in range(0, len(added), step):
+            sums = np.take(added[start : start + step], close, axis=2)
+            sums += scaled
+            parts.append(right(sums, 1) @ shares[close])
         by_fold = np.concatenate(parts) + (lead > _ONE_VOICE) @ shares
         costs: Array = self._sign * by_fold.mean(axis=1)
         return costs
@@ -168,7 +169,7 @@ def _material(stack: Stack, metric: str) -> tuple[Array, tuple[_OfRows, Callable
         finish = np.sqrt if metric == "rmse" else _same
         return errors, (_absolute if metric == "mae" else _squared, finish)
     if metric == "accuracy" and stack.task == "multiclass":
-        return _truth_first(stack), (_right_class(stack), _same)
+        return _truth_first(stack), (_right_class(stack.y_true), _same)
     if metric == "accuracy":
         return stack.y_pred, (_right_of_two(stack), _same)
     return stack.y_pred, None
@@ -240,12 +241,14 @@ def _truth_first(stack: Stack) -> Array:
     return material
 
 
-def _right_class(stack: Stack) -> _OfRows:
+def _right_class(y_true: Values) -> _OfRows:
     def right(sums: Array, count: int) -> Array:  # noqa: ARG001 - a mean is as large as its sum where only order counts
-        true, best_other = sums[:, 0], sums[:, 1:].max(axis=1)
+        true, best_other = sums[:, 0], sums[:, 1].copy()
+        for other in range(2, sums.shape[1]):
+            np.maximum(best_other, sums[:, other], out=best_other)
         rightly: Array = (true > best_other).astype(np.float64)
         for member, row in np.argwhere(true == best_other):  # of equal probabilities the lowest code is decided for
-            lower = sums[member, 1 : 1 + stack.y_true[row], row]
+            lower = sums[member, 1 : 1 + y_true[row], row]
             rightly[member, row] = not (lower == true[member, row]).any()
         return rightly
 
