@@ -112,7 +112,11 @@ def tune(
 
 
 def ensemble(
-    *runs: str | Path | Run, runs_dir: str | Path = RUNS_DIR, top: int | None = None, **settings: Any
+    *runs: str | Path | Run,
+    runs_dir: str | Path = RUNS_DIR,
+    top: int | None = None,
+    snapshots: bool = False,
+    **settings: Any,
 ) -> EnsembleRun:
     """Combine finished runs, as `dlrun ensemble` does.
 
@@ -120,6 +124,7 @@ def ensemble(
         runs: Runs, their paths or ids, and patterns such as `runs/*`.
         runs_dir: Folder of all runs; the ensemble gets a new folder in it.
         top: Trials that are taken of each study; None for all.
+        snapshots: Whether the snapshots of runs are taken in their place.
         settings: As in the `config.yaml` of an ensemble, such as `method="greedy"` or `metric="auc"`.
 
     Returns:
@@ -135,7 +140,8 @@ def ensemble(
     from dlrun.records.text import json_text
 
     chosen, _, _ = load_settings(json_text(settings, indent=None), "settings", (), Ensemble)
-    return run_ensemble([str(_path(run)) for run in runs], chosen, runs_dir=Path(runs_dir), top=top)
+    references = [str(_path(run)) for run in runs]
+    return run_ensemble(references, chosen, runs_dir=Path(runs_dir), top=top, snapshots=snapshots)
 
 
 def load(run: str | Path | Run | EnsembleRun, *, runs_dir: str | Path = RUNS_DIR) -> Predictor:

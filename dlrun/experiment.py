@@ -32,7 +32,8 @@ class Experiment(Settings):
     """Name of the run; letters, digits, `_`, `-` and single dots, at most 64."""
 
     seed: int = Field(42, ge=0, lt=2**32)
-    """Where all randomness comes from: split, initial weights, row order, dropout, bootstrap."""
+    """Where all randomness comes from: initial weights, row order, dropout, bootstrap, and the split unless
+    `validation.seed` is given."""
 
     dataset: DatasetSource
     """The rows to learn from."""

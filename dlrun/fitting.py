@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -108,6 +108,7 @@ class FittedFold:
         validation_baseline: What the common-sense baseline predicts for the validation rows.
         test_baseline: The same for the test rows.
         num_parameters: Weights of the network that was fitted; None for other learners.
+        snapshots: The same at the ends of cycles, by epoch, if they were asked for.
     """
 
     fold: Fold
@@ -118,6 +119,7 @@ class FittedFold:
     validation_baseline: Part
     test_baseline: Part
     num_parameters: int | None = None
+    snapshots: Mapping[int, FittedFold] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -184,7 +186,15 @@ def fit_fold(context: Context, fold: Fold, prepared: Prepared) -> FittedFold:
     context.listener.fit_started(fold.number, num_folds, experiment.training.epochs)
     fit = context.learner.fit(_job(context, fold, prepared, experiment.training.epochs))
     context.save_model(context.learner, prepared, name_of(fold.number))
-    return _predicted(context, fold, prepared, fit)
+    fitted = _predicted(context, fold, prepared, fit)
+    snapshots = {epoch: _snapshot(context, fold, prepared, fit, epoch) for epoch in fit.snapshots}
+    return replace(fitted, snapshots=snapshots)
+
+
+def _snapshot(context: Context, fold: Fold, prepared: Prepared, fit: Fit, epoch: int) -> FittedFold:
+    """Predict with the weights at the end of a cycle, as if the fit had ended there."""
+    context.learner.hold(fit.snapshots[epoch])
+    return _predicted(context, fold, prepared, fit.until(epoch))
 
 
 def refit(context: Context, folds: list[FittedFold], num_epochs: int) -> FittedFold:

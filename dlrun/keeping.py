@@ -8,7 +8,7 @@ checkpoint names the config and the data that it was made with.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -185,11 +185,11 @@ class Keeper:
 
 def pack_fit(fitted: FittedFold) -> Checkpoint:
     """Turn a fit that is over into arrays and facts; its rows follow from the split."""
-    arrays: dict[str, NDArray[Any]] = {}
-    for name in _PARTS:
-        part: Part = getattr(fitted, name)
-        arrays |= {f"{name}/y_pred": part.y_pred, f"{name}/losses": part.losses}
-    fit = fitted.fit
+    fit, arrays = fitted.fit, _arrays_of_parts(fitted)
+    for epoch, snapshot in fitted.snapshots.items():
+        own = _arrays_of_parts(snapshot)
+        own |= {f"weights/{name}": values for name, values in fit.snapshots[epoch].items()}
+        arrays |= {f"snapshot-{epoch}/{name}": values for name, values in own.items()}
     facts = {
         "fold": fitted.fold.number,
         "history": list(fit.history),
@@ -199,6 +199,12 @@ def pack_fit(fitted: FittedFold) -> Checkpoint:
         "num_parameters": fitted.num_parameters,
     }
     return Checkpoint(arrays, facts)
+
+
+def _arrays_of_parts(fitted: FittedFold) -> dict[str, NDArray[Any]]:
+    parts: dict[str, Part] = {name: getattr(fitted, name) for name in _PARTS}
+    predictions = {f"{name}/y_pred": part.y_pred for name, part in parts.items()}
+    return predictions | {f"{name}/losses": part.losses for name, part in parts.items()}
 
 
 def unpack_fit(checkpoint: Checkpoint, fold: Fold, test: Rows, dataset: Dataset) -> FittedFold:
@@ -212,9 +218,9 @@ def unpack_fit(checkpoint: Checkpoint, fold: Fold, test: Rows, dataset: Dataset)
     """
     rows = {"training": fold.training, "validation": fold.validation, "test": test}
 
-    def part(name: str) -> Part:
+    def part(name: str, prefix: str) -> Part:
         own = rows[name.removesuffix("_baseline")]
-        y_pred, losses = (checkpoint.arrays.get(f"{name}/{values}") for values in ("y_pred", "losses"))
+        y_pred, losses = (checkpoint.arrays.get(f"{prefix}{name}/{values}") for values in ("y_pred", "losses"))
         if y_pred is None or losses is None or y_pred.ndim != 2 or len(y_pred) != len(own) or losses.shape != own.shape:
             raise StorageError(
                 f"{path_of(f'{FITS}/{name_of(fold.number)}')} is damaged: it has no predictions for the {name} rows",
@@ -228,6 +234,12 @@ def unpack_fit(checkpoint: Checkpoint, fold: Fold, test: Rows, dataset: Dataset)
         int(facts["best_epoch"]),
         tuple(facts["epoch_seconds"]),
         float(facts["seconds"]),
+        checkpoint.snapshots("weights/"),
     )
-    parts = {name: part(name) for name in _PARTS}
-    return FittedFold(fold, fit, **parts, num_parameters=facts["num_parameters"])
+
+    def fitted(own: Fit, prefix: str = "") -> FittedFold:
+        training, validation, tested, *baselines = (part(name, prefix) for name in _PARTS)
+        return FittedFold(fold, own, training, validation, tested, baselines[0], baselines[1], facts["num_parameters"])
+
+    snapshots = {epoch: fitted(fit.until(epoch), f"snapshot-{epoch}/") for epoch in fit.snapshots}
+    return replace(fitted(fit), snapshots=snapshots)

@@ -17,6 +17,7 @@ from dlrun.training.estimator_learner import EstimatorLearner
 from dlrun.training.input_form import InputForm
 from dlrun.training.learner import Learner
 from dlrun.training.network_learner import NetworkLearner
+from dlrun.training.schedules import Cosine
 
 if TYPE_CHECKING:
     import keras
@@ -106,7 +107,13 @@ def make_learner(experiment: Experiment, facts: DatasetFacts) -> Learner:
         monitor=monitor,
         mode="max" if higher_is_better(monitor.removeprefix("val_")) else "min",
         seed=experiment.seed,
+        snapshot_epochs=_snapshot_epochs(experiment),
     )
+
+
+def _snapshot_epochs(experiment: Experiment) -> tuple[int, ...]:
+    schedule, training = experiment.optimizer.schedule, experiment.training
+    return schedule.cycle_ends(training.epochs) if training.snapshots and isinstance(schedule, Cosine) else ()
 
 
 def build_network(experiment: Experiment, facts: DatasetFacts, form: InputForm) -> keras.Model:

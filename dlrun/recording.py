@@ -14,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlrun.config.writing import plain, to_yaml
+from dlrun.datasets.row_hashes import row_hashes
 from dlrun.errors import DlrunError
 from dlrun.keeping import FITS, Identity, Keeper, Kept
 from dlrun.records import ledger
 from dlrun.records.environment import environment
-from dlrun.records.folder import RunFolder
+from dlrun.records.folder import TEST_ROWS, RunFolder
 from dlrun.records.history import HistoryWriter, rewrite_history
 from dlrun.records.log import LogWriter
 from dlrun.records.status import Heartbeat, error_text
@@ -58,10 +59,12 @@ class Recording:
     board: TensorBoard
     saved_fits: Mapping[str, str]
 
-    def write_data(self, description: Mapping[str, Any], plan: SplitPlan) -> None:
-        """Write what the data are, and which rows every part holds."""
+    def write_data(self, description: Mapping[str, Any], dataset: Dataset, plan: SplitPlan) -> None:
+        """Write what the data are, which rows every part holds, and what the test rows are known by."""
         self.folder.write_json("dataset.json", description)
         self.folder.write_npz("split.npz", **plan.arrays())
+        if len(plan.test):
+            self.folder.write_npz(TEST_ROWS, row=plan.test, hash=row_hashes(dataset.x[plan.test]))
 
     def save_model(self, learner: Learner, prepared: Prepared, fit: str) -> None:
         """Write a fitted model and its preprocessing, if it is one of those that predict for this run."""
@@ -77,7 +80,7 @@ class Recording:
         """Write a look at the test rows into the ledger; return how many there were so far, None without test rows."""
         if not len(test.rows):
             return None
-        runs_dir, run = _home(self.folder), self.folder.id
+        runs_dir, run = ledger.home(self.folder), self.folder.id
         fingerprint = ledger.fingerprint_of(test.y_true, dataset.class_names)
         known = [look.run for look in ledger.looks(runs_dir, fingerprint)]
         if run in known:  # written by the process that this one goes on for
@@ -86,10 +89,7 @@ class Recording:
 
     def write_predictions(self, outcome: Outcome) -> None:
         """Write out-of-fold predictions for the validation rows, and those for the test rows."""
-        folds = [np.full(len(fitted.validation.rows), fitted.fold.number) for fitted in outcome.folds]
-        self.folder.write_npz("predictions/validation.npz", **_arrays(outcome.validation), fold=np.concatenate(folds))
-        if len(outcome.test.rows):
-            self.folder.write_npz("predictions/test.npz", **_arrays(outcome.test))
+        write_predictions(self.folder, outcome)
 
     def write_scalars(self, experiment: Experiment, metrics: Mapping[str, Any]) -> None:
         """Write the settings and the final scores for TensorBoard."""
@@ -190,10 +190,12 @@ def recording(
     folder.remove(f"checkpoints/{FITS}")
 
 
-def _home(folder: RunFolder) -> Path:
-    """Return the folder of all runs, which holds the ledger; a run of a study lies two folders deeper."""
-    study = folder.path.parent.parent
-    return study.parent if (study / "study.json").is_file() else folder.path.parent
+def write_predictions(folder: RunFolder, outcome: Outcome) -> None:
+    """Write out-of-fold predictions for the validation rows, and those for the test rows; raises StorageError."""
+    folds = [np.full(len(fitted.validation.rows), fitted.fold.number) for fitted in outcome.folds]
+    folder.write_npz("predictions/validation.npz", **_arrays(outcome.validation), fold=np.concatenate(folds))
+    if len(outcome.test.rows):
+        folder.write_npz("predictions/test.npz", **_arrays(outcome.test))
 
 
 def _continued(path: Path, kept: Kept) -> HistoryWriter:

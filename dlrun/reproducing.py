@@ -70,6 +70,11 @@ def reproduce_run(
         StorageError: Its record cannot be read.
         DlrunError: As `run_experiment`.
     """
+    if folder.file("snapshot.json").is_file():
+        raise UsageError(
+            f"{folder.id} is a snapshot, which training again does not end with",
+            remedy="Reproduce the run that it lies in.",
+        )
     state = read_status(folder).state
     if state != "finished":
         raise UsageError(

@@ -13,6 +13,7 @@ from dlrun.models.network.network import Network, OutputHead
 from dlrun.records.environment import usable_cpus
 from dlrun.training import estimate, rules
 from dlrun.training.losses import BinaryCrossentropy, CategoricalCrossentropy, Loss, MeanSquaredError
+from dlrun.training.schedules import Cosine
 from dlrun.training.training import Training
 
 Device = Literal["cpu", "gpu"]
@@ -43,7 +44,7 @@ def resolve(experiment: Experiment, facts: DatasetFacts, device: Device = "cpu")
     settled: dict[str, Any] = {
         "dataset": experiment.dataset.model_copy(update={"task": facts.task, "target_transform": transform}),
         "preprocessing": experiment.preprocessing.resolve(facts.input_kind),
-        "validation": experiment.validation.resolve(facts.task),
+        "validation": experiment.validation.resolve(facts.task, experiment.seed),
         "evaluation": experiment.evaluation.resolve(facts.task, facts.num_outputs),
     }
     if isinstance(experiment.model, Network):
@@ -53,6 +54,7 @@ def resolve(experiment: Experiment, facts: DatasetFacts, device: Device = "cpu")
         settled["model"] = experiment.model.resolved(facts.task)
     resolved = experiment.model_copy(update=settled)
     _check_monitor(resolved, facts)
+    _check_snapshots(resolved)
     return resolved
 
 
@@ -114,6 +116,28 @@ def _suited(loss: Any, facts: DatasetFacts) -> Any:
     expected = _LOSSES[facts.task]
     message = f"the loss {loss.kind!r} does not suit the task {facts.task!r}"
     raise ConfigError([Problem("", "training.loss", message, f"Leave it out for {expected.kind!r}.")])
+
+
+def _check_snapshots(experiment: Experiment) -> None:
+    """Refuse snapshots of what has no cycles, or whose cycles would not come to their ends."""
+    training, schedule = experiment.training, experiment.optimizer.schedule
+    if not training.snapshots:
+        return
+    message, hint = "", "Set optimizer.schedule={kind: cosine, cycles: 4}, or leave snapshots out."
+    if not isinstance(experiment.model, Network):
+        message, hint = f"the model {experiment.model.kind!r} has no epochs to take snapshots of", "Leave it out."
+    elif not isinstance(schedule, Cosine) or schedule.cycles < 2:
+        message = "snapshots are taken at the ends of cycles, and the learning rate has only one course"
+    elif not schedule.cycle_ends(training.epochs):
+        message = f"{schedule.cycles} cycles in {training.epochs} epochs do not end with an epoch each"
+        epochs = math.ceil(training.epochs / schedule.cycles) * schedule.cycles + math.ceil(schedule.warmup_epochs)
+        hint = f"Set training.epochs to a multiple of the cycles (the warm-up comes on top), such as {epochs}."
+    elif training.early_stopping is not None:
+        message, hint = "early stopping would end the cycles before their time", "Set training.early_stopping=false."
+    elif training.refit:
+        message, hint = "a refit takes as many epochs as were best, not whole cycles", "Set training.refit=false."
+    if message:
+        raise ConfigError([Problem("", "training.snapshots", message, hint)])
 
 
 def _check_monitor(experiment: Experiment, facts: DatasetFacts) -> None:

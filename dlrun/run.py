@@ -21,6 +21,7 @@ from dlrun.recording import Recording, recording, write_inputs
 from dlrun.records.folder import RunFolder, check_place
 from dlrun.records.lock import locked
 from dlrun.scoring import Outcome, best_num_epochs, diagnosis, score
+from dlrun.snapshots import write_snapshots
 from dlrun.training.class_weights import check_class_weights
 from dlrun.training.latency import latency
 from dlrun.training.learner import Learner
@@ -183,7 +184,7 @@ def carry_out(
         clock.listener = record.listener
         for note in (*dataset.notes, *ready.report.notes, *ready.first.preprocessing.notes):
             record.listener.note(note)
-        record.write_data(describe(dataset, plan, ready.report), plan)
+        record.write_data(describe(dataset, plan, ready.report), dataset, plan)
         context = Context(
             experiment,
             dataset,
@@ -210,6 +211,11 @@ def carry_out(
 
         clock.stage("write")
         record.write_predictions(outcome)
+        num_snapshots = write_snapshots(folder, experiment, dataset, outcome)
+        if num_snapshots:
+            record.listener.note(
+                f"kept {num_snapshots} snapshots; `dlrun ensemble {folder.id} --snapshots` combines them"
+            )
         metrics["seconds"] = clock.seconds(outcome)
         record.write_metrics(metrics)  # before the plots, which may fail for want of room
         if not trial:

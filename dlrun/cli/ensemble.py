@@ -52,6 +52,9 @@ def ensemble(
     top: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Take only the N best trials of each study.")
     ] = None,
+    snapshots: Annotated[
+        bool, typer.Option("--snapshots", help="Take the snapshots of each run in its place (training.snapshots).")
+    ] = False,
     max_members: Annotated[
         int | None, typer.Option("--max-members", min=1, metavar="N", help="Let at most N members count.")
     ] = None,
@@ -83,6 +86,7 @@ def ensemble(
         _settings(written, overrides),
         runs_dir=runs_dir,
         top=top,
+        snapshots=snapshots,
         argv=["dlrun", *sys.argv[1:]],
         claimed=claimed,
         tell=out.say_if_heard,

@@ -11,7 +11,7 @@ from pathlib import Path
 from dlrun.errors import StorageError, UsageError
 from dlrun.evaluation.metrics import higher_is_better
 from dlrun.records.folder import RunFolder, is_id
-from dlrun.records.index import find_run, summarize
+from dlrun.records.index import SNAPSHOTS, find_run, summarize
 from dlrun.records.text import printable
 
 _SPECIAL = frozenset("*?[")
@@ -33,7 +33,7 @@ class Skipped:
 
 
 def find_candidates(
-    runs_dir: Path, references: Sequence[str], *, top: int | None, metric: str | None
+    runs_dir: Path, references: Sequence[str], *, top: int | None, metric: str | None, snapshots: bool = False
 ) -> tuple[list[RunFolder], list[Skipped]]:
     """Find the run folders that references stand for, each once.
 
@@ -43,6 +43,7 @@ def find_candidates(
             patterns such as `runs/*`, with whatever lies there.
         top: Trials that are taken of each study, the best by validation score; None for all.
         metric: Score that trials are compared by; what each study was selected by unless given.
+        snapshots: Whether the snapshots of runs are taken in their place.
 
     Returns:
         The folders, and what is none.
@@ -55,6 +56,8 @@ def find_candidates(
     for path in (path for reference in references for path in _paths(runs_dir, reference)):
         for inside in _ids_within(path) or [path]:
             runs, reason = _runs_at(inside, top, metric)
+            if snapshots and runs:
+                runs, reason = _snapshots_of(runs)
             found |= {str(run.path): run for run in runs}
             if reason:
                 name = os.path.basename(os.path.abspath(inside))  # noqa: PTH119, PTH100 - ten thousand paths
@@ -95,6 +98,12 @@ def _runs_at(path: str, top: int | None, metric: str | None) -> tuple[list[RunFo
     if os.path.exists(os.path.join(path, _STATUS)):  # noqa: PTH110, PTH118
         return [RunFolder(Path(os.path.abspath(path)))], ""  # noqa: PTH100
     return [], "not a run folder: it holds no status.json"
+
+
+def _snapshots_of(runs: Sequence[RunFolder]) -> tuple[list[RunFolder], str]:
+    """Return the snapshots of runs, or why there are none."""
+    found = [RunFolder(Path(name)) for run in runs for name in _folders_within(str(run.path / SNAPSHOTS))]
+    return found, "" if found else "it keeps no snapshots: train with training.snapshots=true"
 
 
 def _ids_within(path: str) -> list[str]:

@@ -16,7 +16,7 @@ from dlrun.ensembling import combining, reporting
 from dlrun.ensembling.candidates import Skipped, find_candidates
 from dlrun.ensembling.choosing import Choice, choose
 from dlrun.ensembling.judging import Judge, baseline, metrics_to_show
-from dlrun.ensembling.members import Admitted, Member, admit
+from dlrun.ensembling.members import Admitted, Member, admit, nobody
 from dlrun.ensembling.objective import Objective
 from dlrun.ensembling.recording import write_inputs, write_outcome
 from dlrun.ensembling.settings import Ensemble
@@ -58,6 +58,7 @@ def run_ensemble(
     *,
     runs_dir: Path,
     top: int | None = None,
+    snapshots: bool = False,
     argv: Sequence[str] = (),
     claimed: Callable[[Path], None] | None = None,
     tell: Callable[[str], None] | None = None,
@@ -69,6 +70,7 @@ def run_ensemble(
         settings: How to combine them.
         runs_dir: Folder of all runs; the ensemble gets a new folder in it.
         top: Trials that are taken of each study; None for all.
+        snapshots: Whether the snapshots of runs are taken in their place.
         argv: The command line, for the record.
         claimed: Hears of the new folder.
         tell: Hears of the progress.
@@ -82,7 +84,9 @@ def run_ensemble(
     tell = tell or _say_nothing
     check_name(settings.name)
     wanted = None if settings.metric == "auto" else settings.metric
-    runs, skipped = find_candidates(runs_dir, references, top=top, metric=wanted)
+    runs, skipped = find_candidates(runs_dir, references, top=top, metric=wanted, snapshots=snapshots)
+    if not runs:
+        raise UsageError(nobody(skipped), remedy="`dlrun ls` lists the runs and their states.")
     tell(f"reading {len(runs):,} runs")
     admitted = admit(runs)
     metric = settings.metric_of(admitted.validation.task)

@@ -23,7 +23,7 @@ from dlrun.records.folder import RunFolder
 from dlrun.records.kinds import kinds
 from dlrun.records.text import printable
 
-_LINES_APART_FROM_THE_MODEL = re.compile(r"^(name|seed):.*\n", re.MULTILINE)
+_APART_FROM_THE_MODEL = re.compile(r"^name:.*\n|\bseed: \w+", re.MULTILINE)
 _TASKS = ("binary", "multiclass", "multilabel", "regression")
 _SHORT = 12
 
@@ -57,7 +57,7 @@ class Member:
 
     @cached_property
     def config_hash(self) -> str:
-        """Equal for configs that are equal but for name and seed; raises StorageError."""
+        """Equal for configs that are equal but for name and seeds; raises StorageError."""
         return _hash(files.read_bytes(self.run.file("config.yaml")))
 
     @property
@@ -114,7 +114,7 @@ def admit(runs: Sequence[RunFolder]) -> Admitted:
     same, apart = _largest_group(placed, lambda pair: pair[1].key)
     skipped += [Skipped(member.id, _other_split(rows, same[0][1])) for member, rows in apart]
     if not same:
-        raise UsageError(_nobody(skipped), remedy="`dlrun ls` lists the runs and their states.")
+        raise UsageError(nobody(skipped), remedy="`dlrun ls` lists the runs and their states.")
     return _stacked(same, skipped)
 
 
@@ -156,7 +156,7 @@ def _read_rest(member: Member) -> tuple[Member, Rows]:
 
 
 def _hash(config: bytes) -> str:
-    text = _LINES_APART_FROM_THE_MODEL.sub("", config.decode(errors="replace"))
+    text = _APART_FROM_THE_MODEL.sub("", config.decode(errors="replace"))
     return hashlib.sha256(text.encode(errors="replace")).hexdigest()[:16]
 
 
@@ -200,7 +200,8 @@ def _other_split(rows: Rows, taken: Rows) -> str:
     return f"another split: {len(ours - theirs):,} of its {len(ours):,} validation rows are none of the members'"
 
 
-def _nobody(skipped: Sequence[Skipped]) -> str:
+def nobody(skipped: Sequence[Skipped]) -> str:
+    """Say that nothing can be a member, and why."""
     if not skipped:
         return "no runs to make an ensemble of"
     reasons = [f"{entry.id}: {entry.reason}" for entry in skipped[:8]]
@@ -223,7 +224,7 @@ def _stacked(same: Sequence[tuple[Member, Rows]], skipped: list[Skipped]) -> Adm
         else:
             members.append(member)
     if not members:
-        raise UsageError(_nobody(skipped), remedy="`dlrun ls` lists the runs and their states.")
+        raise UsageError(nobody(skipped), remedy="`dlrun ls` lists the runs and their states.")
     rows = same[0][1]
     row, fold = rows.validation
     validation = Stack(members[0].task, stacks[0]["y_true"], stacks[0]["y_pred"][: len(members)], row, fold)

@@ -22,6 +22,9 @@ _EXACT_UP_TO = 8_000_000
 _AT_ONCE = 300_000
 """Numbers that are worked on at a time, so that they stay near the processor."""
 
+_ONE_VOICE = 1.001
+"""Lead of a class, in sums of probabilities, that one more member cannot turn, rounding included."""
+
 _FACTORS = 4
 """Probabilities whose product is surely no underflow, even in single precision."""
 
@@ -47,6 +50,8 @@ class Objective:
         self._shares = self._folds / self._folds.sum(axis=1, keepdims=True)
         material, self._values = _material(stack, metric)
         self.material = material.astype(np.float64) if material.size <= _EXACT_UP_TO else material
+        decides = metric == "accuracy" and stack.task == "multiclass"
+        self._settles = decides and float(material.min()) >= 0 and float(material.max()) <= 1
 
     @property
     def num_members(self) -> int:
@@ -77,6 +82,19 @@ class Objective:
         ]
         return np.concatenate(parts)
 
+    def pull(self, rows: float) -> float:
+        """Return how much a unit of squared distance from equal weights is to cost.
+
+        It is as much as so many rows tell: the gap between a guess and the truth, shared among all rows, times their
+        number. So it is on the scale of any metric, and fades as rows become many.
+
+        Args:
+            rows: Rows whose evidence the pull is to be worth; 0 for none.
+        """
+        targets = self.stack.targets()
+        gap = self.cost(np.tile(targets.mean(axis=0), (len(targets), 1))) - self.cost(targets)
+        return rows * gap / len(np.unique(self.stack.rows)) if rows and np.isfinite(gap) and gap > 0 else 0.0
+
     def costs_of_members(self) -> Array:
         """Return the cost of every member by itself."""
         return self.costs_after(np.zeros(self._shape), 0)
@@ -90,12 +108,30 @@ class Objective:
             material: Material of the members to add, shape (candidates, rows, columns); that of all unless given.
         """
         added = self.material if material is None else material
+        if self._settles and count:
+            return self._costs_of_close_calls(added, total)
         step = max(1, _AT_ONCE // max(1, total.size))
         scaled = total.astype(added.dtype)
         parts = [
             self.costs_of_sums(added[start : start + step] + scaled, count + 1) for start in range(0, len(added), step)
         ]
         return np.concatenate(parts)
+
+    def _costs_of_close_calls(self, added: Array, total: Array) -> Array:
+        """Do as `costs_after` for accuracy: rows that one more member cannot turn are counted once for all."""
+        lead = total[0] - total[1:].max(axis=0)
+        close = np.flatnonzero(np.abs(lead) <= _ONE_VOICE)
+        scaled, right = total[:, close].astype(added.dtype), _right_class(self.stack.y_true[close])
+        step = max(1, _AT_ONCE // max(1, scaled.size))
+        shares = self._shares.T
+        parts = []
+        for start in range(0, len(added), step):
+            sums = np.take(added[start : start + step], close, axis=2)
+            sums += scaled
+            parts.append(right(sums, 1) @ shares[close])
+        by_fold = np.concatenate(parts) + (lead > _ONE_VOICE) @ shares
+        costs: Array = self._sign * by_fold.mean(axis=1)
+        return costs
 
     def costs_of_means(self, means: Array) -> Array:
         """Return the costs of means of the material, shape (candidates, rows, columns); may overwrite them."""
@@ -133,7 +169,7 @@ def _material(stack: Stack, metric: str) -> tuple[Array, tuple[_OfRows, Callable
         finish = np.sqrt if metric == "rmse" else _same
         return errors, (_absolute if metric == "mae" else _squared, finish)
     if metric == "accuracy" and stack.task == "multiclass":
-        return _truth_first(stack), (_right_class(stack), _same)
+        return _truth_first(stack), (_right_class(stack.y_true), _same)
     if metric == "accuracy":
         return stack.y_pred, (_right_of_two(stack), _same)
     return stack.y_pred, None
@@ -205,12 +241,14 @@ def _truth_first(stack: Stack) -> Array:
     return material
 
 
-def _right_class(stack: Stack) -> _OfRows:
+def _right_class(y_true: Values) -> _OfRows:
     def right(sums: Array, count: int) -> Array:  # noqa: ARG001 - a mean is as large as its sum where only order counts
-        true, best_other = sums[:, 0], sums[:, 1:].max(axis=1)
+        true, best_other = sums[:, 0], sums[:, 1].copy()
+        for other in range(2, sums.shape[1]):
+            np.maximum(best_other, sums[:, other], out=best_other)
         rightly: Array = (true > best_other).astype(np.float64)
         for member, row in np.argwhere(true == best_other):  # of equal probabilities the lowest code is decided for
-            lower = sums[member, 1 : 1 + stack.y_true[row], row]
+            lower = sums[member, 1 : 1 + y_true[row], row]
             rightly[member, row] = not (lower == true[member, row]).any()
         return rightly
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from dlrun.records import files
 from dlrun.records.environment import environment
-from dlrun.records.folder import RunFolder
+from dlrun.records.folder import TEST_ROWS, RunFolder
 
 if TYPE_CHECKING:
     from dlrun.ensembling.candidates import Skipped
@@ -26,7 +26,7 @@ def write_inputs(folder: RunFolder, config: str, admitted: Admitted, argv: Seque
     folder.write_text("config.yaml", config)
     folder.write_json("environment.json", environment(argv=argv))
     first = admitted.members[0].run
-    for name in ("dataset.json", "split.npz"):
+    for name in ("dataset.json", "split.npz", TEST_ROWS):
         if first.file(name).exists():
             folder.write_bytes(name, files.read_bytes(first.file(name)))
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dlrun.datasets.row_hashes import row_hashes
 from dlrun.errors import DataError
 from dlrun.evaluation.baselines import Baseline
 from dlrun.evaluation.evaluation import evaluate
@@ -19,6 +20,7 @@ from dlrun.predicting.labels import encode
 from dlrun.predicting.predictor import Predictor
 from dlrun.predicting.stored import Stored, StoredFolder
 from dlrun.records import ledger
+from dlrun.records.folder import TEST_ROWS
 
 
 @dataclass(frozen=True)
@@ -54,9 +56,9 @@ def evaluate_file(predictor: Predictor, stored: Stored, data: Data) -> Evaluated
         DataError: The file is damaged, has no rows, or holds values or labels that cannot be used.
         StorageError: The ledger cannot be written.
     """
-    y_true, y_pred, losses = _predictions(predictor, data)
+    y_true, y_pred, losses, hashes = _predictions(predictor, data)
     description = predictor.description
-    looks, notes = _look(stored, description.class_names, y_true)
+    looks, notes = _look(stored, description.class_names, y_true, hashes)
     settings = description.experiment.evaluation
     metrics = [str(name) for name in settings.metrics] if settings.metrics != "auto" else []
     task = description.facts.task
@@ -80,27 +82,33 @@ def evaluate_file(predictor: Predictor, stored: Stored, data: Data) -> Evaluated
     )
 
 
-def _predictions(predictor: Predictor, data: Data) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.floating[Any]]]:
-    parts: list[tuple[NDArray[Any], NDArray[Any], NDArray[np.floating[Any]]]] = []
+def _predictions(
+    predictor: Predictor, data: Data
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.floating[Any]], NDArray[np.uint64]]:
+    """Return true values, predictions, losses and hashes of all rows."""
+    parts: list[tuple[NDArray[Any], NDArray[Any], NDArray[np.floating[Any]], NDArray[np.uint64]]] = []
+    columns = tuple(predictor.description.columns)
     for chunk in data.chunks(predictor.rows_at_once):
         try:
             if chunk.targets is None:
                 raise DataError("the data were opened without their targets")
             y_true = encode(chunk.targets, predictor.description)
-            parts.append((y_true, *predictor.predict_chunk(chunk.x, y_true)))
+            parts.append((y_true, *predictor.predict_chunk(chunk.x, y_true), row_hashes(chunk.x, columns)))
         except DataError as error:
             raise located(error, data.path, chunk.first, len(chunk)) from error
     if not parts:
         raise DataError(f"'{data.path}' has no rows", remedy="There is nothing to score.")
-    y_true, y_pred, losses = (np.concatenate(part) for part in zip(*parts, strict=True))
-    return y_true, y_pred, losses
+    y_true, y_pred, losses, hashes = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return y_true, y_pred, losses, hashes
 
 
-def _look(stored: Stored, class_names: tuple[str, ...], y_true: NDArray[Any]) -> tuple[int | None, tuple[str, ...]]:
-    """Note a look at a known test set; tell whether rows were trained on."""
+def _look(
+    stored: Stored, class_names: tuple[str, ...], y_true: NDArray[Any], hashes: NDArray[np.uint64]
+) -> tuple[int | None, tuple[str, ...]]:
+    """Note a look at a known test set, in whatever order and be it at a part; tell whether rows were trained on."""
     if not isinstance(stored, StoredFolder):
         return None, ()
-    runs_dir = stored.folder.path.parent
+    runs_dir = ledger.home(stored.folder)
     own_test = _labels(stored, "predictions/test.npz")
     scored = y_true
     notes: tuple[str, ...] = ()
@@ -113,10 +121,22 @@ def _look(stored: Stored, class_names: tuple[str, ...], y_true: NDArray[Any]) ->
         scored = y_true if own_test is None else own_test[1]
     fingerprint = ledger.fingerprint_of(scored, class_names)
     is_own = own_test is not None and ledger.fingerprint_of(own_test[1], class_names) == fingerprint
+    known = _num_known(stored, hashes)
+    if not is_own and known and own_test is not None:
+        is_own, fingerprint = True, ledger.fingerprint_of(own_test[1], class_names)
+        notes = (*notes, f"{known:,} of these {len(y_true):,} rows have the inputs of test rows of the run")
     if not is_own and not ledger.looks(runs_dir, fingerprint):
         return None, notes
     number = ledger.append(runs_dir, fingerprint=fingerprint, run=stored.id, why="evaluate")
     return number, (*notes, f"a known test set: look {number:,} at it")
+
+
+def _num_known(stored: Stored, hashes: NDArray[np.uint64]) -> int:
+    """Return how many rows have the inputs of a test row of the run; 0 if it has kept no hashes."""
+    if not stored.has(TEST_ROWS):
+        return 0
+    own = _arrays(stored, TEST_ROWS, "hash")
+    return int(np.isin(hashes, own[0]).sum())
 
 
 def _is_whole_dataset(stored: Stored, y_true: NDArray[Any]) -> bool:
@@ -131,9 +151,15 @@ def _labels(stored: Stored, name: str) -> tuple[NDArray[Any], NDArray[Any]] | No
     """Return the rows and true values of stored predictions; None if there are none."""
     if not stored.has(name):
         return None
+    rows, y_true = _arrays(stored, name, "row", "y_true")
+    return rows, y_true
+
+
+def _arrays(stored: Stored, name: str, *wanted: str) -> list[NDArray[Any]]:
+    """Read some arrays of a file; raises StorageError."""
     try:
         with np.load(io.BytesIO(stored.read(name)), allow_pickle=False) as arrays:
-            return arrays["row"], arrays["y_true"]
+            return [arrays[key] for key in wanted]
     except (ValueError, LookupError, TypeError, OSError, EOFError, MemoryError, zipfile.BadZipFile) as error:
         raise stored.damaged(name, str(error)) from error
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from dlrun.errors import StorageError, UsageError
 from dlrun.records import files
-from dlrun.records.folder import RunFolder
+from dlrun.records.folder import RunFolder, is_id
 from dlrun.records.status import read_status
 from dlrun.records.text import printable
 
@@ -214,7 +214,7 @@ def member_folder(position: int) -> str:
 
 
 def open_stored(run: str | Path | RunFolder) -> Stored:
-    """Return the files of a finished run, or of a bundle.
+    """Return the files of a finished run, of the refitted winner of a study, or of a bundle.
 
     Raises:
         UsageError: There is no such run, or it has not finished.
@@ -231,7 +231,20 @@ def open_stored(run: str | Path | RunFolder) -> Stored:
             f"the run {run.id} is {state}, only a finished run predicts",
             remedy="`dlrun ls` lists the runs; train it again, or choose another.",
         )
-    return StoredFolder(run)
+    return StoredFolder(run) if not run.file("study.json").is_file() else open_stored(_refit_of(run))
+
+
+def _refit_of(study: RunFolder) -> RunFolder:
+    """Return the run of a study that predicts for it: the winner, fitted again on all rows that are not test."""
+    metrics = study.read_json("metrics.json")
+    try:
+        name = str(metrics["study"]["winner"]["final"])
+        folder = study.file(f"final/{name}") if is_id(name) else None
+    except (LookupError, TypeError):
+        folder = None
+    if folder is None or folder.joinpath("study.json").exists():
+        raise StorageError(f"{printable(study.id)}: metrics.json is damaged: it does not name the winner's refit")
+    return RunFolder.at(folder)
 
 
 def _is_plain(name: str) -> bool:

@@ -19,6 +19,9 @@ from dlrun.records.text import json_text, printable
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+TEST_ROWS = "test_rows.npz"
+"""File of a run with the number and the hash of every test row, by which `dlrun evaluate` knows them again."""
+
 MAX_NAME_LENGTH = 64
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _ID = re.compile(r"(\d{8}-\d{6})-([A-Za-z0-9][A-Za-z0-9._-]*)-([0-9a-f]{4,})")

@@ -33,6 +33,9 @@ INSIDE = (TRIALS, "final")
 STUDY = "study.json"
 """The file that tells a study from a run."""
 
+SNAPSHOTS = "snapshots"
+"""Folder of a run that holds its snapshots, which are runs."""
+
 
 @dataclass(frozen=True)
 class RunSummary:
@@ -215,9 +218,10 @@ def is_trial(folder: RunFolder) -> bool:
 
 
 def _inside_studies(folders: Sequence[RunFolder], reference: str) -> list[RunFolder]:
-    """Return the runs inside studies whose ids begin with a text."""
+    """Return the trials of studies and the snapshots of runs whose ids begin with a text."""
     studies = [folder for folder in folders if folder.file(STUDY).is_file()]
     inner = [found for study in studies for part in INSIDE for found in run_folders(study.file(part))]
+    inner += [found for folder in [*folders, *inner] for found in run_folders(folder.file(SNAPSHOTS))]
     return [folder for folder in inner if folder.id.startswith(reference)]
 
 

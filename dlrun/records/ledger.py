@@ -1,7 +1,8 @@
 """The ledger: every look at a test set, one JSON line each, in `ledger.jsonl` beside the runs.
 
 A test set that is looked at again and again guides decisions and stops being one; so each look is counted and told. A
-test set is known by its labels in their order: runs that read other columns of the same rows share it.
+test set is known by its labels in their order: runs that read other columns of the same rows share it. `dlrun evaluate`
+knows the test rows of a run again in any order, by hashes of their inputs.
 """
 
 from __future__ import annotations
@@ -16,10 +17,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dlrun.records import files
+from dlrun.records.index import INSIDE, SNAPSHOTS
 from dlrun.records.text import json_text
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from dlrun.records.folder import RunFolder
 
 NAME = "ledger.jsonl"
 
@@ -54,6 +58,14 @@ def fingerprint_of(y_true: NDArray[Any], class_names: Sequence[str] = ()) -> str
     digest = hashlib.sha256(repr((tuple(class_names), values.shape)).encode())
     digest.update(values.astype("<f8").tobytes())
     return digest.hexdigest()
+
+
+def home(folder: RunFolder) -> Path:
+    """Return the folder of all runs, which holds the ledger; trials and snapshots lie deeper, inside other runs."""
+    path = folder.path
+    while path.parent.name in (*INSIDE, SNAPSHOTS) and (path.parent.parent / "status.json").is_file():
+        path = path.parent.parent
+    return path.parent
 
 
 def append(runs_dir: Path, *, fingerprint: str, run: str, why: str, now: datetime | None = None) -> int:

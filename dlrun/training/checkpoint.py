@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -9,6 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from numpy.typing import NDArray
+
+_OF_SNAPSHOT = re.compile(r"snapshot-([0-9]{1,9})/")
 
 SHARE = 0.02
 """Share of the training time that writing checkpoints may take."""
@@ -31,6 +34,16 @@ class Checkpoint:
         positions = {name: name.removeprefix(prefix).split("/")[0] for name in self.arrays if name.startswith(prefix)}
         chosen = {int(position): name for name, position in positions.items() if position.isdecimal()}
         return [self.arrays[chosen[position]] for position in sorted(chosen)]
+
+    def snapshots(self, prefix: str = "") -> dict[int, dict[str, NDArray[Any]]]:
+        """Return the arrays of every snapshot, whose names are `snapshot-EPOCH/`, a prefix and a name, by epoch."""
+        found: dict[int, dict[str, NDArray[Any]]] = {}
+        for name, values in self.arrays.items():
+            matched = _OF_SNAPSHOT.match(name)
+            own = name[matched.end() :] if matched else ""
+            if matched and own.startswith(prefix):
+                found.setdefault(int(matched[1]), {})[own.removeprefix(prefix)] = values
+        return dict(sorted(found.items()))
 
 
 class Pace:

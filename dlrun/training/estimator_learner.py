@@ -15,7 +15,7 @@ from dlrun.evaluation.losses import row_losses
 from dlrun.training.learner import Fit, FitJob
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from dlrun.datasets.dataset import Task
@@ -64,6 +64,9 @@ class EstimatorLearner:
             ) from error
         seconds = time.perf_counter() - started
         return Fit((), 1, (seconds,), seconds)
+
+    def hold(self, weights: Mapping[str, NDArray[Any]]) -> None:  # noqa: ARG002 - what all learners take
+        raise RuntimeError("a learner without epochs has no snapshots")
 
     def _targets(self, y: NDArray[Any]) -> NDArray[Any]:
         """Return the targets in the form that scikit-learn takes: one regression target as a vector."""

@@ -37,6 +37,7 @@ class Progress:
         midway: Place inside the present epoch to start from; None for its beginning.
         step: Steps of the present epoch that are done.
         trained: What the training part of the present epoch came to, once it is over.
+        snapshots: Weights at the ends of the cycles that are over, by epoch.
     """
 
     job: FitJob
@@ -48,6 +49,7 @@ class Progress:
     midway: Midway | None = None
     step: int = 0
     trained: dict[str, float] | None = None
+    snapshots: dict[int, list[NDArray[Any]]] = field(default_factory=dict)
 
     @property
     def done(self) -> bool:
@@ -76,6 +78,8 @@ def pack(model: keras.Model, progress: Progress) -> Checkpoint:
         arrays |= named(model.metrics_variables, copies(model.metrics_variables), prefix="metrics/")
     if progress.best is not None and not progress.done and not _is_current(model, progress):
         arrays |= named(model.variables, progress.best[1], prefix="best/")
+    for epoch, weights in progress.snapshots.items():
+        arrays |= named(model.variables, weights, prefix=f"snapshot-{epoch}/")
     facts = {
         "fold": progress.job.fold,
         "best_epoch": progress.watch.epoch,
@@ -114,6 +118,9 @@ def unpack(checkpoint: Checkpoint, best: Checkpoint | None, model: keras.Model, 
         progress.best = (progress.watch.epoch, stored)
     if best is not None:
         progress.saved_best = progress.watch.epoch
+    for epoch, arrays in checkpoint.snapshots().items():
+        progress.snapshots[epoch] = Checkpoint(arrays).group("")
+        check_fit(model.variables, progress.snapshots[epoch])
 
 
 def _is_current(model: keras.Model, progress: Progress) -> bool:

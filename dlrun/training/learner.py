@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -83,12 +83,24 @@ class Fit:
         best_epoch: Epoch whose weights the learner now holds, from 1.
         epoch_seconds: Wall time of each epoch that this process has carried out, validation included.
         seconds: Wall time of the whole fit, or of what this process has done of it.
+        snapshots: Weights at the ends of cycles, named as in checkpoints, by epoch; only if they were asked for.
     """
 
     history: tuple[dict[str, float], ...]
     best_epoch: int
     epoch_seconds: tuple[float, ...]
     seconds: float
+    snapshots: Mapping[int, Mapping[str, NDArray[Any]]] = field(default_factory=dict)
+
+    def until(self, epoch: int) -> Fit:
+        """Return what the fit had come to at the end of a cycle.
+
+        Args:
+            epoch: Its last epoch, from 1.
+        """
+        return Fit(
+            self.history[:epoch], epoch, self.epoch_seconds[:epoch], self.seconds, {epoch: self.snapshots[epoch]}
+        )
 
 
 class Learner(Protocol):
@@ -126,6 +138,13 @@ class Learner(Protocol):
         Raises:
             Interrupted: A signal came; the state of a learner that has epochs is stored.
             Diverged: The loss became NaN or infinite.
+        """
+
+    def hold(self, weights: Mapping[str, NDArray[Any]]) -> None:
+        """Take the weights of a snapshot, so that they predict until the next fit.
+
+        Args:
+            weights: From `Fit.snapshots`, of which learners without epochs have none.
         """
 
     def predict(self, x: NDArray[Any], rows: Rows) -> NDArray[np.float32]:

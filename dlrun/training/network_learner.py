@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -58,6 +58,7 @@ class NetworkLearner:
         monitor: Value that decides which epoch is best.
         mode: Whether the monitor is to be small or large.
         seed: Seed of the experiment.
+        snapshot_epochs: Epochs, from 1, after which weights are kept.
     """
 
     suffix = ".keras"
@@ -73,14 +74,15 @@ class NetworkLearner:
         monitor: str,
         mode: Mode,
         seed: int,
+        snapshot_epochs: Sequence[int] = (),
     ) -> None:
-        self._build = build
-        self._compile = compile_model
+        self._build, self._compile = build, compile_model
         self._training = training
         self._rates = rates
         self._monitor = monitor
         self._mode: Mode = mode
         self._seed = seed
+        self._snapshot_epochs = frozenset(snapshot_epochs)
         self._make_engine = make_engine
         self._built: _Built | None = None
         self._pristine_fold: int | None = None
@@ -144,8 +146,12 @@ class NetworkLearner:
             raise
         if progress.best is not None:
             assign(self.model.variables, progress.best[1])
-        seconds = time.perf_counter() - started
-        return Fit(tuple(progress.history), progress.watch.epoch, tuple(progress.seconds), seconds)
+        snapshots = {epoch: named(self.model.variables, kept) for epoch, kept in progress.snapshots.items()}
+        history, seconds = tuple(progress.history), time.perf_counter() - started
+        return Fit(history, progress.watch.epoch, tuple(progress.seconds), seconds, snapshots)
+
+    def hold(self, weights: Mapping[str, NDArray[Any]]) -> None:
+        assign(self.model.variables, Checkpoint(weights).group(""))
 
     def predict(self, x: NDArray[Any], rows: Rows) -> NDArray[np.float32]:
         return self._ready.engine.predict(x, rows)
@@ -199,6 +205,8 @@ class NetworkLearner:
         _refuse_divergence(values, epoch, self._training)
         if watch.update(epoch + 1, values):
             progress.best = (epoch + 1, self._averaged_copies())
+        if epoch + 1 in self._snapshot_epochs:
+            progress.snapshots[epoch + 1] = self._averaged_copies()
         progress.end_epoch({"fold": job.fold, "epoch": epoch + 1, **values})
         elapsed = time.perf_counter() - began
         job.listener.epoch_finished(

@@ -104,6 +104,17 @@ class Cosine(ScheduleSettings):
     cycles: int = Field(default=1, ge=1)
     """How often to start again from the full rate, all cycles being equally long."""
 
+    def cycle_ends(self, num_epochs: int) -> tuple[int, ...]:
+        """Return the epochs, from 1, that cycles end with; none unless all cycles take whole epochs.
+
+        Args:
+            num_epochs: Epochs of the fit.
+        """
+        length = (num_epochs - self.warmup_epochs) / self.cycles
+        if length < 1 or not length.is_integer() or not float(self.warmup_epochs).is_integer():
+            return ()
+        return tuple(int(self.warmup_epochs + length * cycle) for cycle in range(1, self.cycles + 1))
+
     def _factors(self, progress: Progress) -> NDArray[np.float64]:
         length = max(progress.num_epochs - self.warmup_epochs, 0.0) / self.cycles
         if length == 0:

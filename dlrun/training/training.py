@@ -52,6 +52,10 @@ class Training(Settings):
     refit: bool = False
     """Whether to retrain on training + validation rows, for the best number of epochs, before the test is scored."""
 
+    snapshots: bool = False
+    """Whether to keep the network at the end of every cycle of a cosine schedule, as cheap members for
+    `dlrun ensemble RUN --snapshots` (Huang et al. 2017, "Snapshot ensembles: train 1, get M for free")."""
+
     engine: Literal["resident", "streaming"] | Auto = "auto"
     """`resident` keeps the data in the device's memory, `streaming` reads batches from the host."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Self
+from typing import Annotated, Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -40,7 +40,8 @@ class Scheme(Settings):
     """How rows are divided into training, validation and test.
 
     The test part follows from `test_fraction`, `stratify`, the order and the seed alone, so that experiments that agree
-    in these are tested on the same rows whatever their scheme.
+    in these are tested on the same rows whatever their scheme. Several fits of one network, with other initial weights
+    on the same rows, take `seed: 1`, `seed: 2` and so on at the top of the config and one `validation.seed`.
     """
 
     kind: str
@@ -50,6 +51,9 @@ class Scheme(Settings):
     stratify: bool | Auto = "auto"
     """Whether every part keeps the shares of the classes. `auto`: yes for binary and multi-class tasks, unless the
     order of the rows is kept."""
+    seed: Annotated[int, Field(ge=0, lt=2**32)] | Auto = "auto"
+    """Where the test part and the folds come from; `auto` is the seed of the experiment. Runs that are to be combined
+    or compared share it; rows in order have no use for it."""
 
     @property
     def ordered(self) -> bool:
@@ -69,9 +73,14 @@ class Scheme(Settings):
             )
         return self
 
-    def resolve(self, task: Task) -> Self:
-        """Return the same scheme with every `auto` decided for a task."""
-        return self.model_copy(update={"stratify": self._stratifies(task)})
+    def resolve(self, task: Task, seed: int) -> Self:
+        """Return the same scheme with every `auto` decided.
+
+        Args:
+            task: What is predicted.
+            seed: Seed of the experiment.
+        """
+        return self.model_copy(update={"stratify": self._stratifies(task), "seed": self._seed(seed)})
 
     def check(self, facts: DatasetFacts) -> None:
         """Refuse a division that cannot be made, as far as the facts of the dataset tell.
@@ -98,7 +107,7 @@ class Scheme(Settings):
 
         Args:
             development: Rows that are not test.
-            seed: Seed of the experiment.
+            seed: Seed of the division.
 
         Raises:
             DataError: There are too few rows of a class.
@@ -109,7 +118,7 @@ class Scheme(Settings):
 
         Args:
             dataset: Rows to divide.
-            seed: Seed of the experiment; the same seed gives the same plan.
+            seed: Seed of the experiment, for a scheme that has none of its own; the same seed gives the same plan.
             shuffle: Number of a further division of the development rows, with the same test part; 0 is the first.
 
         Returns:
@@ -118,7 +127,7 @@ class Scheme(Settings):
         Raises:
             DataError: There are too few rows, or too few of a class, for the parts asked for.
         """
-        facts = dataset.facts
+        facts, seed = dataset.facts, self._seed(seed)
         self.check(facts)
         strata = Strata(dataset.y, dataset.class_names) if self._stratifies(dataset.task) else None
         rows, test = self._set_test_aside(dataset, strata, seed)
@@ -137,6 +146,9 @@ class Scheme(Settings):
         if strata is not None:
             strata.check(rows, self.num_parts + 1, f"{self.num_parts + 1} parts, the test part included,")
         return take_random(rows, size, strata, random_state(seed, _TEST_STAGE), ("development", "test"))
+
+    def _seed(self, seed: int) -> int:
+        return seed if self.seed == "auto" else self.seed
 
     def _stratifies(self, task: Task) -> bool:
         if self.stratify == "auto":

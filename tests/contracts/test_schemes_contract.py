@@ -137,11 +137,24 @@ def test_tasks_without_one_class_a_row_cannot_be_stratified(kind: str, task: Tas
 )
 def test_resolving_decides_whether_to_stratify(kind: str, task: Task, stratified: bool) -> None:
     scheme = SCHEMES[kind]()
-    resolved = scheme.resolve(task)
-    assert resolved.stratify is stratified
+    resolved = scheme.resolve(task, 3)
+    assert (resolved.stratify, resolved.seed) == (stratified, 3)
     dataset = make_dataset(task, 90)
     automatic, explicit = (each.split(dataset, 3).arrays() for each in (scheme, resolved))
     assert all(np.array_equal(automatic[part], explicit[part]) for part in automatic)
+
+
+@every_scheme
+def test_a_seed_of_its_own_decides_the_plan_whatever_the_seed_of_the_experiment(kind: str) -> None:
+    dataset = make_dataset("binary", 90)
+    own = SCHEMES[kind].model_validate({"seed": 5})
+    plans = own.split(dataset, 1), own.split(dataset, 2), SCHEMES[kind]().split(dataset, 5)
+    ours, other, known = (plan.arrays() for plan in plans)
+    assert all(np.array_equal(ours[part], other[part]) and np.array_equal(ours[part], known[part]) for part in known)
+    assert own.resolve("binary", 1).seed == 5
+    again = own.split(dataset, 1, shuffle=1).arrays()
+    assert np.array_equal(again["test"], ours["test"])
+    assert not np.array_equal(again["validation_0"], ours["validation_0"])
 
 
 @every_scheme

@@ -33,6 +33,29 @@ def test_costs_after_an_addition(make_stack, task: str, metric: str) -> None:
     np.testing.assert_allclose(objective.costs_after(total, 3), direct, rtol=1e-9)
 
 
+@pytest.mark.parametrize("sharpness", [1, 4])
+def test_rows_that_no_member_can_turn_are_counted_once_for_all(make_stack, sharpness: int) -> None:
+    stack = make_stack("multiclass", num_rows=300, folds=3, noise=(0.6, 0.9, 1.2, 1.5))
+    sharp = stack.y_pred**sharpness
+    stack = replace(stack, y_pred=sharp / sharp.sum(axis=2, keepdims=True))
+    objective = Objective(stack, "accuracy")
+    for count in (1, 4, 40):
+        taken = np.random.default_rng(count).integers(0, 4, count)
+        total = objective.material[taken].sum(axis=0)
+        lead = np.abs(total[0] - total[1:].max(axis=0))
+        assert count == 1 or (lead > 1).any(), "some rows are settled"
+        direct = [objective.cost(stack.y_pred[[*taken, member]].mean(axis=0)) for member in range(4)]
+        np.testing.assert_allclose(objective.costs_after(total, count), direct, rtol=1e-12)
+
+
+def test_predictions_beyond_one_settle_nothing(make_stack) -> None:
+    stack = make_stack("multiclass", num_rows=120)
+    stack = replace(stack, y_pred=stack.y_pred * [[[1.0]], [[9.0]], [[1.0]], [[1.0]]])
+    objective = Objective(stack, "accuracy")
+    direct = [objective.cost(stack.y_pred[[0, 2, member]].mean(axis=0)) for member in range(4)]
+    np.testing.assert_allclose(objective.costs_after(objective.material[[0, 2]].sum(axis=0), 2), direct, rtol=1e-12)
+
+
 def test_scores_are_means_over_folds(make_stack) -> None:
     stack = make_stack("binary", num_rows=100, folds=2)
     stack = replace(stack, folds=np.where(np.arange(100) < 20, 0, 1))

@@ -28,7 +28,9 @@ def grid(step: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize(("task", "metric"), SMOOTH + STEPPED)
-@pytest.mark.parametrize("method", [Weighted(), Weighted(search="random"), Greedy(size=50, bags=1)])
+@pytest.mark.parametrize(
+    "method", [Weighted(shrinkage=0), Weighted(search="random", shrinkage=0), Greedy(size=50, bags=1, shrinkage=0)]
+)
 def test_three_members_against_a_grid(make_stack, method, task: str, metric: str) -> None:
     stack = make_stack(task, noise=(0.8, 1.0, 1.4))
     objective = Objective(stack, metric)
@@ -39,22 +41,31 @@ def test_three_members_against_a_grid(make_stack, method, task: str, metric: str
     assert cost <= best + allowed * abs(best)
 
 
+@pytest.mark.parametrize("shrinkage", [0.0, 5.0, 100.0])
 @pytest.mark.parametrize(("task", "metric"), SMOOTH)
-def test_nelder_mead_against_sequential_quadratic_programming(make_stack, task: str, metric: str) -> None:
+def test_nelder_mead_against_sequential_quadratic_programming(
+    make_stack, task: str, metric: str, shrinkage: float
+) -> None:
     stack = make_stack(task)
     objective = Objective(stack, metric)
     start = np.full(stack.num_members, 1 / stack.num_members)
+    guess = np.tile(stack.targets().mean(axis=0), (stack.num_rows, 1))
+    worth = shrinkage / stack.num_rows * (objective.cost(guess) - objective.cost(stack.targets()))
+
+    def cost_of(weights: np.ndarray) -> float:
+        return objective.cost_of_weights(weights) + worth * np.square(weights - start).sum()
+
     found = minimize(
-        objective.cost_of_weights,
+        cost_of,
         start,
         method="SLSQP",
         bounds=[(0, 1)] * len(start),
         constraints={"type": "eq", "fun": lambda weights: weights.sum() - 1},
     )
-    places, combination = combining.fit(Weighted(), stack, metric, seed=0)
+    places, combination = combining.fit(Weighted(shrinkage=shrinkage), stack, metric, seed=0)
     weights = np.zeros(stack.num_members)
     weights[places] = combination.weights
-    assert objective.cost_of_weights(weights) <= found.fun * 1.0005
+    assert cost_of(weights) <= found.fun * 1.0005
     np.testing.assert_allclose(weights, found.x, atol=0.03)
 
 
@@ -68,10 +79,50 @@ def test_greedy_takes_the_best_member_at_every_step(make_stack, task: str, metri
         costs = [objective.cost(stack.y_pred[[*taken, member]].mean(axis=0)) for member in range(stack.num_members)]
         taken.append(int(np.argmin(np.round(costs, 9))))
         path.append(min(costs))
-    method = Greedy(size=6, start=0, bags=1, ties="better", round_decimals=9)
+    method = Greedy(size=6, start=0, bags=1, ties="better", round_decimals=9, shrinkage=0)
     places, combination = combining.fit(method, stack, metric, seed=0)
     cost = objective.cost(combination.combine(stack.y_pred[places]))
     assert cost == pytest.approx(min(path), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("task", "metric"), [("binary", "log_loss"), ("multiclass", "accuracy"), ("regression", "rmse")]
+)
+def test_greedy_pulled_towards_equal_weights_takes_the_best_member_at_every_step(make_stack, task, metric) -> None:
+    stack = make_stack(task, num_rows=120)
+    objective = Objective(stack, metric)
+    pull = objective.pull(20.0)
+    taken: list[int] = []
+    path = []
+    for _ in range(6):
+        each = [np.bincount([*taken, member], minlength=4) / (len(taken) + 1) for member in range(4)]
+        costs = [
+            objective.cost(np.tensordot(weights, stack.y_pred, 1)) + pull * np.square(weights).sum() for weights in each
+        ]
+        taken.append(int(np.argmin(np.round(costs, 9))))
+        path.append((min(costs), each[taken[-1]]))
+    method = Greedy(size=6, start=0, bags=1, ties="better", round_decimals=9, shrinkage=20.0)
+    places, combination = combining.fit(method, stack, metric, seed=0)
+    weights = np.zeros(4)
+    weights[places] = combination.weights
+    cost = objective.cost(np.tensordot(weights, stack.y_pred, 1)) + pull * np.square(weights).sum()
+    assert cost == pytest.approx(min(path, key=lambda entry: entry[0])[0], rel=1e-6)
+
+
+@pytest.mark.parametrize("method", [Weighted(), Greedy(size=50, bags=1)])
+def test_the_pull_fades_as_rows_become_many(make_stack, method) -> None:
+    free, apart = method.model_copy(update={"shrinkage": 0.0}), []
+    for num_rows in (60, 6000):
+        stack = make_stack("binary", noise=(0.6, 1.5, 1.5, 1.5), num_rows=num_rows)
+        spreads = []
+        for each in (free, method):
+            places, combination = combining.fit(each, stack, "log_loss", seed=0)
+            weights = np.zeros(4)
+            weights[places] = combination.weights
+            spreads.append(np.square(weights - 0.25).sum())
+        assert spreads[1] <= spreads[0]
+        apart.append(spreads[0] - spreads[1])
+    assert apart[0] > 0.05 > 0.01 > apart[1]
 
 
 def test_greedy_starts_with_the_best_prefix(make_stack) -> None:
@@ -86,9 +137,11 @@ def test_greedy_starts_with_the_best_prefix(make_stack) -> None:
 
 def test_greedy_ties_and_rounding(make_stack) -> None:
     stack = make_stack("binary", noise=(0.8, 0.8, 0.8))
-    used = combining.fit(Greedy(size=30, start=1, bags=1, round_decimals=0), stack, "accuracy", seed=0)
+    used = combining.fit(Greedy(size=30, start=1, bags=1, round_decimals=0, shrinkage=0), stack, "accuracy", seed=0)
     assert len(used[0]) == 1, "where rounding makes all gains ties, the member that is in already is preferred"
-    spread = combining.fit(Greedy(size=30, bags=1, round_decimals=0, ties="random", start=2), stack, "accuracy", seed=0)
+    spread = combining.fit(
+        Greedy(size=30, bags=1, round_decimals=0, ties="random", start=2, shrinkage=0), stack, "accuracy", seed=0
+    )
     assert len(spread[0]) > 1, "the start of two is kept, since nothing scores better by rounded scores"
     assert (
         combining.fit(Greedy(ties="random"), stack, "log_loss", seed=3)[1]

@@ -57,6 +57,52 @@ def test_new_rows_are_no_look(copied, people_frame, tmp_path) -> None:
     assert not (folder.parent / ledger.NAME).exists()
 
 
+@pytest.mark.parametrize("case", ["table-linear", "numbers-network", "table-forest"])
+def test_test_rows_are_known_in_any_order_and_in_part(
+    copied, stored, trained, files, people_frame, tmp_path, case
+) -> None:
+    folder = copied(case)
+    known = stored(trained(case), "test")
+    test = pl.read_csv(files / "people.csv")[known["row"]]
+    test[::-1].write_csv(tmp_path / "turned.csv")
+    turned = evaluated(folder, tmp_path / "turned.csv")
+    assert turned.test_looks == 1
+    assert turned.notes == (
+        f"{len(test)} of these {len(test)} rows have the inputs of test rows of the run",
+        "a known test set: look 1 at it",
+    )
+    pl.concat([test[:7].select(sorted(test.columns)), people_frame(5, seed=9).select(sorted(test.columns))]).write_csv(
+        tmp_path / "part.csv"
+    )
+    part = evaluated(folder, tmp_path / "part.csv")
+    assert (part.test_looks, part.notes[0]) == (2, "7 of these 12 rows have the inputs of test rows of the run")
+    looks = ledger.looks(folder.parent, ledger.fingerprint_of(known["y_true"], _classes(case)))
+    assert [look.why for look in looks] == ["evaluate"] * 2, "both are looks at the test set of the run"
+
+
+@pytest.mark.parametrize("case", ["images-forest", "words", "flags"])
+def test_test_rows_of_arrays_are_known_too(copied, stored, trained, files, tmp_path, case) -> None:
+    name = {"images-forest": "images"}.get(case, case)
+    rows = stored(trained(case), "test")["row"][::-1]
+    with np.load(files / f"{name}.npz") as arrays:
+        kept = {key: values[rows[:4]] for key, values in arrays.items()}
+    if kept["x"].dtype.kind in "fui":
+        kept["x"] = kept["x"].astype(np.float64 if kept["x"].dtype.kind == "f" else kept["x"].dtype)
+    np.savez(tmp_path / "part.npz", **kept)
+    found = evaluated(copied(case), tmp_path / "part.npz")
+    assert (found.test_looks, found.notes[0]) == (1, "4 of these 4 rows have the inputs of test rows of the run")
+
+
+def test_runs_without_hashes_know_their_test_rows_in_order_alone(copied, stored, trained, files, tmp_path) -> None:
+    folder = copied("table-linear")
+    test = pl.read_csv(files / "people.csv")[stored(trained("table-linear"), "test")["row"]]
+    (folder / "test_rows.npz").unlink()
+    test.write_csv(tmp_path / "same.csv")
+    test[::-1].write_csv(tmp_path / "turned.csv")
+    assert evaluated(folder, tmp_path / "turned.csv").test_looks is None
+    assert evaluated(folder, tmp_path / "same.csv").test_looks == 1
+
+
 def test_the_rows_of_the_training_are_recognized(copied, files) -> None:
     folder = copied("table-linear")
     found = evaluated(folder, files / "people.csv")

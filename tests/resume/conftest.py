@@ -39,8 +39,10 @@ def outcome(run: Path) -> dict[str, Any]:
     for path in run.glob("model/*.json"):
         found[str(path.relative_to(run))] = path.read_bytes()
     found["models"] = sorted(path.name for path in run.glob("model/*"))
+    for snapshot in sorted(run.glob("snapshots/*")):
+        found |= {f"{snapshot.name.split('-cycle-')[1][0]}/{name}": value for name, value in outcome(snapshot).items()}
     metrics = json.loads((run / "metrics.json").read_text())
-    del metrics["seconds"]
+    metrics.pop("seconds", None)
     return found | {"metrics": metrics}
 
 

@@ -39,6 +39,14 @@ training: {epochs: 2, batch_size: 40, checkpoint_seconds: 0, engine: streaming, 
 optimizer: {kind: rmsprop, use_ema: true, ema_momentum: 0.5}
 """
     ),
+    "snapshots": (
+        EVERYTHING
+        + """
+training: {epochs: 4, batch_size: 40, checkpoint_seconds: 0, snapshots: true, slice_steps: 3}
+optimizer: {kind: adam, schedule: {kind: cosine, cycles: 2}, use_ema: true, ema_momentum: 0.9}
+validation: {kind: kfold, folds: 2}
+"""
+    ),
     "forest": """
 dataset: {kind: digits, limit: 300}
 model: {kind: random_forest, num_trees: 5}

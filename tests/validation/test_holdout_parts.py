@@ -74,7 +74,7 @@ def test_an_ordered_holdout_without_test_part(make_dataset: Any) -> None:
 def test_order_and_stratification_exclude_each_other() -> None:
     with pytest.raises(ValidationError, match="'stratify: true' draws rows at random, but 'shuffle: false' keeps"):
         Holdout(shuffle=False, stratify=True)
-    assert Holdout(shuffle=False).resolve("multiclass").stratify is False
+    assert Holdout(shuffle=False).resolve("multiclass", 0).stratify is False
 
 
 @pytest.mark.parametrize(

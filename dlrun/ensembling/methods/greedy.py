@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from dlrun.ensembling.combination import Array, WeightedMean, floats, normalized
-from dlrun.ensembling.methods.method import Method
+from dlrun.ensembling.methods.method import SHRINKAGE, Method
 from dlrun.ensembling.objective import Objective
 from dlrun.settings import Auto
 
@@ -45,11 +45,13 @@ class Greedy(Method):
     """Of members that help equally: one that is in already (used), the best by itself (better), or any (random)."""
     round_decimals: int | None = Field(default=None, ge=0, le=12)
     """Decimals that scores are rounded to before they are compared, so that tiny gains count as ties; null for all."""
+    shrinkage: float = Field(default=SHRINKAGE, ge=0, allow_inf_nan=False)
+    """How hard weights are pulled towards equal ones: as hard as so many validation rows could pull; 0 for not."""
 
     def fit(self, objective: Objective, seed: int) -> WeightedMean:
         generator = np.random.default_rng([seed, 0x6EED])
-        alone = objective.costs_of_members()
-        counts = [self._select(objective, alone, bag, generator) for bag in self._bags(len(alone), generator)]
+        alone, pull = objective.costs_of_members(), objective.pull(self.shrinkage)
+        counts = [self._select(objective, alone, pull, bag, generator) for bag in self._bags(len(alone), generator)]
         mean = np.mean([normalized(count) for count in counts], axis=0)
         return WeightedMean(factors=floats(normalized(mean)))
 
@@ -61,18 +63,20 @@ class Greedy(Method):
         return [np.sort(generator.choice(num_members, size, replace=False)) for _ in range(bags)]
 
     def _select(
-        self, objective: Objective, alone: Array, bag: NDArray[np.int64], generator: np.random.Generator
+        self, objective: Objective, alone: Array, pull: float, bag: NDArray[np.int64], generator: np.random.Generator
     ) -> NDArray[np.int64]:
         """Return how often each member was taken in, shape (all members,)."""
-        taken = start_with_best(objective, alone, bag, min(self.start, self.size))
+        taken = start_with_best(objective, alone, pull, bag, min(self.start, self.size))
         counts = np.bincount(taken, minlength=len(alone))
         total = objective.material[taken].sum(axis=0, dtype=np.float64)
         best, best_cost = counts.copy(), np.inf
         if taken:
-            best_cost = self._rounded(objective.costs_of_means((total / len(taken))[None].astype(total.dtype)))[0]
+            cost = objective.costs_of_means((total / len(taken))[None].astype(total.dtype))
+            best_cost = self._rounded(cost + pull / len(taken))[0]
         material = objective.material if len(bag) == len(alone) else objective.material[bag]
         for count in range(len(taken), self.size):
-            costs = self._rounded(objective.costs_after(total, count, material))
+            squares = (np.square(counts).sum() + 2 * counts[bag] + 1) / (count + 1) ** 2
+            costs = self._rounded(objective.costs_after(total, count, material) + pull * squares)
             member = bag[self._pick(costs, counts[bag], alone[bag], generator)]
             counts[member] += 1
             total += objective.material[member]
@@ -93,12 +97,13 @@ class Greedy(Method):
         return int(equal[np.argmin(alone[equal])])
 
 
-def start_with_best(objective: Objective, alone: Array, bag: NDArray[np.int64], most: int) -> list[int]:
+def start_with_best(objective: Objective, alone: Array, pull: float, bag: NDArray[np.int64], most: int) -> list[int]:
     """Return the members of the best start: the first few in order of their own scores.
 
     Args:
         objective: The members.
         alone: Cost of every member by itself.
+        pull: Cost of a unit of squared weights.
         bag: Members to choose from.
         most: Most members of the start.
     """
@@ -106,7 +111,10 @@ def start_with_best(objective: Objective, alone: Array, bag: NDArray[np.int64], 
     if not len(order):
         return []
     sums = np.cumsum(objective.material[order], axis=0, dtype=np.float64)
-    costs = [float(objective.costs_of_means((total / (place + 1))[None])[0]) for place, total in enumerate(sums)]
+    costs = [
+        float(objective.costs_of_means((total / number)[None])[0]) + pull / number
+        for number, total in enumerate(sums, 1)
+    ]
     return [int(member) for member in order[: int(np.argmin(costs)) + 1]]
 
 

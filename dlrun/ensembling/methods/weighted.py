@@ -11,7 +11,7 @@ from pydantic import Field
 
 from dlrun.ensembling.combination import Array, WeightedMean, floats, normalized
 from dlrun.ensembling.methods.greedy import first_picks
-from dlrun.ensembling.methods.method import Method
+from dlrun.ensembling.methods.method import SHRINKAGE, Method
 from dlrun.ensembling.objective import Objective
 
 Search = Literal["nelder_mead", "random"]
@@ -40,6 +40,8 @@ class Weighted(Method):
     """Most weights that are tried, in all starts together."""
     most: int = Field(default=20, ge=1)
     """Most members that are weighed; of more, those that greedy selection takes first."""
+    shrinkage: float = Field(default=SHRINKAGE, ge=0, allow_inf_nan=False)
+    """How hard weights are pulled towards equal ones: as hard as so many validation rows could pull; 0 for not."""
 
     @property
     def title(self) -> str:
@@ -47,21 +49,21 @@ class Weighted(Method):
 
     def fit(self, objective: Objective, seed: int) -> WeightedMean:
         places = first_picks(objective, self.most)
-        searched = Objective(objective.stack.of_members(places), objective.metric.name)
+        searched = _Pulled(Objective(objective.stack.of_members(places), objective.metric.name), self.shrinkage)
         generator = np.random.default_rng([seed, 0x3E16])
         search = self._nelder_mead if self.search == "nelder_mead" else self._random
         factors = np.zeros(objective.num_members)
         factors[places] = _without_negligible(searched, search(searched, generator))
         return WeightedMean(factors=floats(factors))
 
-    def _random(self, objective: Objective, generator: np.random.Generator) -> Array:
+    def _random(self, objective: _Pulled, generator: np.random.Generator) -> Array:
         tried = _draws(generator, objective.num_members, self.evaluations)
         fixed = np.concatenate([_equal(objective.num_members)[None], np.eye(objective.num_members)])
         candidates = np.concatenate([fixed, tried])[: max(self.evaluations, 1)]
         best: Array = candidates[int(np.argmin(objective.costs_of_weights(candidates)))]
         return best
 
-    def _nelder_mead(self, objective: Objective, generator: np.random.Generator) -> Array:
+    def _nelder_mead(self, objective: _Pulled, generator: np.random.Generator) -> Array:
         num_members = objective.num_members
         if num_members == 1:
             return np.ones(1)
@@ -71,12 +73,34 @@ class Weighted(Method):
         costs = objective.costs_of_weights(np.array(found))
         return found[int(np.argmin(costs))]
 
-    def _starts(self, objective: Objective, generator: np.random.Generator) -> list[Array]:
+    def _starts(self, objective: _Pulled, generator: np.random.Generator) -> list[Array]:
         num_members = objective.num_members
-        best = np.eye(num_members)[int(np.argmin(objective.costs_of_members()))]
+        best = np.eye(num_members)[int(np.argmin(objective.costs_of_weights(np.eye(num_members))))]
         equal = _equal(num_members)
         random = _draws(generator, num_members, max(0, self.starts - 2))
         return [equal, 0.7 * best + 0.3 * equal, *random][: self.starts]
+
+
+class _Pulled:
+    """The cost of weights, and what their distance from equal ones costs.
+
+    Args:
+        objective: The members.
+        rows: As in `Objective.pull`.
+    """
+
+    def __init__(self, objective: Objective, rows: float) -> None:
+        self._objective = objective
+        self._pull = objective.pull(rows)
+        self.num_members = objective.num_members
+
+    def cost_of_weights(self, weights: Array) -> float:
+        return float(self.costs_of_weights(weights[None])[0])
+
+    def costs_of_weights(self, weights: Array) -> Array:
+        apart = np.square(weights - 1 / self.num_members).sum(axis=1)
+        costs: Array = self._objective.costs_of_weights(weights) + self._pull * apart
+        return costs
 
 
 def _minimized(cost: Callable[[Array], float], start: Array, evaluations: int) -> Array:
@@ -108,7 +132,7 @@ def _draws(generator: np.random.Generator, num_members: int, num_draws: int) -> 
     return drawn
 
 
-def _without_negligible(objective: Objective, weights: Array) -> Array:
+def _without_negligible(objective: _Pulled, weights: Array) -> Array:
     pruned = normalized(np.where(weights < _NEGLIGIBLE, 0, weights))
     costs = objective.costs_of_weights(np.stack([weights, pruned]))
     return pruned if costs[1] <= costs[0] + 1e-7 * abs(costs[0]) else weights
