@@ -20,7 +20,7 @@ from dlrun.learners import devices, enough_memory, make_learner, settle
 from dlrun.recording import Recording, recording, write_inputs
 from dlrun.records.folder import RunFolder, check_place
 from dlrun.records.lock import locked
-from dlrun.scoring import Outcome, best_num_epochs, diagnosis, score
+from dlrun.scoring import Outcome, best_num_epochs, diagnosis, score, scores_of
 from dlrun.snapshots import write_snapshots
 from dlrun.training.class_weights import check_class_weights
 from dlrun.training.latency import latency
@@ -226,14 +226,14 @@ def carry_out(
 
 
 def _fit_fold(ready: Ready, context: Context, record: Recording, fold: Fold) -> FittedFold:
-    over = record.kept.fitted(fold, ready.plan.test, ready.dataset)
-    if over is not None:
-        return over
-    prepared = ready.first
-    if fold.number > 0:
-        prepared = prepare(ready.experiment, ready.dataset, ready.learner, fold.training)
-    fitted = fit_fold(context, fold, prepared)
-    record.keeper.keep_fit(fitted)
+    fitted = record.kept.fitted(fold, ready.plan.test, ready.dataset)
+    if fitted is None:
+        prepared = ready.first
+        if fold.number > 0:
+            prepared = prepare(ready.experiment, ready.dataset, ready.learner, fold.training)
+        fitted = fit_fold(context, fold, prepared)
+        record.keeper.keep_fit(fitted)
+    record.listener.fold_finished(fold.number, scores_of(ready.experiment, ready.dataset, fitted.validation))
     return fitted
 
 

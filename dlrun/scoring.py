@@ -73,7 +73,7 @@ def score(experiment: Experiment, dataset: Dataset, outcome: Outcome, *, look_at
         The content of `metrics.json` but for times and diagnosis.
     """
     folds = outcome.folds
-    judge = functools.partial(_judge, experiment, dataset)
+    judge = functools.partial(scores_of, experiment, dataset)
     has_test = look_at_test and len(outcome.test.rows) > 0
     fold_scores = [judge(fitted.validation) for fitted in folds]
     has_epochs = bool(folds[0].fit.history)
@@ -99,7 +99,8 @@ def score(experiment: Experiment, dataset: Dataset, outcome: Outcome, *, look_at
     }
 
 
-def _judge(experiment: Experiment, dataset: Dataset, part: Part) -> Scores:
+def scores_of(experiment: Experiment, dataset: Dataset, part: Part) -> Scores:
+    """Return the scores of the predictions for some rows."""
     return evaluate(dataset.task, part.y_true, part.y_pred, experiment.evaluation.metrics, losses=part.losses)
 
 

@@ -20,7 +20,7 @@ PAGES = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "configs/README.md"]
 
 
 PLACEHOLDERS = set(
-    "latest best runs/* config.yaml new.csv labelled.csv predictions.csv bundle model.zip best.yaml 50".split()  # noqa: SIM905
+    "latest best runs/* config.yaml new.csv labelled.csv predictions.csv bundle model.zip best.yaml STUDY RUN 10 50".split()  # noqa: SIM905
 )
 """Words of the examples that stand for the user's own files, runs and numbers."""
 

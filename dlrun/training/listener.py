@@ -62,6 +62,9 @@ class Listener:
     def epoch_finished(self, report: EpochReport) -> None:
         """An epoch is done and validated."""
 
+    def fold_finished(self, fold: int, scores: Mapping[str, float | None]) -> None:
+        """A fold is fitted and its validation rows are scored; None is an undefined score."""
+
     def finished(self, metrics: Mapping[str, Any]) -> None:
         """The run is complete; `metrics` is what `metrics.json` holds."""
 
@@ -95,6 +98,10 @@ class Listeners(Listener):
     def epoch_finished(self, report: EpochReport) -> None:
         for listener in self._listeners:
             listener.epoch_finished(report)
+
+    def fold_finished(self, fold: int, scores: Mapping[str, float | None]) -> None:
+        for listener in self._listeners:
+            listener.fold_finished(fold, scores)
 
     def finished(self, metrics: Mapping[str, Any]) -> None:
         for listener in self._listeners:

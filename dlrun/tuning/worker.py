@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from dlrun.experiment import Experiment
     from dlrun.keeping import Kept
     from dlrun.run import Run
-    from dlrun.training.checkpoint import Checkpoint
 
 
 @dataclass(frozen=True)
@@ -154,13 +153,12 @@ class _ToDriver(Listener):
         self._job = job
         self._channel = channel
         self._num_folds = 1
-        self._best: dict[int, dict[str, float]] = {}
+        self._folds: list[dict[str, float]] = []
         self._last: dict[int, list[dict[str, float]]] = {}
 
     def recall(self, kept: Kept | None) -> None:
-        """Take note of what an earlier attempt has told of its folds; None to forget it."""
+        """Take note of what an earlier attempt has told; None to forget it."""
         checkpoints = [] if kept is None else kept.checkpoints
-        self._best = {int(one.facts["fold"]): _scores(_row(one, one.facts["best_epoch"])) for one in checkpoints}
         state = None if kept is None else kept.state
         self._last = {int(state.facts["fold"]): state.facts["history"][-1:]} if state is not None else {}
         self.num_epochs = sum(len(one.facts["history"]) for one in checkpoints)
@@ -172,8 +170,7 @@ class _ToDriver(Listener):
     def fit_started(self, fold: int, num_folds: int, num_epochs: int) -> None:
         self._num_folds = num_folds
         if self._job.waits == "folds" and fold > 0:
-            values = [self._best.get(number, {}) for number in range(fold)]
-            self._channel.send({"event": "fold", "values": values})
+            self._channel.send({"event": "fold", "values": self._folds})
             self._go_on()
         for row in self._last.pop(fold, []):  # nobody knows whether the earlier attempt heard the answer to it
             self._tell_epoch(fold, int(row["epoch"]), num_epochs, _scores(row))
@@ -182,10 +179,11 @@ class _ToDriver(Listener):
         if report.fold == REFIT:
             return
         self.num_epochs += 1
-        values = _scores(report.values)
-        if report.best_epoch == report.epoch:
-            self._best[report.fold] = values
-        self._tell_epoch(report.fold, report.epoch, report.num_epochs, values)
+        self._tell_epoch(report.fold, report.epoch, report.num_epochs, _scores(report.values))
+
+    def fold_finished(self, fold: int, scores: Mapping[str, float | None]) -> None:  # noqa: ARG002
+        known = {name: value for name, value in scores.items() if value is not None}
+        self._folds.append({name: value for name, value in known.items() if math.isfinite(value)})
 
     def _tell_epoch(self, fold: int, epoch: int, num_epochs: int, values: dict[str, float]) -> None:
         waits = self._job.waits == "epochs" and fold == 0
@@ -210,11 +208,6 @@ class _ToDriver(Listener):
             raise Interrupted(signal.SIGTERM)
         if messages[-1]["stop"]:
             raise Pruned
-
-
-def _row(checkpoint: Checkpoint, epoch: int) -> Mapping[str, float]:
-    """Return the scores of an epoch; none of a learner without epochs."""
-    return next((row for row in checkpoint.facts["history"] if row["epoch"] == epoch), {})
 
 
 def _scores(values: Mapping[str, float]) -> dict[str, float]:

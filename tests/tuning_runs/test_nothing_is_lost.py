@@ -158,6 +158,31 @@ def test_a_trial_that_is_resumed_alone_does_not_score_the_test_rows(dlrun: Any, 
     assert len((dlrun.folder / "runs" / "ledger.jsonl").read_text().splitlines()) <= 2
 
 
+def test_a_last_fit_that_was_killed_goes_on_and_looks_once(dlrun: Any, network: str, studies: Any) -> None:
+    command = ("tune", network, *SLOW_TRIALS, "--trials", "2")
+    process = dlrun.start(*command)
+    deadline = time.monotonic() + 120
+    begun: list[Path] = []
+    while not begun and time.monotonic() < deadline:
+        begun = [
+            path.parent
+            for path in dlrun.folder.glob("runs/*/final/*/history.csv")
+            if len(path.read_bytes().splitlines()) > 30
+        ]
+        time.sleep(0.005)
+    process.kill()
+    process.communicate()
+    assert begun
+    assert dlrun(*command).code == 0
+    (study,) = studies()
+    finals = sorted((study.path / "final").iterdir())
+    assert begun[0] in finals
+    assert (begun[0] / "resumed.jsonl").is_file()
+    looks = (dlrun.folder / "runs" / "ledger.jsonl").read_text().splitlines()
+    assert sorted(json.loads(line)["run"] for line in looks) == [path.name for path in finals]
+    assert all(json.loads((path / "metrics.json").read_text())["test"] for path in finals)
+
+
 def test_a_second_driver_is_refused_by_name(dlrun: Any, linear: str, studies: Any) -> None:
     command = ("tune", linear, "--trials", "60", "--jobs", "1")
     process = dlrun.start(*command)

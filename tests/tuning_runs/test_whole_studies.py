@@ -205,6 +205,27 @@ def test_wrong_words_are_refused_before_anything_starts(
     assert studies() == []
 
 
+def test_a_model_without_epochs_is_stopped_between_folds(dlrun: Any, config: Any, studies: Any) -> None:
+    points = json.dumps([{"model.l2": value} for value in (1e6, 2.0)])
+    name = config(
+        "dataset: iris\nmodel: {kind: linear, l2: 1.0}\nvalidation: {kind: kfold, folds: 4}\n"
+        "evaluation: {bootstrap: 20}\n"
+        f"tuner: {{kind: manual, points: {points}, pruner: {{kind: wilcoxon, p: 0.3, min_folds: 2}},"
+        " selection: {finalists: 1, rescorings: 0}}\n"
+    )
+    ended = dlrun("tune", name, "--jobs", "1")
+    assert ended.code == 0, ended.err
+    (study,) = studies()
+    assert [row["state"] for row in study.rows][:2] == ["finished", "pruned"]
+    reports = [event for event in study.events if event["event"] == "reported" and event["trial"] == 1]
+    assert [event["epoch"] for event in reports] == [1, 2]
+    mean = sum(event["value"] for event in reports) / 2
+    assert float(study.rows[1]["value"]) == pytest.approx(mean)
+    whole = json.loads((study.run(0) / "metrics.json").read_text())["folds"]
+    told = [event["value"] for event in study.events if event["event"] == "reported" and event["trial"] == 0]
+    assert told == [fold["validation"]["loss"] for fold in whole[:3]]
+
+
 def test_several_objectives_have_a_front_in_every_report(dlrun: Any, config: Any, studies: Any) -> None:
     units = (2, 64, 8)
     points = json.dumps([{"model.layers.0.dense.units": number} for number in units])
