@@ -232,6 +232,8 @@ def _test_evidence(outcome: Outcome, found: dict[str, Any]) -> list[str]:
     if bounds is None:
         return []
     low, high = bounds
+    if low == high == 0:
+        return ["On the test set it predicts what its best member does."]
     verdict = "which may be luck" if low <= 0 <= high else "more than luck"
     return [
         f"On the test set {words(outcome.metric)} differs from the best member's by [{low:.3g}, {high:.3g}], {verdict}."

@@ -41,7 +41,8 @@ def test_the_record_is_complete(trained) -> None:
     names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     assert {
         "config.yaml", "source.yaml", "overrides.yaml", "status.json", "history.csv", "metrics.json", "output.log",
-        "environment.json", "dataset.json", "split.npz", "predictions/validation.npz", "predictions/test.npz",
+        "environment.json", "dataset.json", "split.npz", "test_rows.npz",
+        "predictions/validation.npz", "predictions/test.npz",
     } <= names  # fmt: skip
     assert not [name for name in names if ".tmp" in name]
     status = json.loads((folder / "status.json").read_text())

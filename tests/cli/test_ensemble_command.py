@@ -102,7 +102,7 @@ def test_it_never_imports_tensorflow(dlrun, members) -> None:
         (["runs", "--method", "stacking", "method.learner=ridge"], "ridge does not suit a multiclass task"),
         (["nothing*"], "nothing matches nothing*"),
         (["nothing"], "there is no run 'nothing' in runs"),
-        (["runs/notes.txt"], "no runs to make an ensemble of"),
+        (["runs/notes.txt"], "notes.txt: a file, not a run folder"),
         (["runs", "--name", "../x"], "cannot be the name of a run"),
         (["runs", "--max-members", "0"], "greater than or equal to 1"),
         ([], "RUN"),

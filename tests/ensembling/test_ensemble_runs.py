@@ -96,6 +96,14 @@ def test_scores_stand_side_by_side_and_the_look_is_counted(tmp_path: Path, make_
     assert why == ["ensemble", "ensemble"]
 
 
+def test_an_ensemble_of_its_best_member_says_so(tmp_path: Path, make_stack, make_member) -> None:
+    stack = make_stack("binary", num_rows=160)
+    for place in range(3):
+        make_member(tmp_path, stack, place)
+    evidence = make(tmp_path, method="best").metrics["diagnosis"]["evidence"]
+    assert evidence[1] == "On the test set it predicts what its best member does."
+
+
 def test_a_member_must_beat_the_baseline(tmp_path: Path, make_stack, make_member) -> None:
     stack = make_stack("binary", num_rows=160, noise=(0.7, 0.8, 0.9, 1.0))
     guess = np.random.default_rng(0).random(stack.y_pred[:1].shape)

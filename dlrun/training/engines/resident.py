@@ -87,7 +87,7 @@ class ResidentEngine:
     def predict(self, x: NDArray[Any], rows: Rows) -> NDArray[np.float32]:
         """Predict in chunks that keep the activations small."""
         if self._forward is None:
-            self._trace_forward()
+            self._trace_forward(x)
         import tensorflow as tf
 
         data = self._data[0] if self._host[0] is x else tf.constant(x)
@@ -136,13 +136,15 @@ class ResidentEngine:
             ],
         )
 
-    def _trace_forward(self) -> None:
+    def _trace_forward(self, x: NDArray[Any]) -> None:
         import tensorflow as tf
 
         def forward(rows: Any, x: Any) -> Any:
             return tf.cast(self._model(tf.gather(x, rows), training=False), tf.float32)
 
-        self._forward = tf.function(forward, autograph=False, reduce_retracing=True)
+        # Any number of rows by one trace: each part of the data has its own.
+        signature = [tf.TensorSpec((None,), tf.int32), tf.TensorSpec((None, *x.shape[1:]), x.dtype)]
+        self._forward = tf.function(forward, autograph=False, input_signature=signature)
 
 
 def _optimizer(model: keras.Model) -> Any:
