@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 from dlrun.datasets.dataset import Dataset, DatasetFacts
-from dlrun.datasets.keras_files import cached_files, damaged, last_rows
+from dlrun.datasets.keras_files import cached_files, damaged
 from dlrun.datasets.npz_reader import Archive
 from dlrun.datasets.source import Source
 from dlrun.datasets.targets import encode
@@ -37,17 +37,7 @@ class CaliforniaHousing(Source):
         train, test = train[: self.kept(len(train))], test[: self.kept(len(test))]
         rows = np.concatenate([train, test])
         targets = encode(y[rows], self.task, ("MedHouseVal",))
-        return Dataset(
-            name=self.kind,
-            input_kind="features",
-            x=x[rows],
-            y=targets.y,
-            task=targets.task,
-            class_names=targets.class_names,
-            feature_names=_FEATURES,
-            target_names=targets.target_names,
-            test_rows=last_rows(len(train), len(test)),
-        )
+        return targets.dataset(self.kind, "features", x[rows], num_test=len(test), feature_names=_FEATURES)
 
     def facts(self) -> DatasetFacts | None:
         num_rows = _NUM_ROWS[self.version]

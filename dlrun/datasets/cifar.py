@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from dlrun.datasets import restricted_pickle
 from dlrun.datasets.dataset import Dataset, DatasetFacts
-from dlrun.datasets.keras_files import cached_files, damaged, last_rows
+from dlrun.datasets.keras_files import cached_files, damaged
 from dlrun.datasets.source import Source
 from dlrun.datasets.targets import encode
 
@@ -32,16 +32,7 @@ class ColourImages(Source):
         _read_batches(train, labels, x[:num_train], y[:num_train])
         _read_batches([test], labels, x[num_train:], y[num_train:])
         targets = encode(y, self.task, ("class",), _names(meta, f"{self._level()}label_names".encode()))
-        return Dataset(
-            name=self.kind,
-            input_kind="images",
-            x=x,
-            y=targets.y,
-            task=targets.task,
-            class_names=targets.class_names,
-            target_names=targets.target_names,
-            test_rows=last_rows(num_train, num_test),
-        )
+        return targets.dataset(self.kind, "images", x, num_test=num_test)
 
     def facts(self) -> DatasetFacts | None:
         rows = (_NUM_TRAIN, _NUM_TEST)

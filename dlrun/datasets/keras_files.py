@@ -14,9 +14,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from dlrun.backend import import_keras
 from dlrun.errors import DataError
 
@@ -53,11 +50,6 @@ def cached_files(dataset: str, names: Sequence[str], folders: Sequence[str] = ("
 def damaged(path: Path, reason: object) -> DataError:
     """Return the error for a cached file that cannot be read."""
     return DataError(f"'{path}' is damaged: {reason}", remedy="Delete the file, so that it is fetched again.")
-
-
-def last_rows(num_rows: int, num_test: int) -> NDArray[np.int64]:
-    """Return the row numbers of a test part that follows `num_rows` other rows."""
-    return np.arange(num_rows, num_rows + num_test, dtype=np.int64)
 
 
 def _caches() -> list[Path]:

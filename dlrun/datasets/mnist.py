@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlrun.datasets.dataset import Dataset, DatasetFacts
-from dlrun.datasets.keras_files import cached_files, damaged, last_rows
+from dlrun.datasets.keras_files import cached_files, damaged
 from dlrun.datasets.npz_reader import Archive
 from dlrun.datasets.source import Source
 from dlrun.datasets.targets import encode
@@ -32,16 +32,7 @@ class GreyImages(Source):
         y = np.empty(num_train + num_test, np.uint8)
         self._read((x[:num_train], x[num_train:]), (y[:num_train], y[num_train:]))
         targets = encode(y, self.task, ("class",), self.class_names)
-        return Dataset(
-            name=self.kind,
-            input_kind="images",
-            x=x,
-            y=targets.y,
-            task=targets.task,
-            class_names=targets.class_names,
-            target_names=targets.target_names,
-            test_rows=last_rows(num_train, num_test),
-        )
+        return targets.dataset(self.kind, "images", x, num_test=num_test)
 
     def facts(self) -> DatasetFacts | None:
         return self.known_facts("multiclass", "images", (_SIDE, _SIDE), (_NUM_TRAIN, _NUM_TEST), 10)

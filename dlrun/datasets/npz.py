@@ -61,20 +61,10 @@ class Npz(Source):
             plan = self._plan(archive)
             x = self._read(archive, plan.x, plan.x_test)
             y = self._read(archive, plan.y, plan.y_test)
-            unused = [name for name in archive.names if name not in plan.names]
+            unused = tuple(f"array '{name}' is not used" for name in archive.names if name not in plan.names)
         targets = self._encode(y, plan)
-        notes = (*targets.notes, *(f"array '{name}' is not used" for name in unused))
-        return Dataset(
-            name=path.stem,
-            input_kind=plan.input_kind,
-            x=typed(x, plan.input_kind),
-            y=targets.y,
-            task=targets.task,
-            class_names=targets.class_names,
-            target_names=targets.target_names,
-            test_rows=np.arange(plan.num_rows, len(y), dtype=np.int64) if plan.x_test else None,
-            notes=notes,
-        )
+        num_test = len(y) - plan.num_rows if plan.x_test else None
+        return targets.dataset(path.stem, plan.input_kind, typed(x, plan.input_kind), num_test=num_test, notes=unused)
 
     def facts(self) -> DatasetFacts | None:
         path = existing_file(self.path, "dataset.path")

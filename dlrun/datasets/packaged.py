@@ -35,17 +35,8 @@ class Packaged(Source):
         x, y = self._read()
         keep = self.kept(len(y))
         targets = encode(y[:keep], self.task, ("target",), self.class_names)
-        return Dataset(
-            name=self.kind,
-            input_kind=self._input_kind,
-            x=self._shaped(x[:keep]),
-            y=targets.y,
-            task=targets.task,
-            class_names=targets.class_names,
-            feature_names=self.feature_names if self._input_kind == "features" else (),
-            target_names=targets.target_names,
-            notes=targets.notes,
-        )
+        names = self.feature_names if self._input_kind == "features" else ()
+        return targets.dataset(self.kind, self._input_kind, self._shaped(x[:keep]), feature_names=names)
 
     def facts(self) -> DatasetFacts | None:
         rows, columns = self.own_shape

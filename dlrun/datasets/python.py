@@ -62,17 +62,7 @@ class Python(Source):
         columns = y.shape[1] if y.ndim == 2 else 1
         names = ("y",) if columns == 1 else tuple(f"y_{column}" for column in range(columns))
         targets = encode(y, self.task, names)
-        return Dataset(
-            name=path.stem,
-            input_kind=kind,
-            x=typed(x, kind),
-            y=targets.y,
-            task=targets.task,
-            class_names=targets.class_names,
-            target_names=targets.target_names,
-            test_rows=np.arange(len(y) - own_test, len(y), dtype=np.int64) if own_test else None,
-            notes=targets.notes,
-        )
+        return targets.dataset(path.stem, kind, typed(x, kind), num_test=own_test)
 
     def facts(self) -> DatasetFacts | None:
         """Return None: a check does not run code."""
@@ -94,8 +84,8 @@ class Python(Source):
                 )
             return function(**self.arguments)
 
-    def _joined(self, path: Path, arrays: Mapping[str, NDArray[Any]]) -> tuple[NDArray[Any], NDArray[Any], int]:
-        """Return inputs and targets, those of the own test part last, and how many these are."""
+    def _joined(self, path: Path, arrays: Mapping[str, NDArray[Any]]) -> tuple[NDArray[Any], NDArray[Any], int | None]:
+        """Return inputs and targets, those of the own test part last, and how many these are, if any."""
         where = f"'{path}', {self.function}()"
         for x, y in (("x", "y"), ("x_test", "y_test")):
             if x in arrays and len(arrays[x]) != len(arrays[y]):
@@ -107,7 +97,7 @@ class Python(Source):
             raise DataError(f"{where}: 'x' has no rows", remedy="There is nothing to learn from.")
         kept = {name: array[: self.kept(len(array))] for name, array in arrays.items()}
         if "x_test" not in kept:
-            return kept["x"], kept["y"], 0
+            return kept["x"], kept["y"], None
         for first, second in (("x", "x_test"), ("y", "y_test")):
             if kept[first].shape[1:] != kept[second].shape[1:] or kept[first].dtype.kind != kept[second].dtype.kind:
                 raise DataError(

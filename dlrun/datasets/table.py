@@ -114,18 +114,8 @@ class Table(Source):
         first_test = num_rows - int(unlabeled.head(num_rows).sum())
         if dropped := int(unlabeled.sum()):
             notes = (f"left out {counted(dropped, 'row')} without a label", *notes)
-        return Dataset(
-            name=path.stem,
-            input_kind="table",
-            x=x,
-            y=targets.y,
-            task=targets.task,
-            class_names=targets.class_names,
-            feature_names=tuple(inputs),
-            target_names=targets.target_names,
-            test_rows=np.arange(first_test, x.height, dtype=np.int64) if test_path else None,
-            notes=(*targets.notes, *notes),
-        )
+        num_test = None if test_path is None else x.height - first_test
+        return targets.dataset(path.stem, "table", x, num_test=num_test, feature_names=tuple(inputs), notes=notes)
 
     def facts(self) -> DatasetFacts | None:
         small = sum(path.stat().st_size for path in self._paths()) <= _SMALL_FILE

@@ -9,15 +9,18 @@ one 1, one-hot classes; other numbers are a regression. Two classes make a binar
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dlrun.datasets.dataset import Task
+from dlrun.datasets.dataset import Dataset, InputKind, Task
 from dlrun.datasets.names import counted, listed
 from dlrun.errors import DataError
 from dlrun.settings import Auto
+
+if TYPE_CHECKING:
+    import polars as pl
 
 MAX_INFERRED_CLASSES = 20
 """Most different whole numbers that are taken for classes without being told."""
@@ -42,6 +45,39 @@ class Targets:
     class_names: tuple[str, ...] = ()
     target_names: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+    def dataset(
+        self,
+        name: str,
+        input_kind: InputKind,
+        x: NDArray[Any] | pl.DataFrame,
+        *,
+        num_test: int | None = None,
+        feature_names: tuple[str, ...] = (),
+        notes: tuple[str, ...] = (),
+    ) -> Dataset:
+        """Put inputs beside the targets.
+
+        Args:
+            name: As `Dataset.name`.
+            input_kind: As `Dataset.input_kind`.
+            x: As `Dataset.x`, a row for each target.
+            num_test: Rows at the end that are the dataset's own test part; None if it brings none.
+            feature_names: As `Dataset.feature_names`.
+            notes: What is to be told beside the notes of the targets.
+        """
+        return Dataset(
+            name=name,
+            input_kind=input_kind,
+            x=x,
+            y=self.y,
+            task=self.task,
+            class_names=self.class_names,
+            feature_names=feature_names,
+            target_names=self.target_names,
+            test_rows=None if num_test is None else np.arange(len(self.y) - num_test, len(self.y), dtype=np.int64),
+            notes=(*self.notes, *notes),
+        )
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from pydantic import Field
 
 from dlrun.datasets import restricted_pickle
 from dlrun.datasets.dataset import Dataset, DatasetFacts, InputKind, Task
-from dlrun.datasets.keras_files import cached_files, damaged, last_rows
+from dlrun.datasets.keras_files import cached_files, damaged
 from dlrun.datasets.npz_reader import Archive
 from dlrun.datasets.source import Source
 from dlrun.datasets.targets import encode
@@ -108,16 +108,7 @@ class Texts(Source):
             first += kept
         y = np.concatenate([labels[: self.kept(len(labels))] for _, labels in parts])
         targets = encode(y, self.task, ("class",), self.class_names)
-        return Dataset(
-            name=self.kind,
-            input_kind=self._input_kind,
-            x=x,
-            y=targets.y,
-            task=targets.task,
-            class_names=targets.class_names,
-            target_names=targets.target_names,
-            test_rows=last_rows(num_train, num_test),
-        )
+        return targets.dataset(self.kind, self._input_kind, x, num_test=num_test)
 
     def facts(self) -> DatasetFacts | None:
         num_outputs = 1 if self.own_task == "binary" else len(self.class_names)
