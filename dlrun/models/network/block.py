@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import Field
 
@@ -62,6 +62,10 @@ class Block(Settings):
 
         return regularizers.L1L2(l1=self.l1, l2=self.l2) if self.l1 or self.l2 else None
 
+    def around(self) -> dict[str, Any]:
+        """Return what every Keras layer with a kernel takes beside it."""
+        return {"activation": self.kernel_activation, "use_bias": self.has_bias}
+
     def finish(self, x: keras.KerasTensor, place: Place) -> keras.KerasTensor:
         """Put what follows the kernel behind `x`."""
         from keras import layers
@@ -85,6 +89,10 @@ class KernelBlock(Block):
     def kernel_initializer(self) -> str:
         """Keras' name of the start of the kernel."""
         return kernel_initializer(self.initializer, self.activation)
+
+    def around(self) -> dict[str, Any]:
+        kernel = {"kernel_initializer": self.kernel_initializer, "kernel_regularizer": self.regularizer()}
+        return super().around() | kernel
 
     def resolved(self) -> Self:
         return self.model_copy(update={"use_bias": self.has_bias, "initializer": self.kernel_initializer})

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from dlrun.models.network.block import KernelBlock
 from dlrun.models.network.layer import Place
-from dlrun.models.network.windows import Filters, Window1D, Window2D, check_window, image, steps
+from dlrun.models.network.windows import Filters, Window1D, Window2D, check_window, image, steps, window_of
 
 if TYPE_CHECKING:
     import keras
@@ -22,19 +22,7 @@ class Conv1D(KernelBlock, Window1D, Filters):
 
         x = steps(x, place)
         check_window(x, place, (self.kernel_size,), self.padding, dilation=self.dilation_rate)
-        x = layers.Conv1D(
-            self.filters,
-            self.kernel_size,
-            strides=self.strides,
-            padding=self.padding,
-            data_format="channels_last",
-            dilation_rate=self.dilation_rate,
-            activation=self.kernel_activation,
-            use_bias=self.has_bias,
-            kernel_initializer=self.kernel_initializer,
-            kernel_regularizer=self.regularizer(),
-            name=place.name,
-        )(x)
+        x = layers.Conv1D(self.filters, **window_of(self), **self.around(), name=place.name)(x)
         return self.finish(x, place)
 
 
@@ -51,17 +39,5 @@ class Conv2D(KernelBlock, Window2D, Filters):
 
         x = image(x, place)
         check_window(x, place, self.kernel_size, self.padding, dilation=self.dilation_rate)
-        x = layers.Conv2D(
-            self.filters,
-            self.kernel_size,
-            strides=self.strides,
-            padding=self.padding,
-            data_format="channels_last",
-            dilation_rate=self.dilation_rate,
-            activation=self.kernel_activation,
-            use_bias=self.has_bias,
-            kernel_initializer=self.kernel_initializer,
-            kernel_regularizer=self.regularizer(),
-            name=place.name,
-        )(x)
+        x = layers.Conv2D(self.filters, **window_of(self), **self.around(), name=place.name)(x)
         return self.finish(x, place)

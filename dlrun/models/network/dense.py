@@ -35,14 +35,7 @@ class Dense(KernelBlock, Units):
         from keras import layers
 
         x = flat(x, place)
-        x = layers.Dense(
-            self.units,
-            activation=self.kernel_activation,
-            use_bias=self.has_bias,
-            kernel_initializer=self.kernel_initializer,
-            kernel_regularizer=self.regularizer(),
-            name=place.name,
-        )(x)
+        x = layers.Dense(self.units, **self.around(), name=place.name)(x)
         return self.finish(x, place)
 
 

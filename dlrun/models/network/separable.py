@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from dlrun.models.network.block import WindowBlock
 from dlrun.models.network.initializers import depthwise_initializer, pointwise_initializer
 from dlrun.models.network.layer import Place
-from dlrun.models.network.windows import Depth, EvenWindow2D, Filters, Window1D, check_window, image, steps
+from dlrun.models.network.windows import Depth, EvenWindow2D, Filters, Window1D, check_window, image, steps, window_of
 
 if TYPE_CHECKING:
     import keras
@@ -28,20 +28,7 @@ class SeparableConv1D(WindowBlock, Depth, Window1D, Filters):
         x = steps(x, place)
         check_window(x, place, (self.kernel_size,), self.padding, dilation=self.dilation_rate)
         x = layers.SeparableConv1D(
-            self.filters,
-            self.kernel_size,
-            strides=self.strides,
-            padding=self.padding,
-            data_format="channels_last",
-            dilation_rate=self.dilation_rate,
-            depth_multiplier=self.depth_multiplier,
-            activation=self.kernel_activation,
-            use_bias=self.has_bias,
-            depthwise_initializer=depthwise_initializer(self.initializer, self.kernel_size),
-            pointwise_initializer=pointwise_initializer(self.initializer, self.activation),
-            depthwise_regularizer=self.regularizer(),
-            pointwise_regularizer=self.regularizer(),
-            name=place.name,
+            self.filters, **window_of(self), **self.around(), **_depthwise(self), **_pointwise(self), name=place.name
         )(x)
         return self.finish(x, place)
 
@@ -60,20 +47,7 @@ class SeparableConv2D(WindowBlock, Depth, EvenWindow2D, Filters):
         x = image(x, place)
         check_window(x, place, self.kernel_size, self.padding, dilation=self.dilation_rate)
         x = layers.SeparableConv2D(
-            self.filters,
-            self.kernel_size,
-            strides=self.strides,
-            padding=self.padding,
-            data_format="channels_last",
-            dilation_rate=self.dilation_rate,
-            depth_multiplier=self.depth_multiplier,
-            activation=self.kernel_activation,
-            use_bias=self.has_bias,
-            depthwise_initializer=depthwise_initializer(self.initializer, prod(self.kernel_size)),
-            pointwise_initializer=pointwise_initializer(self.initializer, self.activation),
-            depthwise_regularizer=self.regularizer(),
-            pointwise_regularizer=self.regularizer(),
-            name=place.name,
+            self.filters, **window_of(self), **self.around(), **_depthwise(self), **_pointwise(self), name=place.name
         )(x)
         return self.finish(x, place)
 
@@ -92,17 +66,23 @@ class DepthwiseConv2D(WindowBlock, Depth, EvenWindow2D):
 
         x = image(x, place)
         check_window(x, place, self.kernel_size, self.padding, dilation=self.dilation_rate)
-        x = layers.DepthwiseConv2D(
-            self.kernel_size,
-            strides=self.strides,
-            padding=self.padding,
-            data_format="channels_last",
-            dilation_rate=self.dilation_rate,
-            depth_multiplier=self.depth_multiplier,
-            activation=self.kernel_activation,
-            use_bias=self.has_bias,
-            depthwise_initializer=depthwise_initializer(self.initializer, prod(self.kernel_size)),
-            depthwise_regularizer=self.regularizer(),
-            name=place.name,
-        )(x)
+        x = layers.DepthwiseConv2D(**window_of(self), **self.around(), **_depthwise(self), name=place.name)(x)
         return self.finish(x, place)
+
+
+def _depthwise(layer: SeparableConv1D | SeparableConv2D | DepthwiseConv2D) -> dict[str, Any]:
+    size = layer.kernel_size
+    return {
+        "depth_multiplier": layer.depth_multiplier,
+        "depthwise_initializer": depthwise_initializer(
+            layer.initializer, size if isinstance(size, int) else prod(size)
+        ),
+        "depthwise_regularizer": layer.regularizer(),
+    }
+
+
+def _pointwise(layer: SeparableConv1D | SeparableConv2D) -> dict[str, Any]:
+    return {
+        "pointwise_initializer": pointwise_initializer(layer.initializer, layer.activation),
+        "pointwise_regularizer": layer.regularizer(),
+    }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -92,6 +92,17 @@ class Depth(LayerSettings):
 
     depth_multiplier: int = Field(default=1, ge=1)
     """Windows for each input channel."""
+
+
+def window_of(layer: Window1D | Window2D | EvenWindow2D) -> dict[str, Any]:
+    """Return what Keras layers take of a window."""
+    return {
+        "kernel_size": layer.kernel_size,
+        "strides": layer.strides,
+        "padding": layer.padding,
+        "data_format": "channels_last",
+        "dilation_rate": layer.dilation_rate,
+    }
 
 
 def _check_strides_or_dilation(strides: int, dilation: int) -> None:
