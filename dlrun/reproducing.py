@@ -16,6 +16,7 @@ from dlrun.records.environment import environment_changes
 from dlrun.records.files import read_bytes
 from dlrun.records.folder import RunFolder
 from dlrun.records.history import read_history
+from dlrun.records.kinds import require_run
 from dlrun.records.status import read_status
 from dlrun.records.text import printable
 from dlrun.run import Run, run_experiment
@@ -75,6 +76,7 @@ def reproduce_run(
             f"{folder.id} is a snapshot, which training again does not end with",
             remedy="Reproduce the run that it lies in.",
         )
+    require_run(folder)
     state = read_status(folder).state
     if state != "finished":
         raise UsageError(

@@ -21,7 +21,8 @@ from dlrun.recording import present_environment
 from dlrun.records import files
 from dlrun.records.environment import environment_changes
 from dlrun.records.folder import RunFolder
-from dlrun.records.index import STUDY, is_trial
+from dlrun.records.index import is_trial
+from dlrun.records.kinds import require_run
 from dlrun.records.lock import locked
 from dlrun.records.status import Status, read_status
 from dlrun.records.text import json_text
@@ -88,9 +89,7 @@ def resume_run(
 
 def _resumable(folder: RunFolder) -> Status | None:
     """Return the status of a run that can go on; None if it was stopped before it had one."""
-    if folder.file(STUDY).is_file():
-        remedy = f"Go on with it by `dlrun tune --study {folder.id}`."
-        raise UsageError(f"{folder.id} is a study, which is no single run", remedy=remedy)
+    require_run(folder)
     if not folder.file("config.yaml").is_file():
         raise UsageError(
             f"the run {folder.id} cannot be resumed: it was stopped before its config was written",

@@ -12,7 +12,8 @@ from typing import Any
 
 from dlrun.cli.output import Output
 from dlrun.errors import ConfigError, DlrunError, Interrupted, Problem, StorageError
-from dlrun.records.index import STUDY
+from dlrun.records.folder import RunFolder
+from dlrun.records.kinds import STUDY, is_ensemble
 
 
 @dataclass(frozen=True)
@@ -110,9 +111,13 @@ def report(failure: Failure, *, json: bool, run: Mapping[str, Any] | None) -> in
     return failure.exit_code
 
 
-def _going_on(run: Mapping[str, Any]) -> str:
-    """Return the command that goes on with a run or a study."""
-    command = "tune --study" if Path(run["path"], STUDY).is_file() else "resume"
+def _going_on(run: Mapping[str, Any]) -> str | None:
+    """Return the command that goes on with a run or a study; an ensemble, or what has no config yet, is made anew."""
+    folder = RunFolder(Path(run["path"]))
+    with contextlib.suppress(StorageError):
+        if not folder.file("config.yaml").is_file() or is_ensemble(folder):
+            return None
+    command = "tune --study" if folder.file(STUDY).is_file() else "resume"
     return f"dlrun {command} {_shortest(run)}"
 
 

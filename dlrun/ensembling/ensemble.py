@@ -102,8 +102,8 @@ def run_ensemble(
     folder = RunFolder.claim(runs_dir, settings.name)
     if claimed is not None:
         claimed(folder.path)
+    write_inputs(folder, to_yaml(settings), admitted, argv)
     with Heartbeat(folder):
-        write_inputs(folder, to_yaml(settings), admitted, argv)
         outcome = _outcome(settings, admitted, choice, metric)
         looks = None if outcome.test is None else _look(folder, admitted)
         metrics = reporting.metrics(outcome, looks)

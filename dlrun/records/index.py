@@ -14,7 +14,7 @@ from typing import Any
 from dlrun.errors import StorageError, UsageError
 from dlrun.records import files
 from dlrun.records.folder import RunFolder, is_id
-from dlrun.records.kinds import kinds
+from dlrun.records.kinds import STUDY, kinds
 from dlrun.records.status import State, read_status
 from dlrun.records.text import printable
 
@@ -29,9 +29,6 @@ TRIALS = "trials"
 
 INSIDE = (TRIALS, "final")
 """Folders of a study that hold runs."""
-
-STUDY = "study.json"
-"""The file that tells a study from a run."""
 
 SNAPSHOTS = "snapshots"
 """Folder of a run that holds its snapshots, which are runs."""

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from dlrun.errors import StorageError
+from dlrun.errors import StorageError, UsageError
 from dlrun.records import files
 from dlrun.records.text import printable
+
+if TYPE_CHECKING:
+    from dlrun.records.folder import RunFolder
 
 _MAX_BYTES = 1_000_000
 _MAX_DEPTH = 200
@@ -38,6 +41,38 @@ def kinds(path: Path) -> dict[str, str]:
     except (yaml.YAMLError, ValueError) as error:
         raise StorageError(f"{printable(str(path))} is damaged: it is not YAML") from error
     return found
+
+
+STUDY = "study.json"
+"""The file that tells a study from a run."""
+
+ENSEMBLE = "ensemble"
+"""What stands for the kind of model in the config of an ensemble."""
+
+
+def is_ensemble(folder: RunFolder) -> bool:
+    """Tell whether a folder is that of an ensemble; one without a config is of nothing yet."""
+    path = folder.file("config.yaml")
+    return path.is_file() and kinds(path).get("model") == ENSEMBLE
+
+
+def require_run(folder: RunFolder) -> None:
+    """Refuse a folder that is not that of a single run.
+
+    Raises:
+        UsageError: It is that of a study or an ensemble.
+        StorageError: Its config cannot be read.
+    """
+    if folder.file(STUDY).is_file():
+        raise UsageError(
+            f"{folder.id} is a study, which is no single run",
+            remedy=f"Go on with it by `dlrun tune --study {folder.id}`.",
+        )
+    if is_ensemble(folder):
+        raise UsageError(
+            f"{folder.id} is an ensemble, which is no single run",
+            remedy="Combine its members again with `dlrun ensemble`.",
+        )
 
 
 @dataclass

@@ -12,7 +12,8 @@ from dlrun.config.writing import to_yaml
 from dlrun.errors import StorageError, UsageError
 from dlrun.records.environment import environment
 from dlrun.records.folder import RunFolder
-from dlrun.records.index import STUDY, find_run, run_folders
+from dlrun.records.index import find_run, run_folders
+from dlrun.records.kinds import STUDY
 from dlrun.records.status import read_status
 from dlrun.records.text import json_text, printable
 

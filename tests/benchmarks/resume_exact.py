@@ -115,7 +115,7 @@ def killed_processes(tools: Any, text: str, kills: int, folder: Path) -> bool:
     process, done = start(folder, "train", "config.yaml"), 0
     while done < kills:
         try:
-            process.wait(random.uniform(0.3, 1.3) * seconds)
+            process.wait(random.uniform(0.2, 0.8) * seconds)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
