@@ -6,6 +6,7 @@ The format has no checksum of its own: a bit that flips in an array would train 
 from __future__ import annotations
 
 import json
+import re
 import zlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,7 @@ STATE = "last/state"
 """Name of the checkpoint that the fit in progress goes on from."""
 
 _KEY = "dlrun"
-_CHECKSUM = "crc32"
+_CHECKSUM = re.compile(r', "crc32": (\d+)}$')
 
 
 def path_of(name: str) -> str:
@@ -53,7 +54,8 @@ def write_checkpoint(folder: RunFolder, name: str, checkpoint: Checkpoint) -> No
 
     arrays = {key: np.asarray(value, order="C") for key, value in checkpoint.arrays.items()}
     facts = json.dumps({"format": FORMAT, **checkpoint.facts})
-    header = {_KEY: facts, _CHECKSUM: str(_checksum(arrays, facts))}
+    # One entry: the order of several in the header changes from process to process.
+    header = {_KEY: f'{facts[:-1]}, "crc32": {_checksum(arrays, facts)}}}'}
     folder.write_bytes(path_of(name), save(arrays, header))
 
 
@@ -104,7 +106,10 @@ def decode_checkpoint(content: bytes, shown: str) -> Checkpoint:
 
 def _verified(header: Mapping[str, str], arrays: Mapping[str, NDArray[Any]], shown: str) -> Checkpoint:
     """Return the checkpoint that a file holds, if it is as it was written."""
-    facts = json.loads(header.get(_KEY, "{}"))
+    written = header.get(_KEY, "{}")
+    checksum = _CHECKSUM.search(written)
+    text = f"{written[: checksum.start()]}}}" if checksum else written
+    facts = json.loads(text)
     if not isinstance(facts, dict):
         raise TypeError("its facts are no JSON object")
     if facts.get("format") != FORMAT:
@@ -112,7 +117,7 @@ def _verified(header: Mapping[str, str], arrays: Mapping[str, NDArray[Any]], sho
             f"{shown} has the format {printable(repr(facts.get('format')))}; this dlrun reads format {FORMAT}",
             remedy="Use the version of dlrun that wrote it, named in environment.json.",
         )
-    if header.get(_CHECKSUM) != str(_checksum(arrays, header[_KEY])):
+    if checksum is None or checksum[1] != str(_checksum(arrays, text)):
         raise ValueError("its checksum does not fit its contents")
     return Checkpoint(arrays, facts)
 
