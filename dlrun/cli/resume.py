@@ -30,9 +30,11 @@ def resume(
     from dlrun.cli.references import find
     from dlrun.cli.running import report, watching
     from dlrun.resuming import resume_run
+    from dlrun.tuning.study_folder import latency_rows_of
 
     out = Output(json=json, quiet=quiet)
     folder = find(runs_dir, run, None)
     with watching(out, context) as listener:
-        ended = resume_run(folder, force=force, trust=trust, argv=["dlrun", *sys.argv[1:]], listener=listener)
+        argv, rows = ["dlrun", *sys.argv[1:]], latency_rows_of(folder)
+        ended = resume_run(folder, force=force, trust=trust, argv=argv, listener=listener, latency_rows=rows)
     report(out, ended)

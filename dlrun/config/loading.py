@@ -141,7 +141,8 @@ def check(data: Any, marks: Marks, settings_class: type[SettingsType]) -> tuple[
     try:
         settings = settings_class.model_validate(data)
     except ValidationError as error:
-        return None, messages.explain(error, data, marks, settings_class)
+        faults = messages.explain(error, data, marks, settings_class)
+        return None, faults + space.check_rest_of_space(data, faults, marks, settings_class)
     return settings, space.check_space(data, getattr(settings, "tuner", None), marks, settings_class)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +45,60 @@ def check_space(
         if fault:
             faults.setdefault((path, fault.hint or fault.message), fault)
     return list(faults.values())
+
+
+def check_rest_of_space(
+    data: Any, faults: Sequence[Fault], marks: Marks, settings_class: type[Settings]
+) -> list[Fault]:
+    """Check what is searched beside settings of a tuner that are wrong in themselves, so that all faults show at once.
+
+    Args:
+        data: Plain values of the config, which are not valid.
+        faults: What is wrong with them.
+        marks: Where they were written.
+        settings_class: Class of the whole config.
+
+    Returns:
+        Further faults; none if something outside the tuner is wrong, as values are tried on the rest of the config.
+    """
+    tuner = data.get("tuner") if isinstance(data, Mapping) else None
+    if not isinstance(tuner, Mapping) or any(len(fault.path) < 2 or fault.path[0] != "tuner" for fault in faults):
+        return []
+    rest = {**data, "tuner": deepcopy(dict(tuner))}
+    for fault in faults:
+        _leave_out(rest["tuner"], fault.path[1:])
+    try:
+        settings = settings_class.model_validate(rest)
+    except ValidationError:
+        return []
+    left_out = {fault.path[2] for fault in faults if fault.path[1] == "space" and len(fault.path) > 2}
+    unknown = [_unknown(rest, str(path), marks, settings_class) for path in left_out]
+    found = check_space(rest, getattr(settings, "tuner", None), marks, settings_class)
+    return [*found, *(fault for fault in unknown if fault)]
+
+
+def _unknown(data: Mapping[str, Any], setting: str, marks: Marks, settings_class: type[Settings]) -> Fault | None:
+    """Tell whether a setting that is searched by a wrong distribution does not even exist."""
+    path: Path = ("tuner", "space", setting)
+    base = {name: value for name, value in data.items() if name != "tuner"}
+    mark = marks.of_key(path)
+    try:
+        assign(
+            Assignment(tuple(setting.split(".")), None, mark), deepcopy(base), Marks(values={(): mark}), settings_class
+        )
+    except NoSuchSetting as error:
+        return Fault(mark, path, error.message, error.hint)
+    return _own_setting({setting: None}, path, mark)
+
+
+def _leave_out(tuner: dict[str, Any], path: Path) -> None:
+    """Remove the setting of a tuner that holds a fault: of the space the one distribution, else as a whole."""
+    name, *inner = path
+    space = tuner.get("space")
+    if name == "space" and inner and isinstance(space, dict):
+        space.pop(inner[0], None)
+    else:
+        tuner.pop(str(name), None)
 
 
 def _trials(tuner: Search | Manual) -> Iterator[tuple[Path, Mapping[str, Any]]]:

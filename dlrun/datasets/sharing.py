@@ -107,6 +107,11 @@ def read_dataset(folder: Path) -> Dataset:
     return dataset
 
 
+def stored_fingerprint(folder: Path) -> str:
+    """Return the fingerprint of the dataset that `write_dataset` wrote, without reading it."""
+    return str(json.loads((folder / _FACTS).read_text())["fingerprint"])
+
+
 def is_table(folder: Path) -> bool:
     """Tell whether the inputs that were written are a table, whose library has threads."""
     return (folder / _TABLE).exists()

@@ -6,7 +6,7 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,7 @@ from dlrun.tuning.loop import SearchListener, SearchLoop
 from dlrun.tuning.objective import Objective, mode_of, objective_of
 from dlrun.tuning.points import config_at
 from dlrun.tuning.study import Study
-from dlrun.tuning.study_folder import FINAL, TRIALS, StudyFacts, claim_study, digest_of
+from dlrun.tuning.study_folder import FINAL, TRIALS, StudyFacts, amend_facts, claim_study, digest_of, settle_data
 from dlrun.tuning.study_report import write_report
 from dlrun.tuning.table import FreshTable, write_table
 from dlrun.tuning.trial import Suggestion, Trial
@@ -173,48 +173,50 @@ class _Driver:
         return fixed
 
     def drive(self, runs_dir: Path, folder: RunFolder | None) -> StudyResult:
-        """Open the study, search, conclude, report."""
+        """Open the study and carry it out."""
         num_trials = self.order.num_trials or getattr(self.tuner, "trials", None)
         facts = StudyFacts(digest_of(self.loaded.data), self.objective.metric, self.objective.mode, num_trials)
         if folder is not None:
-            return self._carry_out(folder, facts, num_trials)
+            return self._carry_out(folder, num_trials)
         folder = claim_study(runs_dir, self.loaded, facts, self.order.argv)
         try:
-            return self._carry_out(folder, facts, num_trials)
+            return self._carry_out(folder, num_trials)
         except (ConfigError, DataError):  # nothing was started
             shutil.rmtree(folder.path, ignore_errors=True)
             raise
 
-    def _carry_out(self, folder: RunFolder, facts: StudyFacts, num_trials: int | None) -> StudyResult:
-        with self._open(folder, num_trials) as study, Heartbeat(folder) as heartbeat:
-            self.listener.opened(folder.path, study.trials, num_trials, self.objective)
-            facts.write(folder)
-            with self._workers(folder) as workers:
+    def _carry_out(self, folder: RunFolder, num_trials: int | None) -> StudyResult:
+        with self._open(folder, num_trials) as study, self._workers(folder) as workers:
+            if study.trials:  # of an earlier session: nothing is touched before the data are known to be the same
+                workers.await_ready()
+            with Heartbeat(folder) as heartbeat:
+                self.listener.opened(folder.path, study.trials, num_trials, self.objective)
+                amend_facts(folder, trials=num_trials, complete=False)
                 try:
-                    self._search(folder, study, workers)
-                    trials = tuple(study.trials)
-                    if self._late and not study.stopped and (num_trials is None or len(trials) < num_trials):
-                        heartbeat.end("interrupted")
-                        return StudyResult(folder.path, trials, self.objective, None, None)
-                    self.listener.concluding()
-                    conclusion = self._conclude(folder, study, workers)
-                    metrics = write_report(
-                        folder,
-                        workers,
-                        trials,
-                        self.objective,
-                        conclusion,
-                        front=study.front,
-                        best_config=self._best_config(conclusion.winner.trial),
-                    )
+                    result = self._finish(folder, study, workers, num_trials)
                 except KeyboardInterrupt:
                     self.listener.interrupted()
                     workers.stop()
                     raise
                 finally:
                     write_table(folder, study.trials)
-            replace(facts, trials=num_trials or len(trials), complete=True).write(folder)
-            return StudyResult(folder.path, trials, self.objective, conclusion, metrics, study.stopped)
+                if result.conclusion is None:
+                    heartbeat.end("interrupted")
+                else:
+                    amend_facts(folder, trials=num_trials or len(result.trials), complete=True)
+                return result
+
+    def _finish(self, folder: RunFolder, study: Study, workers: LocalWorkers, num_trials: int | None) -> StudyResult:
+        """Search, conclude and report."""
+        self._search(folder, study, workers)
+        trials = tuple(study.trials)
+        if self._late and not study.stopped and (num_trials is None or len(trials) < num_trials):
+            return StudyResult(folder.path, trials, self.objective, None, None)
+        self.listener.concluding()
+        conclusion = self._conclude(folder, study, workers)
+        yaml = self._best_config(conclusion.winner.trial)
+        metrics = write_report(folder, workers, trials, self.objective, conclusion, front=study.front, best_config=yaml)
+        return StudyResult(folder.path, trials, self.objective, conclusion, metrics, study.stopped)
 
     def _open(self, folder: RunFolder, num_trials: int | None) -> Study:
         from dlrun.config.writing import plain
@@ -235,16 +237,8 @@ class _Driver:
     def _workers(self, folder: RunFolder) -> Iterator[LocalWorkers]:
         """Yield the workers, and a folder for what they share, which goes with them."""
         folder.remove(_SHARED)  # of a session that was killed
-        share = folder.file(_SHARED)
-        share.mkdir()
-        try:
-            with self._local_workers(folder, share) as workers:
-                yield workers
-        finally:
-            folder.remove(_SHARED)
-
-    def _local_workers(self, folder: RunFolder, share: Path) -> LocalWorkers:
-        return LocalWorkers(
+        (share := folder.file(_SHARED)).mkdir()
+        workers = LocalWorkers(
             self.num_jobs,
             network=self.network,
             config=config_at(self.loaded.data),
@@ -252,7 +246,13 @@ class _Driver:
             log=folder.file("workers.log"),
             gpus=self.gpus,
             one_thread=usable_cpus() // self.num_jobs < 2,
+            on_data=lambda data: settle_data(folder, data),
         )
+        try:
+            with workers:
+                yield workers
+        finally:
+            folder.remove(_SHARED)
 
     def _search(self, folder: RunFolder, study: Study, workers: LocalWorkers) -> None:
         runs = TrialRuns(folder.file(TRIALS), 1.0 if self.objective.mode == "min" else -1.0, self.tuner.keep_weights)

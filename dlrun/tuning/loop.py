@@ -117,13 +117,19 @@ class SearchLoop:
         return bool(suggestions)
 
     def _adopt(self, suggestion: Suggestion) -> bool:
-        """Take over a trial that had finished when the driver was killed before it could tell the study."""
+        """Take over a trial that had finished when the driver was killed before it could tell the study.
+
+        One without a value of an objective is not taken over, as another process may not have measured it.
+        """
         found = None if suggestion.to_the_end else self._runs.finished(suggestion.trial)
         if found is None:
             return False
         run, metrics = found
+        outcome = self._finished(metrics, run, metrics["seconds"]["total"])
+        if outcome.state != "finished":
+            return False
         self._listener.started(suggestion)
-        self._tell(suggestion.trial, self._finished(metrics, run, metrics["seconds"]["total"]))
+        self._tell(suggestion.trial, outcome)
         return True
 
     def _start(self, suggestion: Suggestion) -> None:

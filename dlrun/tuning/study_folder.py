@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dlrun.config.writing import to_yaml
 from dlrun.errors import StorageError, UsageError
+from dlrun.keeping import Kept
 from dlrun.records.environment import environment
 from dlrun.records.folder import RunFolder
-from dlrun.records.index import find_run, run_folders
+from dlrun.records.index import find_run, is_trial, run_folders
 from dlrun.records.kinds import STUDY
 from dlrun.records.status import read_status
 from dlrun.records.text import json_text, printable
+from dlrun.tuning.facts import StudyDiffers
 
 if TYPE_CHECKING:
     from dlrun.config import LoadedConfig
@@ -42,6 +44,7 @@ class StudyFacts:
         mode: Whether it is to be small or large.
         trials: Number of trials that were asked for.
         complete: Whether all of them are done and the report is written.
+        data: Fingerprint of the dataset that the config as written loads; None until it has been loaded.
     """
 
     config: str
@@ -49,6 +52,7 @@ class StudyFacts:
     mode: str
     trials: int | None
     complete: bool = False
+    data: str | None = None
 
     def write(self, folder: RunFolder) -> None:
         """Put the facts into a study's folder; raises StorageError."""
@@ -65,9 +69,41 @@ def read_facts(folder: RunFolder) -> StudyFacts | None:
         return None
     written = folder.read_json(FILE)
     try:
-        return StudyFacts(**{name: written[name] for name in ("config", "metric", "mode", "trials", "complete")})
-    except (KeyError, TypeError) as error:
+        needed = {name: written[name] for name in ("config", "metric", "mode", "trials", "complete")}
+        return StudyFacts(**needed, data=written.get("data"))
+    except (KeyError, TypeError, AttributeError) as error:
         raise StorageError(f"{printable(str(folder.file(FILE)))} is damaged: it holds no facts of a study") from error
+
+
+def amend_facts(folder: RunFolder, **changes: Any) -> None:
+    """Change some facts of a study and keep the others; raises StorageError."""
+    facts = read_facts(folder)
+    if facts is None:
+        raise StorageError(f"{printable(str(folder.file(FILE)))} is gone", remedy="Begin a new study with --new.")
+    replace(facts, **changes).write(folder)
+
+
+def settle_data(folder: RunFolder, data: str | None) -> None:
+    """Note which data a study is begun with, or compare the data with those.
+
+    Args:
+        folder: The study.
+        data: Fingerprint of the dataset as it is now; None if nobody loaded it.
+
+    Raises:
+        StudyDiffers: The data have changed.
+        StorageError: The facts are damaged or cannot be written.
+    """
+    facts = read_facts(folder)
+    if data is None or facts is None or facts.data == data:
+        return
+    if facts.data is not None:
+        raise StudyDiffers(
+            f"the data have changed since the study {folder.id} was begun:"
+            f" their fingerprint was {facts.data}, it is {data} now",
+            remedy="Put the data back as they were, or begin a new study of them with `dlrun tune --new`.",
+        )
+    amend_facts(folder, data=data)
 
 
 def digest_of(data: Mapping[str, Any]) -> str:
@@ -108,6 +144,23 @@ def config_of(folder: RunFolder) -> LoadedConfig:
 
     overrides = folder.read_json("overrides.yaml")
     return load_text(folder.read_text("source.yaml"), f"{folder.id}/source.yaml", overrides)
+
+
+def latency_rows_of(run: RunFolder) -> int:
+    """Return how many rows are predicted at once to time a run after training; 0 if it is no trial that is timed.
+
+    A trial whose fit another process has ended is not timed: a study does it anew.
+
+    Args:
+        run: Any run.
+
+    Raises:
+        ConfigError, StorageError: The config of its study cannot be read any more.
+    """
+    if not is_trial(run) or Kept.read(run).fits:
+        return 0
+    tuner = config_of(RunFolder(run.path.parent.parent)).experiment.tuner
+    return tuner.latency_rows if tuner is not None and "latency" in tuner.objectives else 0
 
 
 def best_config(folder: RunFolder) -> str:

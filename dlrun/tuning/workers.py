@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, Self
 
@@ -56,6 +56,8 @@ class LocalWorkers:
         log: File that takes what the processes write to their standard outputs.
         gpus: Names of the GPUs that jobs take in turn; empty for none.
         one_thread: Whether numerical libraries are to use one thread a process.
+        on_data: Hears the fingerprint of the dataset that all jobs share before the first one is begun; None if there
+            is none.
         program: Arguments that make the interpreter run the zygote.
     """
 
@@ -69,6 +71,7 @@ class LocalWorkers:
         log: Path,
         gpus: Sequence[str] = (),
         one_thread: bool = True,
+        on_data: Callable[[str | None], None] = lambda _: None,
         program: Sequence[str] = ("-m", "dlrun.tuning.zygote"),
     ) -> None:
         self._num_jobs = num_jobs
@@ -76,6 +79,7 @@ class LocalWorkers:
         self._log = log
         self._gpus = tuple(gpus)
         self._one_thread = one_thread
+        self._on_data = on_data
         self._program = tuple(program)
         self._selector = selectors.DefaultSelector()
         self._jobs: dict[str, _Running] = {}
@@ -127,7 +131,13 @@ class LocalWorkers:
         self._selector.register(control, selectors.EVENT_READ, None)
 
     def await_ready(self) -> Channel:
-        """Wait until the zygote has loaded everything."""
+        """Wait until the zygote has loaded everything.
+
+        Raises:
+            DataError: The data that all share cannot be loaded.
+            StorageError: The workers cannot be started.
+            DlrunError: `on_data` refuses the data.
+        """
         control = self._control
         if control is None:
             raise RuntimeError("the workers were not begun")
@@ -138,6 +148,7 @@ class LocalWorkers:
                 raise DataError(first["message"], remedy=first["remedy"])
             if first["event"] != "ready":
                 raise _no_workers(self._log)
+            self._on_data(first.get("data"))
             self._ready = True
         return control
 
@@ -145,8 +156,7 @@ class LocalWorkers:
         """Fork a worker for a job.
 
         Raises:
-            DataError: The data that all share cannot be loaded.
-            StorageError: The workers cannot be started.
+            DlrunError: As `await_ready`.
         """
         control = self.await_ready()
         channel, theirs = pair()

@@ -21,7 +21,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
 from dlrun.datasets.checks import check_parts, check_values
-from dlrun.datasets.sharing import is_table, read_dataset, write_dataset
+from dlrun.datasets.sharing import is_table, read_dataset, stored_fingerprint, write_dataset
 from dlrun.errors import DataError, DlrunError, Interrupted
 from dlrun.tuning.channel import Channel, Message
 from dlrun.tuning.job import Job
@@ -82,7 +82,8 @@ def main() -> None:
         return
     gc.collect()
     gc.freeze()  # a collection in a worker would touch, and so copy, every page of what was loaded here
-    control.send({"event": "ready"})
+    data = None if shared.folder is None else stored_fingerprint(shared.folder)
+    control.send({"event": "ready", "data": data})
     _Zygote(control, shared).serve()
 
 

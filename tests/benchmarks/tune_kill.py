@@ -80,14 +80,24 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
-def strike(process: subprocess.Popen[bytes], dice: random.Random) -> str:
-    """Kill the driver, or one of its processes; return which."""
-    victims = descendants(process.pid)
-    if victims and dice.random() < 0.5:
-        os.kill(victims[-1], signal.SIGKILL)
-        return "worker" if len(victims) > 1 else "zygote"
-    process.kill()
-    return "driver"
+def strike(process: subprocess.Popen[bytes], dice: random.Random) -> str | None:
+    """Kill the driver, a worker in the midst of its trial, or the zygote; return which, or None if all had ended."""
+    kind = dice.choices(("driver", "worker", "zygote"), (4, 5, 1))[0]
+    if kind == "driver":
+        process.kill()
+        return kind
+    depth = 1 if kind == "zygote" else 2
+    while process.poll() is None:
+        found = descendants(process.pid)
+        if len(found) >= depth:
+            time.sleep(dice.uniform(0.0, 1.0) if kind == "worker" else 0.0)
+            still = [pid for pid in descendants(process.pid) if pid == found[depth - 1]]
+            for pid in still:
+                os.kill(pid, signal.SIGKILL)
+            if still:
+                return kind
+        time.sleep(0.01)
+    return None
 
 
 def points(journal: list[dict[str, Any]]) -> dict[int, Any]:
@@ -115,12 +125,12 @@ def main() -> int:
         kills: dict[str, int] = {}
         while sum(kills.values()) < arguments.kills and len(before) < arguments.trials:
             process = start(folder, "runs", arguments.trials)
-            until = time.perf_counter() + dice.uniform(0.2, 0.5) * undisturbed
+            until = time.perf_counter() + dice.uniform(0.2, 0.7) * undisturbed
             while process.poll() is None and time.perf_counter() < until:
                 time.sleep(dice.uniform(0.0, undisturbed / 10))
                 if process.poll() is None:
                     kind = strike(process, dice)
-                    kills[kind] = kills.get(kind, 0) + 1
+                    kills |= {kind: kills.get(kind, 0) + 1} if kind else {}
             process.kill()
             process.wait()
             now = told(events(folder, "runs"))

@@ -158,6 +158,74 @@ def test_a_trial_that_is_resumed_alone_does_not_score_the_test_rows(dlrun: Any, 
     assert len((dlrun.folder / "runs" / "ledger.jsonl").read_text().splitlines()) <= 2
 
 
+def test_a_trial_that_is_resumed_alone_is_timed_where_latency_is_an_objective(
+    dlrun: Any, network: str, studies: Any
+) -> None:
+    command = ("tune", network, *SLOW_TRIALS, "tuner.objectives=[loss, latency]", "--trials", "2")
+    process = dlrun.start(*command)
+    begun = await_epochs(studies, 1, 30)
+    process.kill()
+    process.communicate()
+    assert dlrun("resume", begun.name).code == 0
+    latency = json.loads((begun / "metrics.json").read_text())["latency"]
+    ended = dlrun(*command)
+    assert ended.code == 0, ended.err
+    (study,) = studies()
+    assert study.run(1) == begun
+    assert [row["state"] for row in study.rows] == ["finished", "finished"]
+    assert float(study.rows[1]["objective latency"]) == latency
+
+
+def test_a_trial_that_another_process_did_not_time_is_carried_out_anew(dlrun: Any, network: str, studies: Any) -> None:
+    command = ("tune", network, "tuner.objectives=[loss, latency]", "--trials", "2", "--jobs", "1", "--json")
+    whole = dlrun(*command)
+    assert whole.code == 0, whole.err
+    (study,) = studies()
+    journal = study.path / "journal.jsonl"
+    lines = [line for line in journal.read_text().splitlines(keepends=True) if not _tells(line, 1)]
+    journal.write_text("".join(lines))
+    untimed = study.run(1)
+    metrics = json.loads((untimed / "metrics.json").read_text())
+    del metrics["latency"]
+    (untimed / "metrics.json").write_text(json.dumps(metrics))
+    assert dlrun("tune", "--study", study.path.name, "--jobs", "1").code == 0
+    assert study.run(1) != untimed
+    assert [row["state"] for row in study.rows] == ["finished", "finished"]
+    assert float(study.rows[1]["objective latency"]) > 0
+
+
+def _tells(line: str, trial: int) -> bool:
+    event = json.loads(line)
+    return bool(event["event"] == "told" and event["trial"] == trial)
+
+
+def test_a_study_does_not_go_on_with_other_data(dlrun: Any, config: Any, studies: Any) -> None:
+    rows = [f"{number % 7},{number % 3},{'no' if number % 2 else 'yes'}" for number in range(60)]
+    table = dlrun.folder / "rows.csv"
+    table.write_text("\n".join(["size,weight,kind", *rows]) + "\n")
+    name = config(
+        "dataset: {kind: csv, path: rows.csv, target: kind}\nmodel: linear\nevaluation: {bootstrap: 20}\n"
+        "tuner: {kind: random, space: {model.l2: {uniform: [0.1, 1]}}, selection: {finalists: 1, rescorings: 0}}\n"
+    )
+    assert dlrun("tune", name, "--trials", "2").code == 0
+    (study,) = studies()
+    kept = ("study.json", "status.json", "metrics.json", "trials.csv")
+    before = {file: (study.path / file).read_bytes() for file in kept}
+    fingerprint = json.loads((study.run(0) / "dataset.json").read_text())["fingerprint"]
+    assert json.loads(before["study.json"])["data"] == fingerprint
+    whole = table.read_text()
+    table.write_text(whole.replace("6,0,", "5,0,", 1))
+    for arguments in ((name,), ("--study", study.path.name)):
+        ended = dlrun("tune", *arguments, "--trials", "4")
+        assert ended.code == 2, ended.err
+        assert f"fingerprint was {fingerprint}, it is " in ended.err
+        assert {file: (study.path / file).read_bytes() for file in kept} == before
+        assert len(study.runs) == 2
+    table.write_text(whole)
+    assert dlrun("tune", name, "--trials", "4").code == 0
+    assert sorted(studies()[0].told) == [0, 1, 2, 3]
+
+
 def test_a_last_fit_that_was_killed_goes_on_and_looks_once(dlrun: Any, network: str, studies: Any) -> None:
     command = ("tune", network, *SLOW_TRIALS, "--trials", "2")
     process = dlrun.start(*command)
