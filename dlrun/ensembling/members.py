@@ -107,6 +107,8 @@ def admit(runs: Sequence[RunFolder]) -> Admitted:
     """
     ordered = sorted(runs, key=lambda run: (run.id, str(run.path)))
     usable, skipped = _sorted_out(ordered, _read_member)
+    usable, copies = _apart_from_copies(usable)
+    skipped += copies
     group, others = _largest_group(usable, _key_of_data)
     skipped += [Skipped(member.id, _other_data(member, group[0])) for member in others]
     placed, unreadable = _sorted_out(group, _read_rest)
@@ -153,6 +155,17 @@ def _read_rest(member: Member) -> tuple[Member, Rows]:
     if member.metrics and member.kinds and member.config_hash:
         return member, read_rows(member.run)
     raise Unfit("config.yaml is damaged: it does not hold what dlrun writes")
+
+
+def _apart_from_copies(members: Sequence[Member]) -> tuple[list[Member], list[Skipped]]:
+    """Take each id once: weights are by id, and a copy of a folder is no member of its own."""
+    taken: dict[str, Member] = {}
+    copies = []
+    for member in members:
+        first = taken.setdefault(member.id, member)
+        if first is not member:
+            copies.append(Skipped(member.id, f"a copy of the run in {printable(str(first.run.path.parent))}"))
+    return list(taken.values()), copies
 
 
 def _hash(config: bytes) -> str:

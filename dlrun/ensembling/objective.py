@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dlrun.ensembling.close_calls import CloseCalls
 from dlrun.ensembling.stack import Stack
 from dlrun.evaluation.decisions import THRESHOLD
 from dlrun.evaluation.losses import SMALLEST
@@ -21,9 +22,6 @@ _EXACT_UP_TO = 8_000_000
 
 _AT_ONCE = 300_000
 """Numbers that are worked on at a time, so that they stay near the processor."""
-
-_ONE_VOICE = 1.001
-"""Lead of a class, in sums of probabilities, that one more member cannot turn, rounding included."""
 
 _FACTORS = 4
 """Probabilities whose product is surely no underflow, even in single precision."""
@@ -99,37 +97,31 @@ class Objective:
         """Return the cost of every member by itself."""
         return self.costs_after(np.zeros(self._shape), 0)
 
-    def costs_after(self, total: Array, count: int, material: Array | None = None) -> Array:
+    def costs_after(self, total: Array, count: int, members: NDArray[np.int64] | None = None) -> Array:
         """Return the cost of the mean after each member in turn has been added to a sum.
 
         Args:
             total: Sum of the material of `count` members, shape (rows, columns).
             count: Members in the sum.
-            material: Material of the members to add, shape (candidates, rows, columns); that of all unless given.
+            members: Positions of the members to add; all unless given.
         """
-        added = self.material if material is None else material
+        chosen = np.arange(self.num_members) if members is None else members
         if self._settles and count:
-            return self._costs_of_close_calls(added, total)
+            return self._costs_of_close_calls(total, chosen)
         step = max(1, _AT_ONCE // max(1, total.size))
-        scaled = total.astype(added.dtype)
-        parts = [
-            self.costs_of_sums(added[start : start + step] + scaled, count + 1) for start in range(0, len(added), step)
-        ]
+        scaled = total.astype(self.material.dtype)
+        parts = []
+        for start in range(0, len(chosen), step):
+            sums = self.material[chosen[start : start + step]]
+            sums += scaled
+            parts.append(self.costs_of_sums(sums, count + 1))
         return np.concatenate(parts)
 
-    def _costs_of_close_calls(self, added: Array, total: Array) -> Array:
-        """Do as `costs_after` for accuracy: rows that one more member cannot turn are counted once for all."""
-        lead = total[0] - total[1:].max(axis=0)
-        close = np.flatnonzero(np.abs(lead) <= _ONE_VOICE)
-        scaled, right = total[:, close].astype(added.dtype), _right_class(self.stack.y_true[close])
-        step = max(1, _AT_ONCE // max(1, scaled.size))
-        shares = self._shares.T
-        parts = []
-        for start in range(0, len(added), step):
-            sums = np.take(added[start : start + step], close, axis=2)
-            sums += scaled
-            parts.append(right(sums, 1) @ shares[close])
-        by_fold = np.concatenate(parts) + (lead > _ONE_VOICE) @ shares
+    def _costs_of_close_calls(self, total: Array, members: NDArray[np.int64]) -> Array:
+        """Do as `costs_after` for accuracy: what one more member cannot turn is counted once for all."""
+        calls, shares = CloseCalls(total, self.stack.y_true), self._shares.T
+        parts = [right @ shares[calls.rows] for right in calls.after(self.material, members)]
+        by_fold = np.concatenate(parts) + calls.settled @ shares
         costs: Array = self._sign * by_fold.mean(axis=1)
         return costs
 

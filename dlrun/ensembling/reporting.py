@@ -233,7 +233,7 @@ def _test_evidence(outcome: Outcome, found: dict[str, Any]) -> list[str]:
         return []
     low, high = bounds
     if low == high == 0:
-        return ["On the test set it predicts what its best member does."]
+        return [f"On the test set {words(outcome.metric)} is the same as the best member's."]
     verdict = "which may be luck" if low <= 0 <= high else "more than luck"
     return [
         f"On the test set {words(outcome.metric)} differs from the best member's by [{low:.3g}, {high:.3g}], {verdict}."

@@ -112,7 +112,8 @@ def _open_table(path: Path, form: Form, predictor: Predictor, keep: Sequence[str
         )
     table = _csv(path, description) if form == "csv" else ParquetFile(path)
     wanted = target_columns(description) if targets else []
-    table.require([*fitted.input_names, *wanted, *keep])
+    table.require([*fitted.input_names, *wanted])
+    table.require([*fitted.input_names, *wanted, *keep], remedy="Keep a column that the file has.")
     known = {*fitted.input_names, *target_columns(description), *keep}
     known.update(getattr(description.experiment.dataset, "drop", ()))
     unused = [name for name in table.header if name not in known]

@@ -138,7 +138,12 @@ class Predictor(ABC):
         return codes if self.task == "multilabel" else np.array(self.class_names)[codes]
 
     def chunks(self, x: NDArray[Any] | pl.DataFrame) -> Iterator[tuple[int, NDArray[Any] | pl.DataFrame]]:
-        """Cut inputs into chunks that are predicted at once; yields the first row of each, and the chunk."""
+        """Cut inputs into chunks that are predicted at once; yields the first row of each, and the chunk.
+
+        Raises:
+            DataError: The inputs are neither an array of numbers nor a polars data frame.
+        """
+        _check_inputs(x)
         size = self.rows_at_once
         for start in range(0, len(x), size):
             yield start, x[start : start + size]
@@ -147,6 +152,23 @@ class Predictor(ABC):
     def rows_at_once(self) -> int:
         """Rows whose prepared inputs fit the memory that a chunk may take."""
         return max(1, min(_CHUNK_BYTES // (4 * max(prod(self.preprocessing.output_shape), 1)), _MOST_ROWS))
+
+
+def _check_inputs(x: Any) -> None:
+    if isinstance(x, np.ndarray):
+        if x.dtype.kind not in "biuf" or not x.ndim:
+            raise DataError(
+                f"the inputs are an array of type {x.dtype} and shape {x.shape}, expected numbers of shape (rows, ...)",
+                remedy="Give data of the form that the run was trained on.",
+            )
+        return
+    import polars as pl
+
+    if not isinstance(x, pl.DataFrame):
+        raise DataError(
+            f"the inputs are a {type(x).__name__}, expected a numpy array or a polars data frame",
+            remedy="Convert them, such as with numpy.asarray(x), polars.DataFrame(x) or polars.from_pandas(x).",
+        )
 
 
 def decide(task: str, y_pred: NDArray[Any]) -> NDArray[np.int64]:

@@ -19,6 +19,7 @@ from dlrun.errors import DataError
 if TYPE_CHECKING:
     import polars as pl
 
+_ALL_COLUMNS = "Give data with all columns that the run was trained on, by the same names."
 _GZIP = b"\x1f\x8b"
 _BLOCK_ROWS = 65_536
 _LONGEST_CELL = 2**20
@@ -47,19 +48,22 @@ class TableFile(ABC):
             DataError: The file is damaged.
         """
 
-    def require(self, columns: Sequence[str]) -> None:
+    def require(self, columns: Sequence[str], remedy: str = _ALL_COLUMNS) -> None:
         """Refuse a file without some columns, naming them.
+
+        Args:
+            columns: Names of the columns.
+            remedy: What to do if one is missing.
 
         Raises:
             DataError: A column is missing, or there twice.
         """
         missing = [name for name in columns if name not in self.header]
         if missing:
-            hints = "; ".join(f"'{name}': {nearest(name, self.header)}" for name in missing[:8])
-            raise DataError(
-                f"'{self.path}' has no column {listed(missing)} ({hints})",
-                remedy="Give data with all columns that the run was trained on, by the same names.",
-            )
+            found = {name: nearest(name, self.header) for name in missing[:8]}
+            alike = len(found) > 1 and len(set(found.values())) == 1
+            hints = found[missing[0]] if alike else "; ".join(f"'{name}': {hint}" for name, hint in found.items())
+            raise DataError(f"'{self.path}' has no column {listed(missing)} ({hints})", remedy=remedy)
         twice = [name for name in columns if self.header.count(name) > 1]
         if twice:
             raise DataError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -133,6 +134,18 @@ def test_the_larger_group_is_taken(tmp_path: Path, make_stack, make_member) -> N
     taken, skipped = admitted(tmp_path)
     assert taken.members[0].task == "regression"
     assert skipped["alone"] == "another task: binary, where the members have regression"
+
+
+def test_a_copied_run_counts_once(runs: Path) -> None:
+    first = sorted(runs.iterdir())[0]
+    shutil.copytree(first, runs / "saved" / first.name)
+    found, _ = find_candidates(runs, [f"{runs}/*"], top=None, metric=None)
+    taken = admit(found)
+    assert len(found) == 4
+    assert [member.run.path for member in taken.members] == sorted(
+        path for path in runs.iterdir() if path.name[0] == "2"
+    )
+    assert [(entry.id, entry.reason) for entry in taken.skipped] == [(first.name, f"a copy of the run in {runs}")]
 
 
 def test_references_of_all_kinds(runs: Path, monkeypatch) -> None:

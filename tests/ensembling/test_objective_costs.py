@@ -48,6 +48,24 @@ def test_rows_that_no_member_can_turn_are_counted_once_for_all(make_stack, sharp
         np.testing.assert_allclose(objective.costs_after(total, count), direct, rtol=1e-12)
 
 
+def test_equal_sums_are_decided_as_the_metric_does(make_stack) -> None:
+    stack = make_stack("multiclass", num_rows=400, noise=(1.0, 1.5, 2.0))
+    stack = replace(stack, y_pred=np.eye(4)[stack.y_pred.argmax(axis=2)])
+    objective = Objective(stack, "accuracy")
+    for taken in ([0], [0, 1], [1, 2, 2]):
+        means = [stack.y_pred[[*taken, member]].mean(axis=0) for member in range(3)]
+        assert any((np.sort(mean, axis=1)[:, -1] == np.sort(mean, axis=1)[:, -2]).any() for mean in means)
+        costs = objective.costs_after(objective.material[taken].sum(axis=0), len(taken), np.array([2, 0]))
+        np.testing.assert_allclose(costs, [objective.cost(means[2]), objective.cost(means[0])], rtol=1e-12)
+
+
+def test_without_a_close_call_no_member_is_looked_at(make_stack) -> None:
+    stack = make_stack("multiclass", num_rows=60)
+    sure = np.eye(4)[stack.y_true]
+    objective = Objective(replace(stack, y_pred=np.stack([sure, sure, sure, 1 - sure])), "accuracy")
+    np.testing.assert_allclose(objective.costs_after(9 * objective.material[0], 9), np.full(4, -1.0), rtol=1e-12)
+
+
 def test_predictions_beyond_one_settle_nothing(make_stack) -> None:
     stack = make_stack("multiclass", num_rows=120)
     stack = replace(stack, y_pred=stack.y_pred * [[[1.0]], [[9.0]], [[1.0]], [[1.0]]])

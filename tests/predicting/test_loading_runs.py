@@ -83,6 +83,22 @@ def test_data_of_another_form_are_refused(trained, people_frame) -> None:
         images.predict(np.zeros((2, 5, 6), np.uint8))
 
 
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        ({"age": [3.0]}, "the inputs are a dict, expected a numpy array or a polars data frame"),
+        ([[1.0, 2.0]], "the inputs are a list"),
+        ("new.csv", "the inputs are a str"),
+        (np.array([["a"] * 4]), "an array of type <U1 and shape"),
+        (np.float64(3) * np.ones(()), "shape \\(\\), expected numbers of shape|are a float64"),
+    ],
+)
+def test_inputs_of_other_types_are_refused(trained, inputs, message) -> None:
+    for case in ("table-linear", "images-forest"):
+        with pytest.raises(DataError, match=message):
+            load_run(trained(case).path).predict(inputs)
+
+
 def test_unknown_words_are_refused(trained) -> None:
     predictor = load_run(trained("words").path)
     with pytest.raises(DataError, match="word index 30, the network knows 0 to 29"):

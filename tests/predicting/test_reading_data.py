@@ -75,6 +75,7 @@ def test_missing_and_unseen_values_are_treated_as_in_training(linear, people_fra
     [
         ("age,city,membr,visits\n1,oslo,true,1\n", "no column 'member' .*did you mean 'membr'"),
         ("", "no column 'age', 'city', 'member', 'visits'"),
+        ("x,y\n1,2\n", r"no column 'age', 'city', 'member', 'visits' \(there are 'x', 'y'\)\n"),
         ("age,city,member,visits,age\n1,oslo,true,1,2\n", "'age' appear more than once"),
         ("age,city,member,visits\n1,oslo,true,1\n2,oslo,true\n", "line 3 has 3 cells, the header has 4"),
         (
@@ -88,6 +89,12 @@ def test_tables_that_do_not_fit_are_refused(linear, tmp_path, text, message) -> 
     (tmp_path / "new.csv").write_text(text)
     with pytest.raises(DataError, match=message):
         predictions(linear, tmp_path / "new.csv")
+
+
+def test_a_column_to_keep_that_is_not_there_is_no_fault_of_the_data(linear, files) -> None:
+    with pytest.raises(DataError, match="no column 'nothing'") as raised:
+        open_data(str(files / "people.csv"), linear, keep=("nothing",))
+    assert raised.value.remedy == "Keep a column that the file has."
 
 
 def test_faults_in_later_chunks_are_placed(linear, tmp_path, monkeypatch) -> None:

@@ -73,10 +73,9 @@ class Greedy(Method):
         if taken:
             cost = objective.costs_of_means((total / len(taken))[None].astype(total.dtype))
             best_cost = self._rounded(cost + pull / len(taken))[0]
-        material = objective.material if len(bag) == len(alone) else objective.material[bag]
         for count in range(len(taken), self.size):
             squares = (np.square(counts).sum() + 2 * counts[bag] + 1) / (count + 1) ** 2
-            costs = self._rounded(objective.costs_after(total, count, material) + pull * squares)
+            costs = self._rounded(objective.costs_after(total, count, bag) + pull * squares)
             member = bag[self._pick(costs, counts[bag], alone[bag], generator)]
             counts[member] += 1
             total += objective.material[member]
