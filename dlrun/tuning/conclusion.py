@@ -12,6 +12,7 @@ from dlrun.errors import RunFailed, StorageError
 from dlrun.records.folder import RunFolder
 from dlrun.records.index import run_folders
 from dlrun.tuning.batch import carry_out_all
+from dlrun.tuning.illustration import content_of
 from dlrun.tuning.job import Ended, Job
 from dlrun.tuning.objective import Objective
 from dlrun.tuning.search import Selection
@@ -24,6 +25,8 @@ FILE = "selection.json"
 
 WRITTEN = 0
 """Number of the trial that is the config as written."""
+
+_REPORT = "report"
 
 ConfigOf = Callable[[Trial, dict[str, Any]], dict[str, Any]]
 """Makes the plain config of a trial, with further settings by path."""
@@ -63,6 +66,7 @@ class Conclusion:
         metrics: Content of their `metrics.json`, by trial.
         differences: Interval of winner minus trial 0 on the test rows by metric; empty if they are one, or without
             test rows.
+        importance: Share of each searched setting in the differences between the scores.
     """
 
     finalists: tuple[Finalist, ...]
@@ -70,6 +74,7 @@ class Conclusion:
     finals: dict[int, str]
     metrics: dict[int, dict[str, Any]]
     differences: dict[str, list[float]]
+    importance: dict[str, float]
 
     @property
     def winner(self) -> Finalist:
@@ -110,6 +115,9 @@ class Concluding:
         self._done: dict[str, Any] = {"format": 1, "rescored": {}, "finals": {}}
         if folder.file(FILE).is_file():
             self._done |= folder.read_json(FILE)
+        self._finals: dict[str, str] = self._done["finals"]
+        self._failed: set[str] = set()
+        self._importance: dict[str, float] = {}
 
     def conclude(self, trials: Sequence[Trial]) -> Conclusion:
         """Choose the winner, refit it and trial 0, and look at the test rows once for each.
@@ -123,10 +131,17 @@ class Concluding:
         best = self._best(trials)
         if not best:
             raise _nothing_finished(trials)
-        finalists = self._choose(self._rescore(best))
-        winner = finalists[0].trial
         written = next((trial for trial in trials if trial.id == WRITTEN and trial.state == "finished"), None)
-        finals = self._refit([winner, *([written] if written and written.id != winner.id else [])])
+        # All that is certain goes to the workers at once, the longest first, so that none waits for another.
+        certain = [best[0]] if self._selection.winner == "score" else []
+        certain += [written] if written and written not in certain else []
+        self._carry_out([*self._refits(certain), self._report_on(trials), *self._rescorings_of(best)])
+        finalists = self._choose([Finalist(trial, self._scores(trial)) for trial in best])
+        winner = finalists[0].trial
+        self._carry_out(self._refits([winner]))
+        finals = {
+            trial.id: self._finals[str(trial.id)] for trial in (winner, written) if trial and self._is_refitted(trial)
+        }
         if winner.id not in finals:
             raise RunFailed(
                 f"trial {winner.id} won, but could not be fitted again: {self._done.get('reason')}",
@@ -134,33 +149,49 @@ class Concluding:
             )
         metrics = {trial: self._read(run) for trial, run in finals.items()}
         differences = self._differences(winner.id, finals, metrics[winner.id])
-        return Conclusion(tuple(finalists), written, finals, metrics, differences)
+        return Conclusion(tuple(finalists), written, finals, metrics, differences, self._importance)
 
     def _best(self, trials: Sequence[Trial]) -> list[Trial]:
         sign = 1.0 if self._objective.mode == "min" else -1.0
         finished = [trial for trial in trials if trial.state == "finished" and trial.value is not None]
         return sorted(finished, key=lambda trial: (sign * (trial.value or 0.0), trial.id))[: self._selection.finalists]
 
-    def _rescore(self, best: Sequence[Trial]) -> list[Finalist]:
-        """Fit the finalists on development rows divided anew; the test rows stay apart."""
-        known: dict[str, dict[str, float | None]] = self._done["rescored"]
+    def _carry_out(self, jobs: Sequence[Job]) -> None:
+        carry_out_all(self._workers, jobs, self._take)
+
+    def _report_on(self, trials: Sequence[Trial]) -> Job:
+        """Return the drawing of the study's plots."""
+        content = content_of(trials, self._objective, self._folder.id)
+        return Job(_REPORT, "report", str(self._folder.path), content)
+
+    def _take(self, ended: Ended) -> None:
+        """Keep what a job came to."""
+        trial, _, shuffle = ended.key.partition("/")
+        if ended.key == _REPORT:
+            self._importance = (ended.metrics or {}).get("importance", {})
+            return
+        if shuffle:
+            self._done["rescored"][trial][shuffle] = self._objective.of(ended.metrics) if ended.metrics else None
+        elif ended.state == "finished" and ended.run is not None:
+            self._finals[trial] = ended.run
+        else:
+            self._failed.add(trial)
+            self._done["reason"] = ended.reason
+        self._folder.write_json(FILE, self._done)
+
+    def _rescorings_of(self, best: Sequence[Trial]) -> list[Job]:
+        """Return the fits of the finalists on development rows divided anew; the test rows stay apart."""
         jobs = []
         for trial in best:
-            scores = known.setdefault(str(trial.id), {})
+            known = self._done["rescored"].setdefault(str(trial.id), {})
             for shuffle in range(1, self._rescorings + 1):
-                if str(shuffle) not in scores:
+                if str(shuffle) not in known:
                     config = self._config_of(trial, {})
                     jobs.append(Job(f"{trial.id}/{shuffle}", "rescore", "", config, shuffle=shuffle))
+        return jobs
 
-        def take(ended: Ended) -> None:
-            trial, shuffle = ended.key.split("/")
-            known[trial][shuffle] = self._objective.of(ended.metrics) if ended.metrics else None
-            self._save()
-
-        carry_out_all(self._workers, jobs, take)
-        return [Finalist(trial, self._scores(known[str(trial.id)])) for trial in best]
-
-    def _scores(self, known: dict[str, float | None]) -> tuple[float, ...]:
+    def _scores(self, trial: Trial) -> tuple[float, ...]:
+        known: dict[str, float | None] = self._done["rescored"][str(trial.id)]
         numbers = map(str, range(1, self._rescorings + 1))
         return tuple(value for number in numbers if (value := known.get(number)) is not None)
 
@@ -171,27 +202,21 @@ class Concluding:
         sign = 1.0 if self._objective.mode == "min" else -1.0
         return sorted(finalists, key=lambda one: np.inf if one.mean is None else sign * one.mean)
 
-    def _refit(self, trials: Sequence[Trial]) -> dict[int, str]:
-        """Fit trials on training and validation rows, and score them on the test rows; never twice."""
-        finals: dict[str, str] = self._done["finals"]
+    def _refits(self, trials: Sequence[Trial]) -> list[Job]:
+        """Return fits on training and validation rows that are scored on the test rows; never twice of one trial."""
         jobs = []
         for trial in trials:
-            if str(trial.id) in finals and self._folder.file(f"{FINAL}/{finals[str(trial.id)]}/metrics.json").is_file():
+            if self._is_refitted(trial) or str(trial.id) in self._failed:
                 continue
             name = "written" if trial.id == WRITTEN else f"winner-{trial.id:04d}"
             config = self._config_of(trial, {"name": name, "training.refit": True})
             folder = str(self._folder.file(FINAL))
             jobs.append(Job(str(trial.id), "final", folder, config, argv=self._argv, run=self._begun(name)))
+        return jobs
 
-        def take(ended: Ended) -> None:
-            if ended.state == "finished" and ended.run is not None:
-                finals[ended.key] = ended.run
-            else:
-                self._done["reason"] = ended.reason
-            self._save()
-
-        carry_out_all(self._workers, jobs, take)
-        return {trial.id: finals[str(trial.id)] for trial in trials if str(trial.id) in finals}
+    def _is_refitted(self, trial: Trial) -> bool:
+        run = self._finals.get(str(trial.id))
+        return run is not None and self._folder.file(f"{FINAL}/{run}/metrics.json").is_file()
 
     def _begun(self, name: str) -> str | None:
         """Return the run of that name that an earlier session began and did not end."""
@@ -201,9 +226,6 @@ class Concluding:
             if run.id[16:].rpartition("-")[0] == name and has_no_end(run)
         ]
         return begun[-1].id if begun else None
-
-    def _save(self) -> None:
-        self._folder.write_json(FILE, self._done)
 
     def _read(self, run: str) -> dict[str, Any]:
         metrics = self._folder.read_json(f"{FINAL}/{run}/metrics.json")

@@ -215,7 +215,7 @@ class _Driver:
         self.listener.concluding()
         conclusion = self._conclude(folder, study, workers)
         yaml = self._best_config(conclusion.winner.trial)
-        metrics = write_report(folder, workers, trials, self.objective, conclusion, front=study.front, best_config=yaml)
+        metrics = write_report(folder, trials, self.objective, conclusion, front=study.front, best_config=yaml)
         return StudyResult(folder.path, trials, self.objective, conclusion, metrics, study.stopped)
 
     def _open(self, folder: RunFolder, num_trials: int | None) -> Study:

@@ -1,4 +1,4 @@
-"""StudyReport: what a study writes when it is done - its scores, the winner's config, plots, importance."""
+"""StudyReport: what a study writes when it is done - its scores, the winner's config, importance."""
 
 from __future__ import annotations
 
@@ -7,14 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dlrun.records.folder import RunFolder
-from dlrun.tuning.batch import carry_out_all
 from dlrun.tuning.conclusion import WRITTEN, Conclusion, Finalist
-from dlrun.tuning.illustration import content_of
-from dlrun.tuning.job import Ended, Job
 from dlrun.tuning.objective import Objective
 from dlrun.tuning.study_folder import BEST
 from dlrun.tuning.trial import Trial
-from dlrun.tuning.workers import Workers
 
 
 def counts(trials: Sequence[Trial]) -> dict[str, int]:
@@ -36,7 +32,6 @@ def counts(trials: Sequence[Trial]) -> dict[str, int]:
 
 def write_report(
     folder: RunFolder,
-    workers: Workers,
     trials: Sequence[Trial],
     objective: Objective,
     conclusion: Conclusion,
@@ -44,11 +39,10 @@ def write_report(
     front: Sequence[Trial],
     best_config: str,
 ) -> dict[str, Any]:
-    """Write `metrics.json`, `best.yaml` and the plots of a study.
+    """Write `metrics.json` and `best.yaml` of a study.
 
     Args:
         folder: The study.
-        workers: One of them draws the plots.
         trials: All of the study.
         objective: What was searched by.
         conclusion: What came out.
@@ -61,10 +55,6 @@ def write_report(
     Raises:
         StorageError: A file could not be written.
     """
-    drawn: list[Ended] = []
-    content = content_of(trials, objective, folder.id)
-    carry_out_all(workers, [Job("report", "report", str(folder.path), content)], drawn.append)
-    report = drawn[0].metrics or {}
     winner = conclusion.winner.trial
     study = {
         "metric": objective.metric,
@@ -75,7 +65,7 @@ def write_report(
         "finalists": [_entry(one) for one in conclusion.finalists],
         "shrinkage": shrinkage(conclusion.finalists),
         "difference": conclusion.differences,
-        "importance": report.get("importance", {}),
+        "importance": conclusion.importance,
         "front": [_on_front(trial, objective) for trial in front] if objective.others else [],
     }
     metrics = {**conclusion.metrics[winner.id], "study": study}
