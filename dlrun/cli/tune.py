@@ -69,6 +69,7 @@ def tune(
     from dlrun.tuning.driver import Order
     from dlrun.tuning.driver import tune as carry_out
 
+    trials = trials or _recorded_trials(folder, named=study is not None)
     order = Order(trials, seconds, jobs, gpus, ("dlrun", *sys.argv[1:]))
     with placing(loaded), study_display(out, context.obj) as listener:
         result = carry_out(loaded, runs_dir=runs_dir, order=order, folder=folder, listener=listener)
@@ -86,6 +87,19 @@ def _seconds(time: str | None) -> float | None:
     if found is None:
         raise UsageError(f"--time is '{time}': expected a number and s, m, h or d, such as 10m")
     return float(found.group(1)) * _UNITS[found.group(2)]
+
+
+def _recorded_trials(folder: RunFolder | None, *, named: bool) -> int | None:
+    """Return how many trials a study was to have, if it goes on without a new number; None leaves it to the tuner.
+
+    Args:
+        folder: The study; None for a new one.
+        named: Whether the command names the study; else one that is complete is extended to the tuner's number.
+    """
+    from dlrun.tuning.study_folder import read_facts
+
+    facts = None if folder is None else read_facts(folder)
+    return facts.trials if facts is not None and (named or not facts.complete) else None
 
 
 def _config_and_study(

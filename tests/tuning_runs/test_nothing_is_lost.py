@@ -188,7 +188,9 @@ def test_a_trial_that_another_process_did_not_time_is_carried_out_anew(dlrun: An
     metrics = json.loads((untimed / "metrics.json").read_text())
     del metrics["latency"]
     (untimed / "metrics.json").write_text(json.dumps(metrics))
-    assert dlrun("tune", "--study", study.path.name, "--trials", "2", "--jobs", "1").code == 0
+    assert dlrun("tune", "--study", study.path.name, "--jobs", "1").code == 0, (
+        "it goes on to the number it was begun with"
+    )
     assert study.run(1) != untimed
     assert [row["state"] for row in study.rows] == ["finished", "finished"]
     assert float(study.rows[1]["objective latency"]) > 0
