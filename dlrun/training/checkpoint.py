@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 _OF_SNAPSHOT = re.compile(r"snapshot-([0-9]{1,9})/")
 
-SHARE = 0.02
+SHARE = 0.015
 """Share of the training time that writing checkpoints may take."""
 
 
