@@ -21,10 +21,14 @@ from dlrun.training.listener import EpochReport, Listener
 
 
 def tensors(path: Path) -> tuple[list[tuple[str, bytes]], dict[str, Any]]:
-    """Return the arrays of a checkpoint in the order of their names, without the counters Keras adds to them."""
+    """Return the arrays of a checkpoint in the order of their names, without the counters Keras adds to them.
+
+    The counters go up in every process and the checksum covers the names: both are of the process, not of the run.
+    """
     with safetensors.safe_open(path, framework="np") as file:
         arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         facts = json.loads(file.metadata()["dlrun"])
+    del facts["crc32"]
     named = [(name.rpartition("/")[0].split("/")[0], arrays[name].tobytes()) for name in sorted(arrays)]
     return named, facts
 
