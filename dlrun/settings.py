@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler, TypeAdapter
+from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 Auto = Literal["auto"]
@@ -103,6 +104,17 @@ class Later:
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         return handler(self._adapter.core_schema)
+
+
+def fields_of(settings_class: type[Settings]) -> Mapping[str, FieldInfo]:
+    """Map the name of every setting of a class to its declaration, forward references looked up.
+
+    Args:
+        settings_class: A class of settings.
+    """
+    if not settings_class.__pydantic_fields_complete__:
+        settings_class.model_rebuild()
+    return settings_class.model_fields
 
 
 def kind_of(settings_class: type[Settings]) -> str:

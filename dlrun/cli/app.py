@@ -4,34 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import importlib
 import io
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any
 
 import typer
 
 from dlrun import __version__
-from dlrun.cli.check import check
-from dlrun.cli.doctor import doctor
-from dlrun.cli.ensemble import ensemble
-from dlrun.cli.evaluate import evaluate
-from dlrun.cli.export import export
 from dlrun.cli.failure import failure_of, report
-from dlrun.cli.gc import gc as collect
-from dlrun.cli.init import init
-from dlrun.cli.logs import logs
-from dlrun.cli.ls import ls
-from dlrun.cli.predict import predict
-from dlrun.cli.reproduce import reproduce
-from dlrun.cli.resume import resume
-from dlrun.cli.rm import rm
-from dlrun.cli.schema import schema
-from dlrun.cli.show import show
 from dlrun.cli.signals import Signals
-from dlrun.cli.train import train
-from dlrun.cli.tune import tune
 from dlrun.errors import Interrupted
 
 _EPILOG = """\b
@@ -45,15 +29,58 @@ Examples:
 _OBJECTS_BETWEEN_COLLECTIONS = 50_000
 """Loading modules makes many objects that all stay; looking for garbage among them often takes a tenth of the time."""
 
-app = typer.Typer(
-    name="dlrun",
-    help="One YAML file, one honest deep-learning experiment.",
-    epilog=_EPILOG,
-    no_args_is_help=True,
-    rich_markup_mode=None,  # rich help would take longer to import than to print
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+_EXAMPLES = {
+    "train": ("dlrun train config.yaml optimizer.learning_rate=1e-3 --name small-steps",),
+    "resume": ("dlrun resume latest",),
+    "tune": ("dlrun tune config.yaml --trials 50",),
+    "check": ("dlrun check config.yaml --model",),
+    "init": ("dlrun init csv-classification --output titanic.yaml",),
+    "ensemble": (
+        "dlrun ensemble 'runs/*' --metric auc",
+        "dlrun ensemble runs --method greedy method.size=50",
+    ),
+    "predict": ("dlrun predict latest new.csv --output predictions.csv --keep id",),
+    "evaluate": ("dlrun evaluate latest labelled.csv",),
+    "export": (
+        "dlrun export best --to bundle --output model.zip",
+        "dlrun export latest --best -o best.yaml",
+    ),
+    "ls": ("dlrun ls --last 10",),
+    "show": ("dlrun show latest",),
+    "logs": ("dlrun logs latest --follow",),
+    "reproduce": ("dlrun reproduce best",),
+    "rm": ("dlrun rm latest",),
+    "gc": ("dlrun gc --budget 20GB --dry-run",),
+    "schema": (
+        "dlrun schema > dlrun.schema.json",
+        "sed -i '1i # yaml-language-server: $schema=dlrun.schema.json' config.yaml",
+    ),
+    "doctor": ("dlrun doctor",),
+}
+"""Every command, in the order of the help, with its examples; each is the function of a file of the same name."""
+
+
+def program(commands: Iterable[str] = tuple(_EXAMPLES)) -> typer.Typer:
+    """Put the program together.
+
+    Args:
+        commands: Which commands it knows; reading the parameters of all of them takes longer than most of them work.
+    """
+    app = typer.Typer(
+        name="dlrun",
+        help="One YAML file, one honest deep-learning experiment.",
+        epilog=_EPILOG,
+        no_args_is_help=True,
+        rich_markup_mode=None,  # rich help would take longer to import than to print
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_program)
+    for name in commands:
+        command = getattr(importlib.import_module(f"dlrun.cli.{name}"), name)
+        lines = "".join(f"  {line}\n" for line in _EXAMPLES[name])
+        app.command(name, epilog=f"\b\nExample:\n{lines}")(command)
+    return app
 
 
 def _version(wanted: bool) -> None:
@@ -62,41 +89,12 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _program(
     version: Annotated[
         bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
     ] = False,
 ) -> None:
     """One YAML file, one honest deep-learning experiment."""
-
-
-def _register(command: Any, *example: str) -> None:
-    lines = "".join(f"  {line}\n" for line in example)
-    app.command(command.__name__, epilog=f"\b\nExample:\n{lines}")(command)
-
-
-_register(train, "dlrun train config.yaml optimizer.learning_rate=1e-3 --name small-steps")
-_register(resume, "dlrun resume latest")
-_register(tune, "dlrun tune config.yaml --trials 50")
-_register(check, "dlrun check config.yaml --model")
-_register(init, "dlrun init csv-classification --output titanic.yaml")
-_register(ensemble, "dlrun ensemble 'runs/*' --metric auc", "dlrun ensemble runs --method greedy method.size=50")
-_register(predict, "dlrun predict latest new.csv --output predictions.csv --keep id")
-_register(evaluate, "dlrun evaluate latest labelled.csv")
-_register(export, "dlrun export best --to bundle --output model.zip", "dlrun export latest --best -o best.yaml")
-_register(ls, "dlrun ls --last 10")
-_register(show, "dlrun show latest")
-_register(logs, "dlrun logs latest --follow")
-_register(reproduce, "dlrun reproduce best")
-_register(rm, "dlrun rm latest")
-_register(collect, "dlrun gc --budget 20GB --dry-run")
-_register(
-    schema,
-    "dlrun schema > dlrun.schema.json",
-    "sed -i '1i # yaml-language-server: $schema=dlrun.schema.json' config.yaml",
-)
-_register(doctor, "dlrun doctor")
 
 
 def main() -> None:
@@ -131,6 +129,7 @@ def run(arguments: Sequence[str]) -> int:
     code: object = 0
     with Signals() as signals:
         try:
+            app = program(arguments[:1]) if arguments and arguments[0] in _EXAMPLES else program()
             code = app(args=list(arguments), prog_name="dlrun", standalone_mode=False, obj=facts)
         except BaseException as caught:  # noqa: BLE001 - the outermost place; whatever it is becomes an exit code
             error = caught

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 from pydantic import BeforeValidator
 from pydantic.fields import FieldInfo
 
-from dlrun.settings import ByKind, ByName, Later, ReadsSwitch, Settings, members
+from dlrun.settings import ByKind, ByName, Later, ReadsSwitch, Settings, fields_of, members
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def form_of_section(settings_class: type[Settings]) -> Form:
 @cache
 def form_of_field(settings_class: type[Settings], name: str) -> Form:
     """Return the form of a field; that of nothing if the class has no such field."""
-    known = settings_class.model_fields.get(name)
+    known = fields_of(settings_class).get(name)
     return type_of_field(known).form if known else NOTHING_KNOWN
 
 

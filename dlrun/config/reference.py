@@ -12,7 +12,7 @@ from dlrun.config.docs import descriptions
 from dlrun.config.forms import Form, form_of_field
 from dlrun.config.phrases import MOST_NAMES, expected
 from dlrun.config.writing import one_line, plain
-from dlrun.settings import Settings
+from dlrun.settings import Settings, fields_of
 
 _HEAD = """\
 # Reference of the config
@@ -78,7 +78,7 @@ def _forms_inside(settings_class: type[Settings]) -> Iterator[tuple[str, Form]]:
 
 
 def _table(settings_class: type[Settings]) -> Iterator[str]:
-    fields = {name: known for name, known in settings_class.model_fields.items() if name != "kind"}
+    fields = {name: known for name, known in fields_of(settings_class).items() if name != "kind"}
     if not fields:
         yield "It has no settings."
         return

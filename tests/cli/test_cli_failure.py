@@ -89,7 +89,7 @@ def raising(error: BaseException):
 
 
 def test_a_traceback_is_shown_where_it_is_asked_for(monkeypatch, capsys) -> None:
-    monkeypatch.setattr(app, "app", raising(ZeroDivisionError("x")))
+    monkeypatch.setattr(app, "program", lambda *_: raising(ZeroDivisionError("x")))
     monkeypatch.setenv("DLRUN_DEBUG", "1")
     assert app.run(["train"]) == 1
     assert "Traceback (most recent call last)" in capsys.readouterr().err
@@ -109,7 +109,7 @@ def test_what_a_signal_interrupted_does_not_matter(monkeypatch, capsys) -> None:
         except KeyboardInterrupt as error:
             raise RuntimeError("a library has made something else of it") from error
 
-    monkeypatch.setattr(app, "app", command)
+    monkeypatch.setattr(app, "program", lambda *_: command)
     before = signal.getsignal(signal.SIGTERM)
     assert app.run(["train"]) == 143
     assert capsys.readouterr().err == "stopped by SIGTERM\n"

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from dlrun.models.network import structure
 from dlrun.models.network.activation import Activation
 from dlrun.models.network.convolution import Conv1D, Conv2D
 from dlrun.models.network.dense import Dense
@@ -59,5 +60,5 @@ Layer = Annotated[
     ByName("layer"),
 ]
 
-for _holder in (Repeat, Residual):
-    _holder.model_rebuild(_types_namespace={"Layer": Layer})
+# Layers that hold layers name the union by a forward reference; pydantic looks it up there when it is first needed.
+vars(structure)["Layer"] = Layer
