@@ -30,10 +30,8 @@ class Relation(Settings, ABC):
         """Tell whether it is kept by the values of `sides`."""
 
 
-class Less(Relation):
-    """The first is smaller than the second: `{less: [model.layers.1.dense.units, model.layers.0.dense.units]}`."""
-
-    kind: Literal["less"] = "less"
+class Comparison(Relation):
+    """Base of what compares two sides."""
 
     main: ClassVar[str | None] = "pair"
 
@@ -43,24 +41,21 @@ class Less(Relation):
     @property
     def sides(self) -> tuple[Side, ...]:
         return self.pair
+
+
+class Less(Comparison):
+    """The first is smaller than the second: `{less: [model.layers.1.dense.units, model.layers.0.dense.units]}`."""
+
+    kind: Literal["less"] = "less"
 
     def holds(self, values: tuple[float, ...]) -> bool:
         return values[0] < values[1]
 
 
-class AtMost(Relation):
+class AtMost(Comparison):
     """The first is smaller than the second or equal to it: `{at_most: [training.batch_size, 128]}`."""
 
     kind: Literal["at_most"] = "at_most"
-
-    main: ClassVar[str | None] = "pair"
-
-    pair: Pair
-    """Two settings by their paths, or a setting and a number."""
-
-    @property
-    def sides(self) -> tuple[Side, ...]:
-        return self.pair
 
     def holds(self, values: tuple[float, ...]) -> bool:
         return values[0] <= values[1]
