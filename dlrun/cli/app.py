@@ -26,7 +26,7 @@ Examples:
   dlrun predict best new.csv --output predictions.csv
 """
 
-_OBJECTS_BETWEEN_COLLECTIONS = 50_000
+_OBJECTS_BETWEEN_COLLECTIONS = 200_000
 """Loading modules makes many objects that all stay; looking for garbage among them often takes a tenth of the time."""
 
 _EXAMPLES = {
