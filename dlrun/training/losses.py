@@ -81,13 +81,6 @@ class CategoricalCrossentropy(LossSettings):
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     """Share of each target that is spread evenly over all classes."""
 
-    def build(self, task: Task, num_outputs: int) -> keras.losses.Loss:
-        from keras import losses
-
-        if task == "multiclass" and self.label_smoothing == 0:
-            return losses.SparseCategoricalCrossentropy()
-        return super().build(task, num_outputs)
-
 
 class Focal(LossSettings):
     """Cross-entropy that plays down the rows already predicted well (Lin et al. 2017)."""

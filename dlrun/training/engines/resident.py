@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
     from dlrun.training.engines.engine import Midway, OnSlice
     from dlrun.validation.plan import Rows
+
+Walk = Callable[[NDArray[np.int32], NDArray[np.float32]], None]
+"""Takes a step on every batch of some rows, each with a learning rate of its own."""
 
 
 class ResidentEngine:
@@ -41,8 +45,7 @@ class ResidentEngine:
         self._chunk = rows_at_once(model)
         self._host: tuple[Any, Any, Any] = (None, None, None)
         self._data: tuple[Any, ...] = ()
-        self._walk: Any = None
-        self._step: Any = None
+        self._walk: Walk | None = None
         self._forward: Any = None
 
     def load(self, x: NDArray[Any], y: NDArray[Any], weights: NDArray[np.float32] | None) -> None:
@@ -58,22 +61,15 @@ class ResidentEngine:
     def train_epoch(
         self, order: Rows, rates: NDArray[np.float32], on_slice: OnSlice, midway: Midway | None = None
     ) -> dict[str, float]:
-        """Walk all full batches in slices, then the smaller last one."""
+        """Walk all batches, of which the last may be smaller, in slices."""
         if self._walk is None:
-            self._trace()
-        import tensorflow as tf
-
-        num_full, rest = divmod(len(order), self._batch_size)
-        num_steps = num_full + bool(rest)
+            self._walk = self._compiled() if self._jit else self._traced()
+        num_steps, size = math.ceil(len(order) / self._batch_size), self._batch_size
         rows = order.astype(np.int32)
-        full = rows[: num_full * self._batch_size].reshape(num_full, self._batch_size)
-        begin = self._begin(midway)
-        for first, last in _slices(num_full, self._slice_steps, begin):
-            self._walk(tf.constant(full[first:last]), tf.constant(rates[first:last]), *self._data)
+        for first, last in _slices(num_steps, self._slice_steps, self._begin(midway)):
+            self._walk(rows[first * size : last * size], rates[first:last])
             if last < num_steps:
                 on_slice(last, self._metrics())
-        if rest:
-            self._step(tf.constant(rows[-rest:]), tf.constant(rates[num_full]), *self._data)
         return self._metrics()
 
     def _begin(self, midway: Midway | None) -> int:
@@ -102,20 +98,45 @@ class ResidentEngine:
     def _metrics(self) -> dict[str, float]:
         return {name: float(value) for name, value in self._model.get_metrics_result().items()}
 
-    def _trace(self) -> None:
+    def _step(self, rows: Any, rate: Any, *data: Any) -> None:
+        """Take one step on some rows."""
         import tensorflow as tf
 
-        model = self._model
-        columns = [tf.TensorSpec((None, *data.shape[1:]), data.dtype) for data in self._data]
-        row_spec = tf.TensorSpec((None,), tf.int32)
+        _optimizer(self._model).learning_rate.assign(rate)
+        self._model.train_step(tuple(tf.gather(column, rows) for column in data))
 
-        def step(rows: Any, rate: Any, *data: Any) -> None:
-            _optimizer(model).learning_rate.assign(rate)
-            model.train_step(tuple(tf.gather(column, rows) for column in data))
+    def _specs(self) -> list[Any]:
+        """Return the forms of the data: any number of rows by one trace, as each fold has its own."""
+        import tensorflow as tf
 
+        return [tf.TensorSpec((None, *column.shape[1:]), column.dtype) for column in self._data]
+
+    def _traced(self) -> Walk:
+        """Return what walks over rows in one graph, whose batches have any size."""
+        import tensorflow as tf
+
+        size = self._batch_size
+
+        def walk(rows: Any, rates: Any, *data: Any) -> None:
+            def walk_one(number: Any) -> tuple[Any]:
+                self._step(rows[number * size : (number + 1) * size], rates[number], *data)
+                return (number + 1,)
+
+            num_steps = tf.shape(rates)[0]
+            tf.while_loop(lambda number: number < num_steps, walk_one, (tf.constant(0),))
+
+        signature = [tf.TensorSpec((None,), tf.int32), tf.TensorSpec((None,), tf.float32), *self._specs()]
+        graph = tf.function(walk, autograph=False, input_signature=signature)
+        return lambda rows, rates: graph(tf.constant(rows), tf.constant(rates), *self._data)
+
+    def _compiled(self) -> Walk:
+        """Return what walks over rows by XLA, which needs batches of one size; a smaller one goes through a graph."""
+        import tensorflow as tf
+
+        size = self._batch_size
         # One concrete function for the loop and for the last batch: called as a tf.function it would be traced twice.
-        signature = [row_spec, tf.TensorSpec((), tf.float32), *columns]
-        self._step = step = tf.function(step, autograph=False).get_concrete_function(*signature)
+        signature = [tf.TensorSpec((None,), tf.int32), tf.TensorSpec((), tf.float32), *self._specs()]
+        step = tf.function(self._step, autograph=False).get_concrete_function(*signature)
 
         def walk(batches: Any, rates: Any, *data: Any) -> None:
             def walk_one(number: Any) -> tuple[Any]:
@@ -125,16 +146,18 @@ class ResidentEngine:
             num_steps = tf.shape(batches)[0]
             tf.while_loop(lambda number: number < num_steps, walk_one, (tf.constant(0),))
 
-        self._walk = tf.function(
-            walk,
-            autograph=False,
-            jit_compile=self._jit,
-            input_signature=[
-                tf.TensorSpec((None, self._batch_size), tf.int32),
-                tf.TensorSpec((None,), tf.float32),
-                *columns,
-            ],
-        )
+        signature = [tf.TensorSpec((None, size), tf.int32), tf.TensorSpec((None,), tf.float32), *self._specs()]
+        compiled = tf.function(walk, autograph=False, jit_compile=True, input_signature=signature)
+
+        def walk_all(rows: NDArray[np.int32], rates: NDArray[np.float32]) -> None:
+            num_full = len(rows) // size
+            if num_full:
+                batches = rows[: num_full * size].reshape(num_full, size)
+                compiled(tf.constant(batches), tf.constant(rates[:num_full]), *self._data)
+            if num_full < len(rates):
+                step(tf.constant(rows[num_full * size :]), tf.constant(rates[-1]), *self._data)
+
+        return walk_all
 
     def _trace_forward(self, x: NDArray[Any]) -> None:
         import tensorflow as tf
