@@ -16,6 +16,7 @@ from dlrun.records.environment import environment_changes
 from dlrun.records.files import read_bytes
 from dlrun.records.folder import RunFolder
 from dlrun.records.history import read_history
+from dlrun.records.index import is_trial
 from dlrun.records.kinds import require_run
 from dlrun.records.status import read_status
 from dlrun.records.text import printable
@@ -45,8 +46,8 @@ class Reproduction:
         return not self.differences
 
 
-_NOT_COMPARED = ("seconds.", "test_looks")
-"""Values of metrics.json that say nothing about the result: how long it took, and how often the test was looked at."""
+_NOT_COMPARED = ("seconds.", "latency", "test_looks")
+"""Values of metrics.json that say nothing about the result: how long things took, and how often the test was seen."""
 
 
 def reproduce_run(
@@ -58,6 +59,8 @@ def reproduce_run(
     listener: Listener | None = None,
 ) -> Reproduction:
     """Train from a run's record in a new run and compare metrics, history, weights and predictions.
+
+    The test rows of a study's trial are not scored, as in the study.
 
     Args:
         folder: A finished run.
@@ -85,7 +88,14 @@ def reproduce_run(
         )
     loaded = load_text(folder.read_text("config.yaml"), str(folder.file("config.yaml")))
     require_trust(loaded.experiment, f"the run {folder.id}", trusted=trust)
-    run = run_experiment(loaded.experiment, runs_dir=runs_dir, source=loaded, argv=argv, listener=listener)
+    run = run_experiment(
+        loaded.experiment,
+        runs_dir=runs_dir,
+        source=loaded,
+        argv=argv,
+        listener=listener,
+        trial=is_trial(folder),
+    )
     return compare(folder, run)
 
 
