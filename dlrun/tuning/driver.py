@@ -18,6 +18,7 @@ from dlrun.records.status import Heartbeat
 from dlrun.tuning.conclusion import Concluding, Conclusion
 from dlrun.tuning.devices import gpus, num_jobs
 from dlrun.tuning.job import Job, Waits
+from dlrun.tuning.local_workers import LocalWorkers
 from dlrun.tuning.loop import SearchListener, SearchLoop
 from dlrun.tuning.objective import Objective, mode_of, objective_of
 from dlrun.tuning.points import config_at
@@ -27,7 +28,6 @@ from dlrun.tuning.study_report import write_report
 from dlrun.tuning.table import FreshTable, write_table
 from dlrun.tuning.trial import Suggestion, Trial
 from dlrun.tuning.trial_runs import TrialRuns, trial_name
-from dlrun.tuning.workers import LocalWorkers
 
 if TYPE_CHECKING:
     from dlrun.config import LoadedConfig

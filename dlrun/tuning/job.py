@@ -40,6 +40,13 @@ class Job:
     run: str | None = None
     latency_rows: int = 0
 
+    @property
+    def setting(self) -> tuple[Any, Any] | None:
+        """What a process must have been set to for the job, and cannot change later; None if it is not known yet."""
+        training = self.config.get("training") or {}
+        threads, device = training.get("threads"), training.get("device")
+        return (threads, device) if isinstance(threads, int) else None
+
     def to_message(self) -> dict[str, Any]:
         """Return plain values."""
         return asdict(self)

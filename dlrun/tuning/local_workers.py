@@ -1,4 +1,4 @@
-"""Workers: who carries out jobs. The driver knows this interface alone, so that a cluster is one more file."""
+"""Local workers: jobs are carried out by processes of this machine, which one zygote forks."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from itertools import count
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 from dlrun.errors import DataError, Interrupted, StorageError
 from dlrun.tuning.channel import Channel, pair
@@ -23,26 +24,6 @@ _SECONDS_TO_STOP = 5.0
 _SECONDS_FOR_EXIT = 2.0
 
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS")
-
-
-class Workers(Protocol):
-    """Who carries out jobs: each is a folder and a config, and comes to a status."""
-
-    @property
-    def num_free(self) -> int:
-        """Jobs that could be started now."""
-
-    def start(self, job: Job) -> None:
-        """Begin a job; news of it comes from `wait`."""
-
-    def answer(self, key: str, *, stop: bool) -> None:
-        """Tell a worker that waits after an epoch whether its job is to stop."""
-
-    def wait(self, seconds: float | None) -> list[News]:
-        """Return what has happened; wait for the first news, at most so long."""
-
-    def stop(self) -> None:
-        """Interrupt all jobs, and give them a little time to keep what they have."""
 
 
 class LocalWorkers:
@@ -82,12 +63,15 @@ class LocalWorkers:
         self._on_data = on_data
         self._program = tuple(program)
         self._selector = selectors.DefaultSelector()
-        self._jobs: dict[str, _Running] = {}
+        self._jobs: dict[str, _Worker] = {}
+        self._idle: list[_Worker] = []
         self._exits: dict[str, int] = {}
         self._control: Channel | None = None
         self._zygote: subprocess.Popen[bytes] | None = None
         self._ready = False
         self._slots = list(range(num_jobs - 1, -1, -1))
+        self._alive: dict[str, _Worker] = {}
+        self._numbers = count(1)
 
     def __enter__(self) -> Self:
         self._begin()
@@ -103,7 +87,7 @@ class LocalWorkers:
     @property
     def pids(self) -> dict[str, int]:
         """Process numbers of the running jobs that have told theirs, by key."""
-        return {key: running.pid for key, running in self._jobs.items() if running.pid}
+        return {key: worker.pid for key, worker in self._jobs.items() if worker.pid}
 
     def _begin(self) -> None:
         """Start the zygote; it works while the driver goes on, and is waited for when the first job is due."""
@@ -153,21 +137,43 @@ class LocalWorkers:
         return control
 
     def start(self, job: Job) -> None:
-        """Fork a worker for a job.
+        """Give a job to a worker that is ready for another one, or to a new one.
 
         Raises:
             DlrunError: As `await_ready`.
         """
         control = self.await_ready()
+        worker = self._ready_for(job) or self._forked(job, control)
+        worker.take(job)
+        self._jobs[job.key] = worker
+
+    def _ready_for(self, job: Job) -> _Worker | None:
+        """Hand the job to a worker that waits for one and was set up as the job needs it; dismiss those that do not."""
+        while self._idle:
+            worker = self._idle.pop()
+            if worker.setting == job.setting is not None and worker.channel.send({"job": job.to_message()}):
+                return worker
+            self._dismiss(worker)
+        return None
+
+    def _forked(self, job: Job, control: Channel) -> _Worker:
         channel, theirs = pair()
-        slot = self._slots.pop()
-        message = {"job": job.to_message(), "environment": self._environment(slot)}
+        worker = _Worker(f"worker-{next(self._numbers)}", channel, self._slots.pop(), job.setting)
+        message = {"worker": worker.name, "job": job.to_message(), "environment": self._environment(worker.slot)}
         heard = control.send(message, descriptors=(theirs.fileno(),))
         theirs.close()
         if not heard:
             raise _no_workers(self._log)
-        self._jobs[job.key] = _Running(job, channel, slot)
-        self._selector.register(channel, selectors.EVENT_READ, job.key)
+        self._alive[worker.name] = worker
+        self._selector.register(channel, selectors.EVENT_READ, worker)
+        return worker
+
+    def _dismiss(self, worker: _Worker) -> None:
+        """Close the connection, at which the worker ends if it has not yet."""
+        self._selector.unregister(worker.channel)
+        worker.channel.close()
+        del self._alive[worker.name]
+        self._slots.append(worker.slot)
 
     def _environment(self, slot: int) -> dict[str, str]:
         return {"CUDA_VISIBLE_DEVICES": self._gpus[slot % len(self._gpus)]} if self._gpus else {}
@@ -182,70 +188,76 @@ class LocalWorkers:
             if ready.data is None:
                 self._take_control()
             else:
-                news += self._take(self._jobs[ready.data])
+                news += self._take(ready.data)
         return news
 
     def _take_control(self) -> None:
         control = self.await_ready()
-        for message in control.wait(0):  # another one's death may have been looked up here meanwhile
-            if message["event"] == "forked" and message["key"] in self._jobs:
-                self._jobs[message["key"]].pid = message["pid"]
-            elif message["event"] == "exit":
-                self._exits[message["key"]] = message["code"]
+        self._hear(control, 0)  # another one's death may have been looked up here meanwhile
         if control.over:
             raise _no_workers(self._log)
 
-    def _take(self, running: _Running) -> list[News]:
-        key, channel = running.job.key, running.channel
+    def _hear(self, control: Channel, seconds: float) -> None:
+        """Take note of what the zygote has told."""
+        for message in control.wait(seconds):
+            name = message["worker"]
+            if message["event"] == "exit":
+                self._exits[name] = message["code"]
+            elif name in self._alive:
+                self._alive[name].pid = message["pid"]
+
+    def _take(self, worker: _Worker) -> list[News]:
         news: list[News] = []
-        for message in channel.receive():
-            event = message.pop("event")
+        for message in worker.channel.receive():
+            key, event = worker.key, message.pop("event")
             if event == "claimed":
-                running.run = message["run"]
+                worker.run = message["run"]
                 news.append(Claimed(key, message["run"]))
             elif event == "epoch":
                 news.append(Epoch(key, **message))
             elif event == "fold":
                 news.append(FoldEnded(key, tuple(message["values"])))
             elif event == "ended":
-                running.ended = Ended(key, **message)
-        if channel.over:
-            news.append(self._close_job(running))
+                goes_on = message.pop("goes_on", False)
+                worker.ended = Ended(key, **message)
+                if goes_on:
+                    news.append(worker.ended)
+                    del self._jobs[key]
+                    self._idle.append(worker)
+        if worker.channel.over:
+            news += self._bury(worker)
         return news
 
-    def _close_job(self, running: _Running) -> Ended:
-        """A worker is gone: with a last word, or without."""
-        key = running.job.key
-        self._selector.unregister(running.channel)
-        running.channel.close()
-        del self._jobs[key]
-        self._slots.append(running.slot)
-        if running.ended is not None:
-            return running.ended
-        reason = f"its worker died: {self._manner_of_death(key)}"
-        return Ended(key, "lost", None, reason, running.run, time.monotonic() - running.began)
+    def _bury(self, worker: _Worker) -> list[News]:
+        """A worker is gone: while it waited for a job, or in the middle of one, with a last word or without."""
+        self._dismiss(worker)
+        if worker in self._idle:
+            self._idle.remove(worker)
+            return []
+        del self._jobs[worker.key]
+        if worker.ended is not None:
+            return [worker.ended]
+        reason = f"its worker died: {self._manner_of_death(worker.name)}"
+        return [Ended(worker.key, "lost", None, reason, worker.run, time.monotonic() - worker.began)]
 
-    def _manner_of_death(self, key: str) -> str:
+    def _manner_of_death(self, name: str) -> str:
         deadline = time.monotonic() + _SECONDS_FOR_EXIT
         control = self._control
-        while key not in self._exits and control is not None and not control.over and time.monotonic() < deadline:
-            for message in control.wait(deadline - time.monotonic()):
-                if message["event"] == "exit":
-                    self._exits[message["key"]] = message["code"]
-        code = self._exits.get(key)
+        while name not in self._exits and control is not None and not control.over and time.monotonic() < deadline:
+            self._hear(control, deadline - time.monotonic())
+        code = self._exits.get(name)
         if code is None:
             return "nobody knows how"
         if code >= 0:
             return f"exit code {code}"
-        name = signal.Signals(-code).name
-        return f"{name}, which the system sends when memory runs out" if -code == signal.SIGKILL else name
+        sent = signal.Signals(-code).name
+        return f"{sent}, which the system sends when memory runs out" if -code == signal.SIGKILL else sent
 
     def stop(self) -> None:
         """Interrupt all jobs; those that do not end in time are killed with the zygote."""
-        for running in self._jobs.values():
-            if running.pid:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(running.pid, signal.SIGTERM)
+        for pid in self.pids.values():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
         deadline = time.monotonic() + _SECONDS_TO_STOP
         while self._jobs and time.monotonic() < deadline:
             with contextlib.suppress(StorageError):
@@ -253,8 +265,8 @@ class LocalWorkers:
 
     def close(self) -> None:
         """End all processes."""
-        for running in self._jobs.values():
-            running.channel.close()
+        for worker in self._alive.values():
+            worker.channel.close()
         if self._control is not None:
             self._control.close()
         if self._zygote is not None:
@@ -265,17 +277,30 @@ class LocalWorkers:
         self._selector.close()
 
 
-class _Running:
-    """A job that is being carried out."""
+class _Worker:
+    """A process that carries out one job, or one after the other.
 
-    def __init__(self, job: Job, channel: Channel, slot: int) -> None:
-        self.job = job
+    Args:
+        name: What the zygote calls it.
+        channel: Leads to it.
+        slot: Its place among those that work at a time.
+        setting: What its first job has set it to.
+    """
+
+    def __init__(self, name: str, channel: Channel, slot: int, setting: object) -> None:
+        self.name = name
         self.channel = channel
         self.slot = slot
+        self.setting = setting
         self.pid = 0
+        self.key = ""
         self.run: str | None = None
         self.ended: Ended | None = None
-        self.began = time.monotonic()
+        self.began = 0.0
+
+    def take(self, job: Job) -> None:
+        """Take note of the job that it was given."""
+        self.key, self.run, self.ended, self.began = job.key, None, None, time.monotonic()
 
 
 def _no_workers(log: Path) -> StorageError:

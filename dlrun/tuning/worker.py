@@ -1,4 +1,4 @@
-"""What a worker does with one job, in a process of its own; `(folder, config) -> how it ended`."""
+"""What a worker does with a job, in a process apart from the driver's; `(folder, config) -> how it ended`."""
 
 from __future__ import annotations
 
@@ -26,6 +26,13 @@ if TYPE_CHECKING:
     from dlrun.run import Run
 
 
+_SHORT = 5.0
+"""Seconds of a job after which its worker takes another one: of such jobs a new process would be a good part."""
+
+_MOST_JOBS = 20
+"""Jobs of a process at most, so that whatever they leave behind cannot grow."""
+
+
 @dataclass(frozen=True)
 class Shared:
     """What all workers share.
@@ -33,10 +40,12 @@ class Shared:
     Args:
         section: The config's dataset section, as plain values.
         folder: Where what it loads lies, ready to be mapped; None if every worker is to load its own.
+        network: Whether the jobs train networks, for which a process needs a third of a second to get ready.
     """
 
     section: Any = None
     folder: Path | None = None
+    network: bool = False
 
     def dataset_of(self, config: Mapping[str, Any]) -> Dataset | None:
         """Return the dataset if it is what a config asks for."""
@@ -45,13 +54,40 @@ class Shared:
         return read_dataset(self.folder) if self.folder and config.get("dataset") == self.section else None
 
 
-def carry_out(job: Job, shared: Shared, channel: Channel) -> None:
+def work(job: Job, shared: Shared, channel: Channel) -> None:
+    """Do a job, and further ones that the driver sends while they are short and go well.
+
+    A trial comes to the same bytes whatever its process has done before: all randomness is seeded anew, and Keras'
+    state is cleared.
+
+    Args:
+        job: The first.
+        shared: What was loaded before the fork.
+        channel: Leads to the driver.
+    """
+    for number in range(1, _MOST_JOBS + 1):
+        if not carry_out(job, shared, channel, may_go_on=shared.network and number < _MOST_JOBS):
+            return
+        import keras
+
+        keras.backend.clear_session()
+        messages = channel.wait()
+        if not messages:  # there is nothing more to do
+            return
+        job = Job.of_message(messages[0]["job"])
+
+
+def carry_out(job: Job, shared: Shared, channel: Channel, *, may_go_on: bool = False) -> bool:
     """Do a job and tell how it ended; whatever happens, the driver hears of it.
 
     Args:
         job: What to do.
         shared: What was loaded before the fork.
         channel: Leads to the driver.
+        may_go_on: Whether the process may do another job.
+
+    Returns:
+        Whether the process is ready for another job; the driver was told so.
     """
     started = time.perf_counter()
     listener = _ToDriver(job, channel)
@@ -76,7 +112,9 @@ def carry_out(job: Job, shared: Shared, channel: Channel) -> None:
         told = {"state": "failed", "reason": f"internal error: {type(error).__name__}: {error}"}
         _keep_traceback(job, listener.run)
     seconds = time.perf_counter() - started
-    channel.send({"event": "ended", "run": listener.run, "seconds": seconds, "epochs": listener.num_epochs, **told})
+    goes_on = may_go_on and told["state"] in ("finished", "pruned") and seconds < _SHORT
+    facts = {"run": listener.run, "seconds": seconds, "epochs": listener.num_epochs, "goes_on": goes_on}
+    return channel.send({"event": "ended", **facts, **told}) and goes_on
 
 
 def _do(job: Job, shared: Shared, listener: _ToDriver) -> dict[str, Any]:

@@ -1,8 +1,8 @@
-"""The zygote: imports TensorFlow and loads the data once, then forks a worker for every job.
+"""The zygote: imports TensorFlow and loads the data once, then forks workers; each does one job, or several short ones.
 
 It runs as `python -m dlrun.tuning.zygote SOCKET PARENT`. It never computes anything itself, so that no thread is alive
 when it forks: a worker starts in milliseconds, shares the memory of what was loaded, and gives all of its own back when
-its job is done. A worker that crashes takes nobody along. Zygote and workers end with the driver, even when it is
+its work is done. A worker that crashes takes nobody along. Zygote and workers end with the driver, even when it is
 killed: the kernel tells each when its parent has died.
 """
 
@@ -16,6 +16,7 @@ import signal
 import socket
 import sys
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
@@ -25,7 +26,7 @@ from dlrun.datasets.sharing import is_table, read_dataset, stored_fingerprint, w
 from dlrun.errors import DataError, DlrunError, Interrupted
 from dlrun.tuning.channel import Channel, Message
 from dlrun.tuning.job import Job
-from dlrun.tuning.worker import Shared, carry_out
+from dlrun.tuning.worker import Shared, work
 
 if TYPE_CHECKING:
     from dlrun.experiment import Experiment
@@ -74,14 +75,15 @@ def main() -> None:
     descriptor, parent = int(sys.argv[1]), int(sys.argv[2])
     die_with_parent(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    gc.disable()  # until all is loaded; hardly anything of it is garbage
     control = Channel(socket.socket(fileno=descriptor))
     try:
         shared = _prepare(control.wait()[0])
     except DlrunError as error:
         control.send({"event": "refused", "message": error.message, "remedy": error.remedy})
         return
-    gc.collect()
     gc.freeze()  # a collection in a worker would touch, and so copy, every page of what was loaded here
+    gc.enable()
     data = None if shared.folder is None else stored_fingerprint(shared.folder)
     control.send({"event": "ready", "data": data})
     _Zygote(control, shared).serve()
@@ -91,6 +93,15 @@ def _prepare(order: Message) -> Shared:
     """Import what the trials will need and load the data if the driver says that all can share them."""
     import importlib
 
+    from dlrun.config import to_yaml, validate
+    from dlrun.config.marks import Mark, Marks
+    from dlrun.experiment import Experiment
+
+    marks = Marks()
+    marks.put((), Mark("", (0, 0)))
+    experiment = validate(order["config"], marks, Experiment)
+    folder = None if order["share"] is None else Path(order["share"])
+    loaded = None if folder is None else _begin_to_load(experiment, folder)
     network = order["network"]
     if network:
         from dlrun.training.engines.tensorflow import preload
@@ -98,30 +109,23 @@ def _prepare(order: Message) -> Shared:
         preload()
     for name in (*_COMMON_MODULES, *_LATER_MODULES, *(_NETWORK_MODULES if network else _ESTIMATOR_MODULES)):
         importlib.import_module(name)
-    from dlrun.config import to_yaml, validate
-    from dlrun.config.marks import Mark, Marks
-    from dlrun.experiment import Experiment
     from dlrun.records.environment import remember
 
     remember()
-    marks = Marks()
-    marks.put((), Mark("", (0, 0)))
-    experiment = validate(order["config"], marks, Experiment)
     to_yaml(experiment)  # builds validators and forms that all workers need
-    if order["share"] is None:
-        return Shared()
-    folder = Path(order["share"])
-    _load(experiment, folder)
+    if folder is None or loaded is None:
+        return Shared(network=network)
+    loaded()
     if not is_table(folder):  # importing polars starts threads, which do not survive a fork
         experiment.validation.split(read_dataset(folder), experiment.seed)  # scikit-learn looks things up once
-    return Shared(order["config"]["dataset"], folder)
+    return Shared(order["config"]["dataset"], folder, network)
 
 
-def _load(experiment: Experiment, folder: Path) -> None:
+def _begin_to_load(experiment: Experiment, folder: Path) -> Callable[[], None]:
     """Load the data in a process of its own, whose threads and memory go with it, and leave them to be mapped.
 
-    Raises:
-        DataError: The data cannot be used.
+    Returns:
+        Waits until it is done; raises a `DataError` if the data cannot be used.
     """
     told, tells = os.pipe()
     parent = os.getpid()
@@ -131,13 +135,17 @@ def _load(experiment: Experiment, folder: Path) -> None:
         die_with_parent(parent)
         _be_loader(experiment, folder, tells)
     os.close(tells)
-    with os.fdopen(told) as answer:
-        refusal = answer.read()
-    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    if refusal:
-        raise DataError(**json.loads(refusal))
-    if code != 0:
-        raise RuntimeError(f"the process that loads the data ended with {code}")
+
+    def wait() -> None:
+        with os.fdopen(told) as answer:
+            refusal = answer.read()
+        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        if refusal:
+            raise DataError(**json.loads(refusal))
+        if code != 0:
+            raise RuntimeError(f"the process that loads the data ended with {code}")
+
+    return wait
 
 
 def _be_loader(experiment: Experiment, folder: Path, tells: int) -> NoReturn:
@@ -169,7 +177,7 @@ class _Zygote:
     def __init__(self, control: Channel, shared: Shared) -> None:
         self._control = control
         self._shared = shared
-        self._keys: dict[int, str] = {}
+        self._names: dict[int, str] = {}
         self._connections: list[int] = []
 
     def serve(self) -> None:
@@ -191,12 +199,12 @@ class _Zygote:
 
     def _collect(self) -> None:
         """Tell of every worker that has ended, and how."""
-        while self._keys:
+        while self._names:
             pid, status = os.waitpid(-1, os.WNOHANG)
             if pid == 0:
                 return
             code = os.waitstatus_to_exitcode(status)
-            self._control.send({"event": "exit", "key": self._keys.pop(pid), "code": code})
+            self._control.send({"event": "exit", "worker": self._names.pop(pid), "code": code})
 
     def _fork(self, message: Message, connection: int) -> None:
         parent = os.getpid()
@@ -205,12 +213,12 @@ class _Zygote:
             self._control.close()
             _work(message, connection, parent, self._shared)
         os.close(connection)
-        self._keys[pid] = message["job"]["key"]
-        self._control.send({"event": "forked", "key": message["job"]["key"], "pid": pid})
+        self._names[pid] = message["worker"]
+        self._control.send({"event": "forked", "worker": message["worker"], "pid": pid})
 
 
 def _work(message: Message, connection: int, parent: int, shared: Shared) -> NoReturn:
-    """Be a worker: do one job and end."""
+    """Be a worker: do what there is to do and end."""
     code = 1
     try:
         die_with_parent(parent)
@@ -219,7 +227,7 @@ def _work(message: Message, connection: int, parent: int, shared: Shared) -> NoR
         signal.signal(signal.SIGTERM, _interrupt)
         os.environ.update(message["environment"])
         channel = Channel(socket.socket(fileno=connection))
-        carry_out(Job.of_message(message["job"]), shared, channel)
+        work(Job.of_message(message["job"]), shared, channel)
         code = 0
     finally:
         os._exit(code)  # Python's own way out would run what the zygote has registered, and take TensorFlow apart

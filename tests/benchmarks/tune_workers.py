@@ -17,13 +17,13 @@ from statistics import median
 
 from dlrun.config import load_text
 from dlrun.tuning.job import Job
+from dlrun.tuning.local_workers import LocalWorkers
 from dlrun.tuning.loop import SearchListener, SearchLoop
 from dlrun.tuning.objective import Objective
 from dlrun.tuning.points import config_at
 from dlrun.tuning.study import Study
 from dlrun.tuning.trial import Suggestion
 from dlrun.tuning.trial_runs import TrialRuns
-from dlrun.tuning.workers import LocalWorkers
 
 BAR = 7.5
 CONFIG = """
