@@ -34,9 +34,19 @@ tuner:
   failures: {retries: 1000}
   selection: {finalists: 2, rescorings: 1}
 """
-NETWORK = LINEAR.replace("{kind: linear}", "{kind: network, layers: [{dense: 4}]}").replace(
-    "model.l2: {loguniform: [1e-4, 1e3]}", "optimizer.learning_rate: {loguniform: [1e-4, 1e-1]}"
-)
+NETWORK = """
+name: killed
+dataset: iris
+model: {kind: network, layers: [{dense: 4}]}
+training: {epochs: 20, threads: 1}
+evaluation: {bootstrap: 50}
+tuner:
+  kind: tpe
+  space: {optimizer.learning_rate: {loguniform: [1e-4, 1e-1]}}
+  failures: {retries: 1000}
+  selection: {finalists: 2, rescorings: 1}
+"""
+"""Its trials share processes, as all of them want one thread."""
 
 
 def start(folder: Path, runs: str, trials: int) -> subprocess.Popen[bytes]:
