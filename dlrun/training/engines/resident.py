@@ -126,7 +126,8 @@ class ResidentEngine:
             tf.while_loop(lambda number: number < num_steps, walk_one, (tf.constant(0),))
 
         signature = [tf.TensorSpec((None,), tf.int32), tf.TensorSpec((None,), tf.float32), *self._specs()]
-        graph = tf.function(walk, autograph=False, input_signature=signature)
+        # Traced at once, as that makes the variables of the metrics, which a state in the midst of an epoch fills.
+        graph = tf.function(walk, autograph=False).get_concrete_function(*signature)
         return lambda rows, rates: graph(tf.constant(rows), tf.constant(rates), *self._data)
 
     def _compiled(self) -> Walk:
