@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import json
+import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -99,34 +100,45 @@ def start(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-m", "dlrun", *arguments],
         cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(HERE.parents[1])},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
 
 
-def killed_processes(tools: Any, text: str, kills: int, folder: Path) -> bool:
-    """Kill one run many times at random, each time resuming it; return whether it ends alike."""
-    folder.mkdir()
-    (folder / "config.yaml").write_text(text)
-    if start(folder, "train", "config.yaml", "--runs-dir", "undisturbed").wait() != 0:
-        raise RuntimeError("the undisturbed run failed")
-    (undisturbed,) = (folder / "undisturbed").glob("2*")
-    seconds = json.loads((undisturbed / "metrics.json").read_text())["seconds"]["total"]
-    process, done = start(folder, "train", "config.yaml"), 0
-    while done < kills:
-        try:
-            process.wait(random.uniform(0.2, 0.8) * seconds)
-        except subprocess.TimeoutExpired:
+def strike(process: subprocess.Popen[bytes], folder: Path) -> bool:
+    """Kill a process a moment after it has written a state of its own; return whether it was still there."""
+    began = time.time()
+    while process.poll() is None:
+        if any(path.stat().st_mtime > began for path in folder.glob("runs/2*/checkpoints/last")):
+            time.sleep(random.uniform(0.0, 1.5))
             process.kill()
-            process.wait()
-            done += 1
-        else:
-            break
-        process = start(folder, *(("resume", "latest") if list(folder.glob("runs/*/config.yaml")) else ("train",)))
-    process.wait()
-    finished = [path for path in folder.glob("runs/*") if (path / "metrics.json").is_file()]
-    print(f"killed {done} times; finished: {[path.name for path in finished]}", flush=True)
-    return [tools.outcome(path) for path in finished] == [tools.outcome(undisturbed)]
+            return process.wait() == -signal.SIGKILL
+        time.sleep(0.02)
+    return False
+
+
+def killed_processes(tools: Any, text: str, wanted: int, place: Path) -> bool:
+    """Kill runs again and again in the midst of their training and resume them; return whether all end alike."""
+    place.mkdir()
+    (place / "config.yaml").write_text(text)
+    if start(place, "train", "config.yaml").wait() != 0:
+        raise RuntimeError("the undisturbed run failed")
+    (undisturbed,) = (place / "runs").glob("2*")
+    kills = runs = alike = 0
+    while kills < wanted:
+        folder = place / str(runs)
+        folder.mkdir()
+        (folder / "config.yaml").write_text(text)
+        process = start(folder, "train", "config.yaml")
+        while strike(process, folder):
+            kills += 1
+            process = start(folder, "resume", "latest")
+        (run,) = folder.glob("runs/2*")
+        same = tools.outcome(run) == tools.outcome(undisturbed)
+        runs, alike = runs + 1, alike + same
+        print(f"killed {kills} times; {alike} of {runs} runs alike", flush=True)
+    return alike == runs
 
 
 def main() -> int:
