@@ -10,6 +10,7 @@ Usage: python tests/benchmarks/tune_kill.py [--kills 50] [--trials 30] [--seed 0
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import random
@@ -102,10 +103,10 @@ def strike(process: subprocess.Popen[bytes], dice: random.Random) -> str | None:
         if len(found) >= depth:
             time.sleep(dice.uniform(0.0, 1.0) if kind == "worker" else 0.0)
             still = [pid for pid in descendants(process.pid) if pid == found[depth - 1]]
-            for pid in still:
-                os.kill(pid, signal.SIGKILL)
-            if still:
-                return kind
+            with contextlib.suppress(ProcessLookupError):
+                for pid in still:
+                    os.kill(pid, signal.SIGKILL)
+                    return kind
         time.sleep(0.01)
     return None
 
