@@ -19,5 +19,5 @@ def sleep(job: Job, shared: Shared, channel: Channel) -> None:
 
 
 if __name__ == "__main__":
-    zygote.carry_out = sleep
+    zygote.work = sleep
     zygote.main()
