@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Annotated, Any
 
 import numpy as np
@@ -107,5 +108,10 @@ def load_fitted(saved: Mapping[str, Any]) -> FittedPreprocessing:
     Raises:
         pydantic.ValidationError: These are not the values of a fitted preprocessing.
     """
-    fitted: FittedPreprocessing = TypeAdapter(_AnyFitted).validate_python(dict(saved))
+    fitted: FittedPreprocessing = _fitted_adapter().validate_python(dict(saved))
     return fitted
+
+
+@cache
+def _fitted_adapter() -> TypeAdapter[Any]:
+    return TypeAdapter(_AnyFitted)

@@ -208,6 +208,7 @@ class _Driver:
 
     def _finish(self, folder: RunFolder, study: Study, workers: LocalWorkers, num_trials: int | None) -> StudyResult:
         """Search, conclude and report."""
+        study.prepare()
         self._search(folder, study, workers)
         trials = tuple(study.trials)
         if self._late and not study.stopped and (num_trials is None or len(trials) < num_trials):

@@ -92,6 +92,10 @@ class Study:
             raise
         return cls(journal, book, tuner, sampler, num_trials or tuner.trials, max_epochs)
 
+    def prepare(self) -> None:
+        """Load what suggestions need, while the workers get ready."""
+        self._sampler.prepare()
+
     def ask(self, *, new: bool = True) -> Suggestion | None:
         """Return what to try next; None if there is nothing to hand out now.
 

@@ -58,6 +58,9 @@ class HyperoptSampler(DrawingSampler, ABC):
             history: What is known of all trials.
         """
 
+    def prepare(self) -> None:
+        _ = self.domain  # Hyperopt takes a second to import
+
     def draw(self, trial: int, attempt: int, history: History) -> Point | None:
         ranks = history.ranks(self.generator(trial, attempt))
         seed = int(self.entropy(trial, attempt).generate_state(1)[0])

@@ -29,6 +29,9 @@ class Sampler(ABC):
             history: What is known of all trials so far, trial 0 included.
         """
 
+    def prepare(self) -> None:  # noqa: B027 - most have nothing to prepare
+        """Load what the first suggestion needs; called while the workers load what they need."""
+
     @abstractmethod
     def overrides(self, point: Mapping[str, Any]) -> dict[str, Any]:
         """Return the plain values of a point by config path."""
