@@ -60,6 +60,14 @@ class Pace:
         self._last = clock()
         self._cost = 0.0
 
+    def expect(self, seconds: float) -> None:
+        """Take it that a checkpoint takes so long, until the first one was measured.
+
+        Args:
+            seconds: Estimated time of writing one.
+        """
+        self._cost = self._cost or seconds
+
     @property
     def due(self) -> bool:
         wait = max(self._seconds, self._cost / SHARE) if self._seconds else 0.0

@@ -34,6 +34,10 @@ if TYPE_CHECKING:
     from dlrun.validation.plan import Rows
 
 
+_SECONDS_OF_STATE = 12 / 100e6
+"""Seconds that writing the state takes for each parameter: a weight and two moments of four bytes, to a slow disk."""
+
+
 @dataclass
 class _Built:
     """A compiled model for inputs of one form, and what trains it."""
@@ -118,6 +122,7 @@ class NetworkLearner:
             model = self._fresh(form, fold=0)
             self._built = _Built(form, model, self._make_engine(model))
             self._pristine_fold = 0
+            self._pace.expect(self.num_parameters * _SECONDS_OF_STATE)
         return inputs
 
     def fit(self, job: FitJob) -> Fit:

@@ -69,6 +69,21 @@ def test_checkpoints_wait_their_time_and_take_their_share_at_most() -> None:
     assert Pace(0.0, clock=lambda: 0.0).due
 
 
+def test_the_first_checkpoint_waits_for_its_expected_share() -> None:
+    now = [0.0]
+    pace = Pace(5.0, clock=lambda: now[0])
+    pace.expect(1.0)
+    now[0] = 1 / SHARE - 0.1
+    assert not pace.due
+    now[0] = 1 / SHARE
+    assert pace.due
+    with pace.measured():
+        now[0] += 0.01
+    pace.expect(1.0)  # what was measured counts for more
+    now[0] += 5.0
+    assert pace.due
+
+
 def test_checkpoints_read_back_as_they_were(tmp_path: Path) -> None:
     arrays = {
         "0000/a": np.float32(3.5),
