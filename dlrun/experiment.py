@@ -1,7 +1,5 @@
 """Experiment: the sections of a config put together."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field

@@ -219,3 +219,19 @@ def test_every_docstring_is_there() -> None:
         and not ast.get_docstring(node)
     ]
     assert not missing
+
+
+def test_files_of_settings_do_not_postpone_annotations() -> None:
+    trees = {path: ast.parse(path.read_text(encoding="utf-8")) for path in FILES}
+    classes = [(path, node) for path, tree in trees.items() for node in tree.body if isinstance(node, ast.ClassDef)]
+    settings = {"Settings"}
+    while found := {node.name for _, node in classes if settings & set(map(ast.unparse, node.bases))} - settings:
+        settings |= found
+    files = {path for path, node in classes if settings & set(map(ast.unparse, node.bases))}
+    assert len(files) > 70
+    wrong = [str(path.relative_to(ROOT)) for path in sorted(files) if "__future__" in map(_module, trees[path].body)]
+    assert not wrong, "pydantic would compile the annotations anew for every class, at every start"
+
+
+def _module(node: ast.stmt) -> str | None:
+    return node.module if isinstance(node, ast.ImportFrom) else None

@@ -1,7 +1,5 @@
 """California housing: what houses cost in the census block groups of 1990 (R. Pace and R. Barry, 1997)."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 import numpy as np

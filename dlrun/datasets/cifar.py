@@ -1,7 +1,5 @@
 """CIFAR-10 and CIFAR-100: 60,000 colour images of 32 by 32 pixels (A. Krizhevsky, 2009)."""
 
-from __future__ import annotations
-
 import pickle
 from abc import abstractmethod
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Tables in CSV files."""
 
-from __future__ import annotations
-
 import codecs
 import contextlib
 import csv
@@ -54,7 +52,7 @@ class Csv(Table):
             )
         return names
 
-    def _rows(self, path: Path, columns: list[str], text: Collection[str]) -> pl.DataFrame:
+    def _rows(self, path: Path, columns: list[str], text: Collection[str]) -> "pl.DataFrame":
         import polars as pl
 
         frame = self._read(
@@ -67,7 +65,7 @@ class Csv(Table):
         )
         return frame.filter(~pl.all_horizontal(pl.all().is_null())).select(columns)
 
-    def _read(self, path: Path, **options: Any) -> pl.DataFrame:
+    def _read(self, path: Path, **options: Any) -> "pl.DataFrame":
         import polars as pl
 
         try:

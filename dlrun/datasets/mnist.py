@@ -1,7 +1,5 @@
 """MNIST and Fashion-MNIST: 70,000 grey images of 28 by 28 pixels in ten classes."""
 
-from __future__ import annotations
-
 import zlib
 from abc import abstractmethod
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Arrays in an `.npz` file."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -77,7 +75,7 @@ class Npz(Source):
         own_test = num_rows - plan.num_rows
         return DatasetFacts(targets.task, plan.input_kind, plan.x.header.shape[1:], num_rows, own_test, num_outputs)
 
-    def _plan(self, archive: Archive) -> _Plan:
+    def _plan(self, archive: Archive) -> "_Plan":
         x = _choose(archive, self.x_key, ("x", "X", "x_train", "X_train"), "x or x_train")
         y = _choose(archive, self.y_key, ("y", "Y", "y_train", "Y_train"), "y or y_train")
         x_test = _choose_test(archive, self.x_test_key, ("x_test", "X_test"))
@@ -92,7 +90,7 @@ class Npz(Source):
         kind = input_kind(x.header.shape, x.header.dtype, self.input_kind, f"'{archive.path}'")
         return _Plan(x, y, x_test, y_test, kind, self.kept(x.num_rows))
 
-    def _read(self, archive: Archive, first: _Array, second: _Array | None) -> NDArray[Any]:
+    def _read(self, archive: Archive, first: "_Array", second: "_Array | None") -> NDArray[Any]:
         kept = self.kept(first.num_rows)
         kept_test = self.kept(second.num_rows) if second else 0
         dtype = np.promote_types(first.header.dtype, second.header.dtype) if second else first.header.dtype
@@ -102,7 +100,7 @@ class Npz(Source):
             _read_as(archive, second, values[kept:])
         return values
 
-    def _encode(self, y: NDArray[Any], plan: _Plan) -> Targets:
+    def _encode(self, y: NDArray[Any], plan: "_Plan") -> Targets:
         columns = y.shape[1] if y.ndim == 2 else 1
         names = (plan.y.name,) if columns == 1 else tuple(f"{plan.y.name}_{column}" for column in range(columns))
         return encode(y, self.task, names)

@@ -4,8 +4,6 @@ Their files are read without importing scikit-learn, which takes longer than eve
 The layout of the files is described in `sklearn/datasets/_base.py`.
 """
 
-from __future__ import annotations
-
 import gzip
 import io
 from abc import abstractmethod

@@ -1,7 +1,5 @@
 """Tables in Parquet files."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -27,7 +25,7 @@ class Parquet(Table):
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
             raise unreadable(path, "Parquet", error, _REMEDY) from error
 
-    def _rows(self, path: Path, columns: list[str], text: Collection[str]) -> pl.DataFrame:  # noqa: ARG002 (contract)
+    def _rows(self, path: Path, columns: list[str], text: Collection[str]) -> "pl.DataFrame":  # noqa: ARG002 (contract)
         import polars as pl
 
         try:

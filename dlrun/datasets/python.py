@@ -1,7 +1,5 @@
 """Arrays that a Python function of the user's own returns."""
 
-from __future__ import annotations
-
 import importlib.util
 import sys
 import traceback

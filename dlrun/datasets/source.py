@@ -1,7 +1,5 @@
 """Source: what every kind of dataset has in common."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from typing import ClassVar, Literal
 

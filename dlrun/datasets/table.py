@@ -1,11 +1,9 @@
 """Tables in files: the part that CSV and Parquet have in common."""
 
-from __future__ import annotations
-
 from abc import abstractmethod
 from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import numpy as np
 from pydantic import BeforeValidator, Field, model_validator
@@ -21,8 +19,6 @@ from dlrun.errors import DataError
 from dlrun.settings import Items
 
 if TYPE_CHECKING:
-    from typing import Self
-
     import polars as pl
 
 _SMALL_FILE = 16 * 2**20
@@ -81,7 +77,7 @@ class Table(Source):
         """Return the names of the columns of a file."""
 
     @abstractmethod
-    def _rows(self, path: Path, columns: list[str], text: Collection[str]) -> pl.DataFrame:
+    def _rows(self, path: Path, columns: list[str], text: Collection[str]) -> "pl.DataFrame":
         """Read columns of a file, at most `limit` rows.
 
         Args:
@@ -151,7 +147,7 @@ class Table(Source):
     def _refuse_one_column(self, header: list[str], path: Path) -> None:
         """Raise DataError if a file seems to have a single column because it was not read as it was written."""
 
-    def _with_test(self, frame: pl.DataFrame, path: Path) -> pl.DataFrame:
+    def _with_test(self, frame: "pl.DataFrame", path: Path) -> "pl.DataFrame":
         import polars as pl
 
         self._require_columns(
@@ -162,7 +158,7 @@ class Table(Source):
         test = test.with_columns([_alike(test[column.name], column.dtype, path) for column in frame])
         return pl.concat([frame, test], how="vertical_relaxed")
 
-    def _unlabeled(self, frame: pl.DataFrame) -> pl.Series:
+    def _unlabeled(self, frame: "pl.DataFrame") -> "pl.Series":
         import polars as pl
 
         missing = pl.repeat(False, frame.height, dtype=pl.Boolean, eager=True).alias("unlabeled")
@@ -177,7 +173,7 @@ class Table(Source):
             )
         return missing
 
-    def _targets(self, frame: pl.DataFrame) -> Targets:
+    def _targets(self, frame: "pl.DataFrame") -> Targets:
         import polars as pl
 
         columns = [frame[name] for name in self.target]
@@ -195,7 +191,7 @@ class Table(Source):
         return encode(_stacked(columns), self.task, self.target)
 
 
-def _stacked(columns: list[pl.Series]) -> np.ndarray[Any, np.dtype[Any]]:
+def _stacked(columns: "list[pl.Series]") -> np.ndarray[Any, np.dtype[Any]]:
     import polars as pl
 
     text = [column.name for column in columns if not (column.dtype.is_numeric() or column.dtype == pl.Boolean)]
@@ -208,7 +204,7 @@ def _stacked(columns: list[pl.Series]) -> np.ndarray[Any, np.dtype[Any]]:
     return arrays[0] if len(arrays) == 1 else np.column_stack(arrays)
 
 
-def _alike(column: pl.Series, dtype: pl.DataType, path: Path) -> pl.Series:
+def _alike(column: "pl.Series", dtype: "pl.DataType", path: Path) -> "pl.Series":
     """Return a column of the test file so that it can follow one of the given type."""
     import polars as pl
 

@@ -4,8 +4,6 @@ The numbers are those of `keras.datasets`: 0 is padding, 1 the start of a text, 
 `num_words` kept, and a word of rank r is r + 3. Rows come in the order in which `keras.datasets` gives them.
 """
 
-from __future__ import annotations
-
 import pickle
 import zipfile
 from abc import abstractmethod

@@ -1,7 +1,5 @@
 """Combination: how the predictions of members become one, fitted and ready to be stored."""
 
-from __future__ import annotations
-
 from abc import abstractmethod
 from typing import Any, Literal
 
@@ -39,7 +37,7 @@ class Combination(Settings):
         """
 
     @abstractmethod
-    def of_members(self, places: NDArray[np.int64]) -> Combination:
+    def of_members(self, places: NDArray[np.int64]) -> "Combination":
         """Return the combination for members in another order, or without those that weigh nothing.
 
         Args:
@@ -64,7 +62,7 @@ class WeightedMean(Combination):
     def combine(self, y_pred: Array) -> NDArray[np.float64]:
         return np.tensordot(np.asarray(self.factors), y_pred, axes=1)
 
-    def of_members(self, places: NDArray[np.int64]) -> WeightedMean:
+    def of_members(self, places: NDArray[np.int64]) -> "WeightedMean":
         return WeightedMean(factors=chosen(self.factors, places))
 
 

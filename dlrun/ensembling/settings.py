@@ -1,7 +1,5 @@
 """Ensemble: the settings of an ensemble, as its `config.yaml` holds them."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """Evaluation: which scores, and how sure they are."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Self

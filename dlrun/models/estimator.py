@@ -1,7 +1,5 @@
 """EstimatorSettings: the base of models that scikit-learn fits at one go."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from typing import Any, Self
 

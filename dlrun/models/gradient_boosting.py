@@ -1,7 +1,5 @@
 """Gradient-boosted trees."""
 
-from __future__ import annotations
-
 from typing import Any, Literal
 
 from pydantic import Field

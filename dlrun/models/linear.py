@@ -1,7 +1,5 @@
 """Linear models: logistic regression for classes and labels, ridge regression for numbers."""
 
-from __future__ import annotations
-
 import math
 from typing import Any, Literal
 

@@ -1,7 +1,5 @@
 """Random forests."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """Categorical columns of a table: one 0/1 column a category, or its number."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
@@ -63,7 +61,7 @@ class FittedCategorical(Saved):
     """Whether missing values have a place of their own."""
 
     @classmethod
-    def fit(cls, column: pl.Series, rows: Rows, settings: CategoricalColumns) -> Self:
+    def fit(cls, column: "pl.Series", rows: Rows, settings: CategoricalColumns) -> Self:
         """Learn the categories.
 
         Args:
@@ -115,7 +113,7 @@ class FittedCategorical(Saved):
             )
         return None
 
-    def write(self, column: pl.Series, out: NDArray[np.float32]) -> None:
+    def write(self, column: "pl.Series", out: NDArray[np.float32]) -> None:
         """Write values into zeros.
 
         Args:
@@ -132,7 +130,7 @@ class FittedCategorical(Saved):
         rows = np.flatnonzero(places != _NOWHERE)
         out[rows, places[rows]] = 1
 
-    def _places(self, column: pl.Series) -> NDArray[np.int64]:
+    def _places(self, column: "pl.Series") -> NDArray[np.int64]:
         """Return the place of each value: a category's, that of `(other)`, of `(missing)`, or nowhere."""
         import polars as pl
 
@@ -153,7 +151,7 @@ class FittedCategorical(Saved):
             places[is_null] = len(self.categories) + bool(self.rare)
         return places
 
-    def _require_seen(self, text: pl.Series, strange: NDArray[Any], is_null: NDArray[Any]) -> None:
+    def _require_seen(self, text: "pl.Series", strange: NDArray[Any], is_null: NDArray[Any]) -> None:
         values = text.filter(strange)
         unseen = values.filter(~values.is_in(list(self.rare)))
         if len(unseen):
@@ -169,7 +167,7 @@ class FittedCategorical(Saved):
             )
 
 
-def _require_present(column: pl.Series) -> None:
+def _require_present(column: "pl.Series") -> None:
     if column.null_count():
         raise DataError(
             f"column '{column.name}' is missing in {counted(column.null_count(), 'row')}, the first is row "

@@ -1,7 +1,5 @@
 """Numeric columns of a table: missing values, then scale."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
@@ -50,7 +48,7 @@ class FittedNumeric(Saved):
     """What it is then divided by."""
 
     @classmethod
-    def fit(cls, column: pl.Series, rows: Rows, settings: NumericColumns, scaling: Scaling) -> Self:
+    def fit(cls, column: "pl.Series", rows: Rows, settings: NumericColumns, scaling: Scaling) -> Self:
         """Learn the fill value and the scale.
 
         Args:
@@ -78,7 +76,7 @@ class FittedNumeric(Saved):
         """Names of the columns that are written."""
         return (self.name, f"{self.name} (missing)") if self.indicator else (self.name,)
 
-    def write(self, column: pl.Series, out: NDArray[np.float32]) -> None:
+    def write(self, column: "pl.Series", out: NDArray[np.float32]) -> None:
         """Write values into zeros.
 
         Args:
@@ -106,7 +104,7 @@ class FittedNumeric(Saved):
             out[:, 1] = missing
 
 
-def _values(column: pl.Series) -> NDArray[np.float64]:
+def _values(column: "pl.Series") -> NDArray[np.float64]:
     """Return a copy as float64 with NaN for missing values."""
     return np.array(as_numbers(column).to_numpy(), dtype=np.float64)
 

@@ -1,7 +1,5 @@
 """Preprocessing: the section of the config, and what it learns from training rows."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import cache
 from typing import Annotated, Any
@@ -46,7 +44,7 @@ class Preprocessing(Settings):
     categorical: CategoricalColumns = CategoricalColumns()
     """Categorical columns of tables."""
 
-    def resolve(self, input_kind: InputKind) -> Preprocessing:
+    def resolve(self, input_kind: InputKind) -> "Preprocessing":
         """Return the same settings with every `auto` replaced by what it stands for.
 
         Args:

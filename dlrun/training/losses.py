@@ -1,7 +1,5 @@
 """Losses: what training minimizes; each row has a loss of its own."""
 
-from __future__ import annotations
-
 from abc import ABC
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
@@ -32,7 +30,7 @@ class LossSettings(Settings, ABC):
         """Tasks that the loss suits."""
         return frozenset(self.keras_names)
 
-    def build(self, task: Task, num_outputs: int) -> keras.losses.Loss:
+    def build(self, task: Task, num_outputs: int) -> "keras.losses.Loss":
         """Build the Keras loss.
 
         Its `call` takes targets as datasets hold them (codes of shape (rows,) or (rows, 1) for classes, (rows, labels),
@@ -180,7 +178,7 @@ Loss = Annotated[
 ]
 
 
-def _after(prepare: Callable[[Any], Any], loss: keras.losses.Loss) -> keras.losses.Loss:
+def _after(prepare: Callable[[Any], Any], loss: "keras.losses.Loss") -> "keras.losses.Loss":
     """Return a loss that prepares the targets before it hands them to another one."""
     import keras
 

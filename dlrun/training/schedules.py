@@ -3,8 +3,6 @@
 Because a schedule keeps no state, a resumed run goes on with exactly the rates it would have had.
 """
 
-from __future__ import annotations
-
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Training: how a learner is fitted."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """Constraints: which combinations of values are not tried, written `constraints: [{less: [path, path]}]`."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from typing import Annotated, ClassVar, Literal
 

@@ -3,8 +3,6 @@
 They carry Hyperopt's names, but their bounds are in the units of the setting itself, inclusive and never left.
 """
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from functools import cache

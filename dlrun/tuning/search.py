@@ -1,7 +1,5 @@
 """Search: what the settings of all kinds of search have in common."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self

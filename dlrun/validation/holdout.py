@@ -1,7 +1,5 @@
 """Holdout: one training and one validation part."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from pydantic import Field

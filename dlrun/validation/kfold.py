@@ -1,7 +1,5 @@
 """KFold: every development row is validated once."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """RepeatedKFold: K-fold several times, shuffled anew each time."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Literal
 

@@ -1,7 +1,5 @@
 """Scheme: what all validation schemes have in common."""
 
-from __future__ import annotations
-
 from abc import abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass

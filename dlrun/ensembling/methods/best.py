@@ -1,7 +1,5 @@
 """Best: the single best member, for the record."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 import numpy as np

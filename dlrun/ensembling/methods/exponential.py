@@ -1,7 +1,5 @@
 """Exponential: the mean of exponentials, turned back."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Geometric: the mean of logarithms, turned back."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 import numpy as np

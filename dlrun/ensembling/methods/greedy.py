@@ -1,7 +1,5 @@
 """Greedy: members are taken in one at a time, each time the one that helps most."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 import numpy as np

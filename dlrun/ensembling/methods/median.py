@@ -1,7 +1,5 @@
 """Median: the middle one of all predictions."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Method: the settings of a way to combine members, and how it is fitted."""
 
-from __future__ import annotations
-
 from abc import abstractmethod
 from typing import ClassVar, get_args
 

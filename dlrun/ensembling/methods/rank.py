@@ -1,7 +1,5 @@
 """Rank: the mean rank of a prediction among those that the same member has made before."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 import numpy as np
@@ -40,7 +38,7 @@ class MeanRank(EqualVoices):
             combined[:, output] = np.interp(np.mean(own, axis=0), ranks, together[output])
         return shares(combined) if self.task == "multiclass" else combined
 
-    def of_members(self, places: NDArray[np.int64]) -> MeanRank:
+    def of_members(self, places: NDArray[np.int64]) -> "MeanRank":
         return self.model_copy(update={"num_members": len(places), "marks": chosen(self.marks, places)})
 
 

@@ -1,7 +1,5 @@
 """Stacking: a small model learns from out-of-fold predictions how to combine members."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 import numpy as np
@@ -51,7 +49,7 @@ class LinearStack(Combination):
             return np.asarray(powers / powers.sum(axis=1, keepdims=True))
         return np.asarray(1 / (1 + np.exp(-np.clip(combined, -500, 500))))
 
-    def of_members(self, places: NDArray[np.int64]) -> LinearStack:
+    def of_members(self, places: NDArray[np.int64]) -> "LinearStack":
         factors = tuple(tuple(output[place] for place in places) for output in self.factors)
         return self.model_copy(update={"factors": factors})
 

@@ -1,7 +1,5 @@
 """Uniform: every member counts the same."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 import numpy as np

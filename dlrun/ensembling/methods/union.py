@@ -1,7 +1,5 @@
 """Union: all methods by name."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import Field

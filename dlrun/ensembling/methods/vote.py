@@ -1,7 +1,5 @@
 """Vote: every member decides, and the decisions are counted."""
 
-from __future__ import annotations
-
 from typing import ClassVar, Literal
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Weighted: weights on the simplex, by Nelder-Mead or by random search."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Literal
 
@@ -56,14 +54,14 @@ class Weighted(Method):
         factors[places] = _without_negligible(searched, search(searched, generator))
         return WeightedMean(factors=floats(factors))
 
-    def _random(self, objective: _Pulled, generator: np.random.Generator) -> Array:
+    def _random(self, objective: "_Pulled", generator: np.random.Generator) -> Array:
         tried = _draws(generator, objective.num_members, self.evaluations)
         fixed = np.concatenate([_equal(objective.num_members)[None], np.eye(objective.num_members)])
         candidates = np.concatenate([fixed, tried])[: max(self.evaluations, 1)]
         best: Array = candidates[int(np.argmin(objective.costs_of_weights(candidates)))]
         return best
 
-    def _nelder_mead(self, objective: _Pulled, generator: np.random.Generator) -> Array:
+    def _nelder_mead(self, objective: "_Pulled", generator: np.random.Generator) -> Array:
         num_members = objective.num_members
         if num_members == 1:
             return np.ones(1)
@@ -73,7 +71,7 @@ class Weighted(Method):
         costs = objective.costs_of_weights(np.array(found))
         return found[int(np.argmin(costs))]
 
-    def _starts(self, objective: _Pulled, generator: np.random.Generator) -> list[Array]:
+    def _starts(self, objective: "_Pulled", generator: np.random.Generator) -> list[Array]:
         num_members = objective.num_members
         best = np.eye(num_members)[int(np.argmin(objective.costs_of_weights(np.eye(num_members))))]
         equal = _equal(num_members)

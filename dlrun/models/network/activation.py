@@ -1,7 +1,5 @@
 """Activation functions by name, and the layer that applies one."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from dlrun.models.network.layer import LayerSettings, Place
@@ -57,7 +55,7 @@ class Activation(LayerSettings):
     function: ActivationName
     """Name of the function, as in Keras."""
 
-    def apply(self, x: keras.KerasTensor, place: Place) -> keras.KerasTensor:
+    def apply(self, x: "keras.KerasTensor", place: Place) -> "keras.KerasTensor":
         from keras import layers
 
         return layers.Activation(self.function, name=place.name)(x)

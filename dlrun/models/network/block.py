@@ -1,7 +1,5 @@
 """Block: what a dense or convolution layer brings beside its kernel."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import Field
@@ -56,7 +54,7 @@ class Block(Settings):
     def _normalizes_first(self) -> bool:
         return self.batch_norm is not None and self.batch_norm.position == "before"
 
-    def regularizer(self) -> keras.regularizers.Regularizer | None:
+    def regularizer(self) -> "keras.regularizers.Regularizer | None":
         """Return the penalty on a kernel, a fresh one for each; None if there is none."""
         from keras import regularizers
 
@@ -66,7 +64,7 @@ class Block(Settings):
         """Return what every Keras layer with a kernel takes beside it."""
         return {"activation": self.kernel_activation, "use_bias": self.has_bias}
 
-    def finish(self, x: keras.KerasTensor, place: Place) -> keras.KerasTensor:
+    def finish(self, x: "keras.KerasTensor", place: Place) -> "keras.KerasTensor":
         """Put what follows the kernel behind `x`."""
         from keras import layers
 

@@ -1,7 +1,5 @@
 """Ordinary convolutions over steps and over images."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, Literal
 
 from dlrun.models.network.block import KernelBlock
@@ -17,7 +15,7 @@ class Conv1D(KernelBlock, Window1D, Filters):
 
     kind: Literal["conv1d"] = "conv1d"
 
-    def apply(self, x: keras.KerasTensor, place: Place) -> keras.KerasTensor:
+    def apply(self, x: "keras.KerasTensor", place: Place) -> "keras.KerasTensor":
         from keras import layers
 
         x = steps(x, place)
@@ -34,7 +32,7 @@ class Conv2D(KernelBlock, Window2D, Filters):
 
     kind: Literal["conv2d"] = "conv2d"
 
-    def apply(self, x: keras.KerasTensor, place: Place) -> keras.KerasTensor:
+    def apply(self, x: "keras.KerasTensor", place: Place) -> "keras.KerasTensor":
         from keras import layers
 
         x = image(x, place)

@@ -1,7 +1,5 @@
 """Fully connected layers."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
@@ -31,7 +29,7 @@ class Dense(KernelBlock, Units):
 
     kind: Literal["dense"] = "dense"
 
-    def apply(self, x: keras.KerasTensor, place: Place) -> keras.KerasTensor:
+    def apply(self, x: "keras.KerasTensor", place: Place) -> "keras.KerasTensor":
         from keras import layers
 
         x = flat(x, place)
@@ -39,7 +37,7 @@ class Dense(KernelBlock, Units):
         return self.finish(x, place)
 
 
-def flat(x: keras.KerasTensor, place: Place) -> keras.KerasTensor:
+def flat(x: "keras.KerasTensor", place: Place) -> "keras.KerasTensor":
     """Flatten data of more than one axis that come as they are; leave vectors alone.
 
     Args:

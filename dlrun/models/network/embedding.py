@@ -1,7 +1,5 @@
 """Embedding of word indices."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
@@ -29,7 +27,7 @@ class Embedding(LayerSettings):
     initializer: InitializerName = "random_uniform"
     """Start of the vectors, as named in Keras."""
 
-    def apply(self, x: keras.KerasTensor, place: Place) -> keras.KerasTensor:
+    def apply(self, x: "keras.KerasTensor", place: Place) -> "keras.KerasTensor":
         from keras import layers
 
         if holds_numbers(x):

@@ -1,7 +1,5 @@
 """LayerSettings: the base of every layer, and Place, which says where a layer stands."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -36,7 +34,7 @@ class Place:
     input_shape: Shape
     num_tokens: int | None = None
 
-    def inside(self, index: int, kind: str, repetition: int | None = None) -> Place:
+    def inside(self, index: int, kind: str, repetition: int | None = None) -> "Place":
         """Return the place of a layer that stands in the list `layers` of this one.
 
         Args:
@@ -52,11 +50,11 @@ class Place:
         """Return the name of one of the Keras layers that the layer consists of."""
         return f"{self.name}_{suffix}"
 
-    def is_input(self, x: keras.KerasTensor) -> bool:
+    def is_input(self, x: "keras.KerasTensor") -> bool:
         """Say whether `x` still has the shape of the data that enter the network."""
         return shape_of(x) == self.input_shape
 
-    def mismatch(self, x: keras.KerasTensor, expected: str, remedy: str) -> ModelError:
+    def mismatch(self, x: "keras.KerasTensor", expected: str, remedy: str) -> ModelError:
         """Return the error for an input of the wrong shape.
 
         Args:
@@ -67,7 +65,7 @@ class Place:
         source = "the data as they come, of shape" if self.is_input(x) else "an input of shape"
         return ModelError(f"{self.path}: expected {expected}, got {source} {show(shape_of(x))}", remedy=remedy)
 
-    def refuse_tokens(self, x: keras.KerasTensor) -> ModelError:
+    def refuse_tokens(self, x: "keras.KerasTensor") -> ModelError:
         """Return the error for a layer that reckons with numbers and was given word indices."""
         return ModelError(
             f"{self.path}: expected numbers to reckon with, got word indices of shape {show(shape_of(x))}",
@@ -84,7 +82,7 @@ class LayerSettings(Settings, ABC):
     """Whether the layer may be given word indices; others reckon with numbers."""
 
     @abstractmethod
-    def apply(self, x: keras.KerasTensor, place: Place) -> keras.KerasTensor:
+    def apply(self, x: "keras.KerasTensor", place: Place) -> "keras.KerasTensor":
         """Put the layer behind `x`.
 
         Args:
@@ -101,8 +99,8 @@ class LayerSettings(Settings, ABC):
 
 
 def apply_layers(
-    layers: Sequence[LayerSettings], x: keras.KerasTensor, place: Place, repetition: int | None = None
-) -> keras.KerasTensor:
+    layers: Sequence[LayerSettings], x: "keras.KerasTensor", place: Place, repetition: int | None = None
+) -> "keras.KerasTensor":
     """Put a list of layers behind `x`, one after the other.
 
     Args:
@@ -129,12 +127,12 @@ def apply_layers(
     return x
 
 
-def shape_of(x: keras.KerasTensor) -> Shape:
+def shape_of(x: "keras.KerasTensor") -> Shape:
     """Return the shape of one row of a symbolic tensor."""
     return tuple(int(size) for size in x.shape[1:])
 
 
-def holds_numbers(x: keras.KerasTensor) -> bool:
+def holds_numbers(x: "keras.KerasTensor") -> bool:
     """Say whether `x` holds numbers to reckon with, not word indices."""
     return "float" in x.dtype
 

@@ -1,7 +1,5 @@
 """Network: a Keras model from a list of layers."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Self
@@ -52,7 +50,7 @@ class Output(Settings):
     l2: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     """Factor of the sum of the squared kernel weights, added to the loss while training."""
 
-    def apply(self, x: keras.KerasTensor, head: OutputHead, place: Place) -> keras.KerasTensor:
+    def apply(self, x: "keras.KerasTensor", head: OutputHead, place: Place) -> "keras.KerasTensor":
         """Put the output layer behind `x`; it reckons in float32 whatever the precision of the others.
 
         Args:
@@ -111,7 +109,7 @@ class Network(Settings):
         input_dtype: str = "float32",
         rescale: float | None = None,
         num_tokens: int | None = None,
-    ) -> keras.Model:
+    ) -> "keras.Model":
         """Build the Keras model, with fresh weights drawn from Keras' global seed.
 
         The names of its layers follow from their places, so that two builds give the same names.

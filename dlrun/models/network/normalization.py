@@ -1,7 +1,5 @@
 """Batch normalization and layer normalization."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
@@ -32,7 +30,7 @@ class BatchNormalization(Settings):
     scale: bool = True
     """Whether to learn a scale (gamma)."""
 
-    def normalize(self, x: keras.KerasTensor, place: Place, name: str) -> keras.KerasTensor:
+    def normalize(self, x: "keras.KerasTensor", place: Place, name: str) -> "keras.KerasTensor":
         """Put the normalization behind `x` under the given name.
 
         Raises:
@@ -63,7 +61,7 @@ class BatchNorm(BatchNormalization, LayerSettings):
 
     kind: Literal["batch_norm"] = "batch_norm"
 
-    def apply(self, x: keras.KerasTensor, place: Place) -> keras.KerasTensor:
+    def apply(self, x: "keras.KerasTensor", place: Place) -> "keras.KerasTensor":
         return self.normalize(x, place, place.name)
 
 
@@ -84,7 +82,7 @@ class LayerNorm(LayerSettings):
     scale: bool = True
     """Whether to learn a scale (gamma)."""
 
-    def apply(self, x: keras.KerasTensor, place: Place) -> keras.KerasTensor:
+    def apply(self, x: "keras.KerasTensor", place: Place) -> "keras.KerasTensor":
         from keras import layers
 
         check_axis(self.axis, x, place)
@@ -93,7 +91,7 @@ class LayerNorm(LayerSettings):
         )(x)
 
 
-def check_axis(axis: int, x: keras.KerasTensor, place: Place) -> None:
+def check_axis(axis: int, x: "keras.KerasTensor", place: Place) -> None:
     """Refuse an axis that `x` does not have, and the axis of the rows.
 
     Raises:

@@ -1,7 +1,5 @@
 """Pooling: the largest or the mean value of each window, or of the whole input."""
 
-from __future__ import annotations
-
 from abc import abstractmethod
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -28,13 +26,13 @@ class Pool1D(LayerSettings):
     padding: Literal["valid", "same"] = "valid"
     """`valid` leaves out a last, incomplete window, `same` keeps it."""
 
-    def apply(self, x: keras.KerasTensor, place: Place) -> keras.KerasTensor:
+    def apply(self, x: "keras.KerasTensor", place: Place) -> "keras.KerasTensor":
         x = steps(x, place)
         check_window(x, place, (self.pool_size,), self.padding, what="pool")
         return self._layer(place.name)(x)
 
     @abstractmethod
-    def _layer(self, name: str) -> keras.Layer:
+    def _layer(self, name: str) -> "keras.Layer":
         """Return the Keras layer that pools."""
 
 
@@ -52,13 +50,13 @@ class Pool2D(LayerSettings):
     padding: Literal["valid", "same"] = "valid"
     """`valid` leaves out a last, incomplete window, `same` keeps it."""
 
-    def apply(self, x: keras.KerasTensor, place: Place) -> keras.KerasTensor:
+    def apply(self, x: "keras.KerasTensor", place: Place) -> "keras.KerasTensor":
         x = image(x, place)
         check_window(x, place, self.pool_size, self.padding, what="pool")
         return self._layer(place.name)(x)
 
     @abstractmethod
-    def _layer(self, name: str) -> keras.Layer:
+    def _layer(self, name: str) -> "keras.Layer":
         """Return the Keras layer that pools."""
 
 
@@ -67,7 +65,7 @@ class MaxPooling1D(Pool1D):
 
     kind: Literal["max_pooling1d"] = "max_pooling1d"
 
-    def _layer(self, name: str) -> keras.Layer:
+    def _layer(self, name: str) -> "keras.Layer":
         from keras import layers
 
         return layers.MaxPooling1D(self.pool_size, self.strides, self.padding, "channels_last", name=name)
@@ -78,7 +76,7 @@ class AveragePooling1D(Pool1D):
 
     kind: Literal["average_pooling1d"] = "average_pooling1d"
 
-    def _layer(self, name: str) -> keras.Layer:
+    def _layer(self, name: str) -> "keras.Layer":
         from keras import layers
 
         return layers.AveragePooling1D(self.pool_size, self.strides, self.padding, "channels_last", name=name)
@@ -89,7 +87,7 @@ class MaxPooling2D(Pool2D):
 
     kind: Literal["max_pooling2d"] = "max_pooling2d"
 
-    def _layer(self, name: str) -> keras.Layer:
+    def _layer(self, name: str) -> "keras.Layer":
         from keras import layers
 
         return layers.MaxPooling2D(self.pool_size, self.strides, self.padding, "channels_last", name=name)
@@ -100,7 +98,7 @@ class AveragePooling2D(Pool2D):
 
     kind: Literal["average_pooling2d"] = "average_pooling2d"
 
-    def _layer(self, name: str) -> keras.Layer:
+    def _layer(self, name: str) -> "keras.Layer":
         from keras import layers
 
         return layers.AveragePooling2D(self.pool_size, self.strides, self.padding, "channels_last", name=name)
@@ -111,7 +109,7 @@ class GlobalMaxPooling1D(LayerSettings):
 
     kind: Literal["global_max_pooling1d"] = "global_max_pooling1d"
 
-    def apply(self, x: keras.KerasTensor, place: Place) -> keras.KerasTensor:
+    def apply(self, x: "keras.KerasTensor", place: Place) -> "keras.KerasTensor":
         from keras import layers
 
         return layers.GlobalMaxPooling1D("channels_last", name=place.name)(steps(x, place))
@@ -122,7 +120,7 @@ class GlobalAveragePooling1D(LayerSettings):
 
     kind: Literal["global_average_pooling1d"] = "global_average_pooling1d"
 
-    def apply(self, x: keras.KerasTensor, place: Place) -> keras.KerasTensor:
+    def apply(self, x: "keras.KerasTensor", place: Place) -> "keras.KerasTensor":
         from keras import layers
 
         return layers.GlobalAveragePooling1D("channels_last", name=place.name)(steps(x, place))
@@ -133,7 +131,7 @@ class GlobalMaxPooling2D(LayerSettings):
 
     kind: Literal["global_max_pooling2d"] = "global_max_pooling2d"
 
-    def apply(self, x: keras.KerasTensor, place: Place) -> keras.KerasTensor:
+    def apply(self, x: "keras.KerasTensor", place: Place) -> "keras.KerasTensor":
         from keras import layers
 
         return layers.GlobalMaxPooling2D("channels_last", name=place.name)(image(x, place))
@@ -144,7 +142,7 @@ class GlobalAveragePooling2D(LayerSettings):
 
     kind: Literal["global_average_pooling2d"] = "global_average_pooling2d"
 
-    def apply(self, x: keras.KerasTensor, place: Place) -> keras.KerasTensor:
+    def apply(self, x: "keras.KerasTensor", place: Place) -> "keras.KerasTensor":
         from keras import layers
 
         return layers.GlobalAveragePooling2D("channels_last", name=place.name)(image(x, place))

@@ -1,7 +1,5 @@
 """Dropout in its forms."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
@@ -21,7 +19,7 @@ class Dropout(LayerSettings):
     rate: float = Field(ge=0, lt=1)
     """Share of the inputs to zero."""
 
-    def apply(self, x: keras.KerasTensor, place: Place) -> keras.KerasTensor:
+    def apply(self, x: "keras.KerasTensor", place: Place) -> "keras.KerasTensor":
         from keras import layers
 
         return layers.Dropout(self.rate, name=place.name)(x)
@@ -36,7 +34,7 @@ class SpatialDropout(LayerSettings):
     rate: float = Field(ge=0, lt=1)
     """Share of the channels to zero."""
 
-    def apply(self, x: keras.KerasTensor, place: Place) -> keras.KerasTensor:
+    def apply(self, x: "keras.KerasTensor", place: Place) -> "keras.KerasTensor":
         from keras import layers
 
         rank = len(shape_of(x))
@@ -57,7 +55,7 @@ class AlphaDropout(LayerSettings):
     rate: float = Field(ge=0, lt=1)
     """Share of the inputs to drop."""
 
-    def apply(self, x: keras.KerasTensor, place: Place) -> keras.KerasTensor:
+    def apply(self, x: "keras.KerasTensor", place: Place) -> "keras.KerasTensor":
         from keras import layers
 
         return layers.AlphaDropout(self.rate, name=place.name)(x)

@@ -1,7 +1,5 @@
 """Rescaling of the inputs."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
@@ -24,7 +22,7 @@ class Rescaling(LayerSettings):
     offset: float = Field(default=0.0, allow_inf_nan=False)
     """Added after the multiplication."""
 
-    def apply(self, x: keras.KerasTensor, place: Place) -> keras.KerasTensor:
+    def apply(self, x: "keras.KerasTensor", place: Place) -> "keras.KerasTensor":
         from keras import layers
 
         return layers.Rescaling(self.scale, self.offset, name=place.name)(x)

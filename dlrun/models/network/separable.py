@@ -1,7 +1,5 @@
 """Depthwise and depthwise separable convolutions (Chollet 2017)."""
 
-from __future__ import annotations
-
 from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -22,7 +20,7 @@ class SeparableConv1D(WindowBlock, Depth, Window1D, Filters):
     padding: Literal["valid", "same"] = "valid"
     """`valid` adds nothing, `same` zeros on both sides."""
 
-    def apply(self, x: keras.KerasTensor, place: Place) -> keras.KerasTensor:
+    def apply(self, x: "keras.KerasTensor", place: Place) -> "keras.KerasTensor":
         from keras import layers
 
         x = steps(x, place)
@@ -41,7 +39,7 @@ class SeparableConv2D(WindowBlock, Depth, EvenWindow2D, Filters):
 
     kind: Literal["separable_conv2d"] = "separable_conv2d"
 
-    def apply(self, x: keras.KerasTensor, place: Place) -> keras.KerasTensor:
+    def apply(self, x: "keras.KerasTensor", place: Place) -> "keras.KerasTensor":
         from keras import layers
 
         x = image(x, place)
@@ -61,7 +59,7 @@ class DepthwiseConv2D(WindowBlock, Depth, EvenWindow2D):
     kind: Literal["depthwise_conv2d"] = "depthwise_conv2d"
     main: ClassVar[str | None] = "kernel_size"
 
-    def apply(self, x: keras.KerasTensor, place: Place) -> keras.KerasTensor:
+    def apply(self, x: "keras.KerasTensor", place: Place) -> "keras.KerasTensor":
         from keras import layers
 
         x = image(x, place)

@@ -1,7 +1,5 @@
 """Layers that only change the shape."""
 
-from __future__ import annotations
-
 from math import prod
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
@@ -21,7 +19,7 @@ class Flatten(LayerSettings):
     kind: Literal["flatten"] = "flatten"
     takes_tokens: ClassVar[bool] = True
 
-    def apply(self, x: keras.KerasTensor, place: Place) -> keras.KerasTensor:
+    def apply(self, x: "keras.KerasTensor", place: Place) -> "keras.KerasTensor":
         from keras import layers
 
         return layers.Flatten("channels_last", name=place.name)(x)
@@ -37,7 +35,7 @@ class Reshape(LayerSettings):
     shape: Annotated[Items[Positive], Field(min_length=1)]
     """Shape of a row, the axis of the rows left out."""
 
-    def apply(self, x: keras.KerasTensor, place: Place) -> keras.KerasTensor:
+    def apply(self, x: "keras.KerasTensor", place: Place) -> "keras.KerasTensor":
         from keras import layers
 
         found, wanted = prod(shape_of(x)), prod(self.shape)

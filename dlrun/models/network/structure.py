@@ -1,7 +1,5 @@
 """Layers that hold layers: repeat and residual."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import Field
@@ -26,10 +24,10 @@ class Repeat(LayerSettings):
     times: int = Field(ge=0, le=1000)
     """How many times; 0 leaves the layers out."""
 
-    layers: Items[Layer] = Field(min_length=1)
+    layers: "Items[Layer]" = Field(min_length=1)
     """The layers of one round."""
 
-    def apply(self, x: keras.KerasTensor, place: Place) -> keras.KerasTensor:
+    def apply(self, x: "keras.KerasTensor", place: Place) -> "keras.KerasTensor":
         for repetition in range(self.times):
             x = apply_layers(self.layers, x, place, repetition)
         return x
@@ -44,7 +42,7 @@ class Residual(LayerSettings):
     kind: Literal["residual"] = "residual"
     main: ClassVar[str | None] = "layers"
 
-    layers: Items[Layer] = Field(min_length=1)
+    layers: "Items[Layer]" = Field(min_length=1)
     """The layers to bridge."""
 
     projection: Literal["where_needed", "always", "never"] = "where_needed"
@@ -53,7 +51,7 @@ class Residual(LayerSettings):
     activation: ActivationName = "linear"
     """Activation after the addition; `linear` is none."""
 
-    def apply(self, x: keras.KerasTensor, place: Place) -> keras.KerasTensor:
+    def apply(self, x: "keras.KerasTensor", place: Place) -> "keras.KerasTensor":
         from keras import layers
 
         inner = apply_layers(self.layers, x, place)
@@ -70,7 +68,7 @@ class Residual(LayerSettings):
         return self.model_copy(update={"layers": tuple(layer.resolved() for layer in self.layers)})
 
 
-def project(x: keras.KerasTensor, shape: Shape, place: Place) -> keras.KerasTensor:
+def project(x: "keras.KerasTensor", shape: Shape, place: Place) -> "keras.KerasTensor":
     """Bring `x` to another shape by a linear map of its channels, skipping positions where fewer are wanted.
 
     Args:

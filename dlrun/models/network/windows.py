@@ -1,7 +1,5 @@
 """The settings and checks that convolutions share: filters, and the window that moves over the input."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
@@ -114,7 +112,7 @@ def _check_strides_or_dilation(strides: int, dilation: int) -> None:
         )
 
 
-def steps(x: keras.KerasTensor, place: Place) -> keras.KerasTensor:
+def steps(x: "keras.KerasTensor", place: Place) -> "keras.KerasTensor":
     """Return `x` if it has the form (steps, channels).
 
     Raises:
@@ -129,7 +127,7 @@ def steps(x: keras.KerasTensor, place: Place) -> keras.KerasTensor:
     return x
 
 
-def image(x: keras.KerasTensor, place: Place) -> keras.KerasTensor:
+def image(x: "keras.KerasTensor", place: Place) -> "keras.KerasTensor":
     """Return `x` in the form (height, width, channels), with a channel added to plain images.
 
     Raises:
@@ -150,7 +148,7 @@ def image(x: keras.KerasTensor, place: Place) -> keras.KerasTensor:
 
 
 def check_window(
-    x: keras.KerasTensor,
+    x: "keras.KerasTensor",
     place: Place,
     size: Sequence[int],
     padding: str,

@@ -1,7 +1,5 @@
 """Adam and its kin: a rate for each weight, from running means of the gradient and its square."""
 
-from __future__ import annotations
-
 from typing import ClassVar, Literal
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """Other optimizers with a rate for each weight."""
 
-from __future__ import annotations
-
 from typing import ClassVar, Literal
 
 from pydantic import Field

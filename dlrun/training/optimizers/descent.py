@@ -1,7 +1,5 @@
 """Gradient descent with one rate for all weights, and Lion and Muon, which step by sign or by direction."""
 
-from __future__ import annotations
-
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """OptimizerSettings: what all optimizers have in common."""
 
-from __future__ import annotations
-
 from abc import ABC
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -63,7 +61,7 @@ class OptimizerSettings(Settings, ABC):
             )
         return self
 
-    def build(self) -> keras.optimizers.Optimizer:
+    def build(self) -> "keras.optimizers.Optimizer":
         """Build the Keras optimizer, at the base learning rate; its variables are named after its kind.
 
         Raises:

@@ -1,7 +1,5 @@
 """ASHA: at epochs that lie ever further apart, only the best part of the trials goes on."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Literal
 

@@ -1,7 +1,5 @@
 """Hyperband: successive halving at several strengths side by side."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """Median: a trial stops where it is worse than the half of the finished ones."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from pydantic import Field

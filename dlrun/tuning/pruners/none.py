@@ -1,7 +1,5 @@
 """NoPruner: every trial is carried out to its end."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from dlrun.tuning.pruners.pruner import Rule

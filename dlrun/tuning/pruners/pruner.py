@@ -1,7 +1,5 @@
 """Pruner: the base of the rules that stop trials early."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from typing import ClassVar, Literal
 

@@ -1,7 +1,5 @@
 """Racing: all trials for a few epochs, the best of them to the end."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """Wilcoxon: with K-fold, a trial stops between folds once it is clearly worse than the best one."""
 
-from __future__ import annotations
-
 from typing import ClassVar, Literal
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """Anneal: draws ever closer to the best trials, through Hyperopt."""
 
-from __future__ import annotations
-
 from typing import Any, Literal
 
 from dlrun.tuning.samplers.history import History
@@ -15,7 +13,7 @@ class Anneal(Draws):
 
     kind: Literal["anneal"] = "anneal"
 
-    def draws(self, space: Space, seed: int) -> AnnealSampler:
+    def draws(self, space: Space, seed: int) -> "AnnealSampler":
         return AnnealSampler(space, seed)
 
 

@@ -1,7 +1,5 @@
 """Grid: every combination, each once."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Literal, Self
 
@@ -33,7 +31,7 @@ class Grid(Search):
                 raise PydanticCustomError("not_countable", message, {"path": path, "hint": hint, "setting": "space"})
         return self
 
-    def draws(self, space: Space, seed: int) -> GridSampler:
+    def draws(self, space: Space, seed: int) -> "GridSampler":
         return GridSampler(space, seed)
 
 

@@ -1,7 +1,5 @@
 """Manual: points that are listed one by one."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -22,7 +20,7 @@ class Manual(Tuning):
     points: Items[dict[str, Any]] = Field(min_length=1)
     """The settings of each trial, by path: `- {optimizer.learning_rate: 1e-3, model.layers.0.dense.units: 32}`."""
 
-    def sampler(self, seed: int, written: Mapping[str, Any]) -> ManualSampler:
+    def sampler(self, seed: int, written: Mapping[str, Any]) -> "ManualSampler":
         del seed
         return ManualSampler(self.points, written)
 

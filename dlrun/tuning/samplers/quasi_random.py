@@ -1,7 +1,5 @@
 """QuasiRandom: points that fill the space evenly, from SciPy's Sobol sequence."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from dlrun.tuning.dimensions import Point
@@ -16,7 +14,7 @@ class QuasiRandom(Draws):
 
     kind: Literal["quasi_random"] = "quasi_random"
 
-    def draws(self, space: Space, seed: int) -> SobolSampler:
+    def draws(self, space: Space, seed: int) -> "SobolSampler":
         return SobolSampler(space, seed)
 
 

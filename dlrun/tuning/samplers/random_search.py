@@ -1,7 +1,5 @@
 """RandomSearch: independent draws, through Hyperopt."""
 
-from __future__ import annotations
-
 from typing import Any, Literal
 
 from dlrun.tuning.samplers.history import History
@@ -15,7 +13,7 @@ class RandomSearch(Draws):
 
     kind: Literal["random"] = "random"
 
-    def draws(self, space: Space, seed: int) -> RandomSampler:
+    def draws(self, space: Space, seed: int) -> "RandomSampler":
         return RandomSampler(space, seed)
 
 

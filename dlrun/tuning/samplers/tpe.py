@@ -1,7 +1,5 @@
 """TPE: tree-structured Parzen estimators, through Hyperopt."""
 
-from __future__ import annotations
-
 from typing import Any, Literal
 
 from pydantic import Field
@@ -23,7 +21,7 @@ class TPE(Draws):
     candidates: int = Field(24, ge=1)
     """Number of points of which the most promising one is tried."""
 
-    def draws(self, space: Space, seed: int) -> TPESampler:
+    def draws(self, space: Space, seed: int) -> "TPESampler":
         return TPESampler(space, seed, self.random_trials, self.candidates)
 
 
