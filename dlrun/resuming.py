@@ -7,6 +7,7 @@ import io
 import json
 import os
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,7 @@ from dlrun.records.folder import RunFolder
 from dlrun.records.index import is_trial
 from dlrun.records.kinds import require_run
 from dlrun.records.lock import locked
-from dlrun.records.status import Status, read_status
+from dlrun.records.status import State, Status, read_status
 from dlrun.records.text import json_text
 from dlrun.run import Clock, Ready, Run, carry_out, make_ready
 from dlrun.training.listener import Listener
@@ -48,6 +49,7 @@ def resume_run(
     listener: Listener | None = None,
     dataset: Dataset | None = None,
     latency_rows: int = 0,
+    pruned: bool = False,
 ) -> Run:
     """Go on with a run from its last checkpoint. The test rows of a study's trial are not scored, as in the study.
 
@@ -59,6 +61,7 @@ def resume_run(
         listener: Hears of the progress.
         dataset: What the run's `dataset` section loads, if that has been done already.
         latency_rows: As in `run_experiment`.
+        pruned: Whether a run that its study has stopped early may go on too.
 
     Raises:
         UsageError: The run is over, is being carried out, has changed (the message holds the differences), or is not
@@ -68,7 +71,7 @@ def resume_run(
     """
     clock = Clock(listener or Listener())
     with locked(folder):
-        status = _resumable(folder)
+        status = _resumable(folder, ended={"finished"} if pruned else {"finished", "pruned"})
         files.discard_temporaries(folder.path)
         ready = _ready(folder, clock, dataset, trust=trust)
         kept = Kept.read(folder)
@@ -87,8 +90,13 @@ def resume_run(
         return carry_out(ready, folder, kept, clock, began=began, trial=trial, latency_rows=latency_rows)
 
 
-def _resumable(folder: RunFolder) -> Status | None:
-    """Return the status of a run that can go on; None if it was stopped before it had one."""
+def _resumable(folder: RunFolder, ended: AbstractSet[State]) -> Status | None:
+    """Return the status of a run that can go on; None if it was stopped before it had one.
+
+    Args:
+        folder: The run.
+        ended: States of runs that cannot.
+    """
     require_run(folder)
     if not folder.file("config.yaml").is_file():
         raise UsageError(
@@ -98,7 +106,7 @@ def _resumable(folder: RunFolder) -> Status | None:
     if not folder.file("status.json").is_file():
         return None
     status = read_status(folder)
-    if status.state in {"finished", "pruned"}:
+    if status.state in ended:
         raise UsageError(f"the run {folder.id} is {status.state}: there is nothing to resume")
     return status
 

@@ -180,7 +180,7 @@ class Reuters(Texts):
 
 
 def _shuffled(
-    texts: Lists, labels: NDArray[Any], order: np.random.RandomState, path: Path
+    texts: Lists, labels: NDArray[Any], order: "np.random.RandomState", path: Path
 ) -> tuple[Lists, NDArray[Any]]:
     if len(texts) != len(labels) or labels.ndim != 1 or labels.dtype.kind not in "iu":
         raise damaged(path, f"it holds {len(texts):,} texts and labels of shape {labels.shape}")

@@ -38,7 +38,15 @@ REFIT = -1
 
 
 class Pruned(Exception):
-    """Raised by a listener to end a run that is not worth its time; no error, the run's state becomes `pruned`."""
+    """Raised by a listener to end a run that is not worth its time; no error, the run's state becomes `pruned`.
+
+    Args:
+        resumable: Whether the run may go on later; a learner that has epochs then stores its state.
+    """
+
+    def __init__(self, *, resumable: bool = False) -> None:
+        super().__init__("stopped early")
+        self.resumable = resumable
 
 
 class Listener:

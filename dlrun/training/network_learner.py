@@ -19,7 +19,7 @@ from dlrun.training.checkpoint import Checkpoint, Pace
 from dlrun.training.exact_state import Progress, pack, unpack
 from dlrun.training.input_form import InputForm
 from dlrun.training.learner import Fit, FitJob
-from dlrun.training.listener import REFIT, EpochReport
+from dlrun.training.listener import REFIT, EpochReport, Pruned
 from dlrun.training.variables import assign, copies, named
 
 if TYPE_CHECKING:
@@ -130,6 +130,7 @@ class NetworkLearner:
 
         Raises:
             Interrupted: A signal came; state and best weights are stored.
+            Pruned: The listener ended the fit early; they are stored if it may go on.
             Diverged: A loss became NaN or infinite; says in which epoch and what to try.
         """
         started = time.perf_counter()
@@ -142,9 +143,10 @@ class NetworkLearner:
             with interruption.held_back():
                 while not progress.done:
                     self._take_epoch(progress)
-        except Interrupted:
-            self._save_best(progress)
-            self._save_state(progress)
+        except (Interrupted, Pruned) as stop:
+            if isinstance(stop, Interrupted) or stop.resumable:
+                self._save_best(progress)
+                self._save_state(progress)
             raise
         except (Diverged, KeyboardInterrupt):
             self._save_best(progress)

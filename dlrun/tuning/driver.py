@@ -266,7 +266,16 @@ class _Driver:
         def job_of(suggestion: Suggestion) -> Job:
             config = self._config_at(suggestion.overrides, {"name": trial_name(suggestion.trial)})
             key = f"trial-{suggestion.trial}-{suggestion.attempt}"
-            return Job(key, "trial", str(runs.folder), config, waits, argv=self.order.argv, latency_rows=latency_rows)
+            return Job(
+                key,
+                "trial",
+                str(runs.folder),
+                config,
+                waits,
+                argv=self.order.argv,
+                latency_rows=latency_rows,
+                resumable=pruner.resumable,
+            )
 
         table = FreshTable(folder, study, self.listener)
         SearchLoop(study, workers, job_of, runs, self.objective, table, self._deadline).run()

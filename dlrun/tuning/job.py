@@ -28,6 +28,7 @@ class Job:
         argv: The command line, for the record.
         run: Name of a run folder in `folder` that an earlier attempt left, to go on with; None to begin anew.
         latency_rows: Rows of the forward passes that are timed after training; 0 times none.
+        resumable: Whether a trial that is stopped early stores its state, as it may go on later.
     """
 
     key: str
@@ -39,6 +40,7 @@ class Job:
     argv: tuple[str, ...] = ()
     run: str | None = None
     latency_rows: int = 0
+    resumable: bool = False
 
     @property
     def setting(self) -> tuple[Any, Any] | None:

@@ -121,7 +121,7 @@ class SearchLoop:
 
         One without a value of an objective is not taken over, as another process may not have measured it.
         """
-        found = None if suggestion.to_the_end else self._runs.finished(suggestion.trial)
+        found = self._runs.finished(suggestion.trial)
         if found is None:
             return False
         run, metrics = found
@@ -133,7 +133,7 @@ class SearchLoop:
         return True
 
     def _start(self, suggestion: Suggestion) -> None:
-        run = self._runs.take_up(suggestion.trial)
+        run = self._runs.take_up(suggestion.trial, pruned=suggestion.to_the_end)
         job = replace(self._job_of(suggestion), run=run)
         self._active[job.key] = _Active(suggestion)
         self._listener.started(suggestion)
@@ -184,5 +184,5 @@ class SearchLoop:
     def _tell(self, number: int, outcome: Outcome) -> None:
         self._study.tell(number, outcome)
         trial = self._study.trials[number]
-        self._runs.settle(trial)
+        self._runs.settle(trial, self._study.paused)
         self._listener.ended(trial)

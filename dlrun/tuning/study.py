@@ -229,6 +229,12 @@ class Study:
         return [self._book.trials[number] for number in self._book.front]
 
     @property
+    def paused(self) -> set[int]:
+        """Trials that were stopped early, and go on if no better ones come: nothing of them may be removed."""
+        candidates = self._tuner.pruner.finalists(self._race())
+        return {number for number in candidates if self._book.trials[number].state == "pruned"}
+
+    @property
     def stopped(self) -> str | None:
         """Why the study ended early, by its failure policy; None if it did not. Opening it again lifts this."""
         return self._book.stopped

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bisect
 import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ class TrialRuns:
         self._sign = sign
         self._num_kept = num_kept
         self._kept: list[tuple[float, int, str]] = []
+        self._paused: dict[int, str] = {}
         self._found: dict[int, list[str]] = {}
         for name in _names(folder):
             number = _NUMBER.search(name)
@@ -54,13 +55,17 @@ class TrialRuns:
                 continue
         return None
 
-    def take_up(self, trial: int) -> str | None:
+    def take_up(self, trial: int, *, pruned: bool = False) -> str | None:
         """Return the run of an earlier attempt that can go on, because nobody ended it; remove all others.
 
         A run that failed, or that was stopped early, would only do so again from its checkpoint.
+
+        Args:
+            trial: Its number.
+            pruned: Whether it was stopped early and is to be carried to the end now.
         """
         names = self._found.pop(trial, [])
-        unended = [name for name in names if has_no_end(RunFolder(self.folder / name))][-1:]
+        unended = [name for name in names if has_no_end(RunFolder(self.folder / name), pruned=pruned)][-1:]
         for name in names:
             if name not in unended:
                 shutil.rmtree(self.folder / name, ignore_errors=True)
@@ -68,23 +73,33 @@ class TrialRuns:
         return unended[0] if unended else None
 
     def recall(self, trials: Iterable[Trial]) -> None:
-        """Take note of the trials that earlier sessions have finished."""
+        """Take note of the trials that earlier sessions have finished, or stopped early with a state to go on from."""
         for trial in trials:
+            run = trial.outcome.run if trial.outcome else None
             if trial.state == "finished":
                 self._rank(trial)
+            elif trial.state == "pruned" and run is not None and (self.folder / run / "checkpoints").is_dir():
+                self._paused[trial.id] = run
 
-    def settle(self, trial: Trial) -> None:
-        """A trial has ended: remove the weights of all but the best."""
+    def settle(self, trial: Trial, paused: Container[int] = ()) -> None:
+        """A trial has ended: remove the weights of all but the best.
+
+        Args:
+            trial: How it stands now.
+            paused: Trials that were stopped early and may go on: they keep their state.
+        """
         run = trial.outcome.run if trial.outcome else None
-        if run is None:
-            return
-        found = self._found.setdefault(trial.id, [])
-        if run not in found:
-            found.append(run)
-        if trial.state == "finished":
-            self._rank(trial)
-        elif trial.state not in ("pending", "interrupted"):
-            self._strip(run)
+        if run is not None:
+            found = self._found.setdefault(trial.id, [])
+            if run not in found:
+                found.append(run)
+            self._paused.pop(trial.id, None)
+            if trial.state == "finished":
+                self._rank(trial)
+            elif trial.state not in ("pending", "interrupted"):
+                self._paused[trial.id] = run
+        for number in [number for number in self._paused if number not in paused]:
+            self._strip(self._paused.pop(number))
 
     def _rank(self, trial: Trial) -> None:
         if trial.value is None or trial.outcome is None or trial.outcome.run is None:
@@ -98,10 +113,16 @@ class TrialRuns:
             shutil.rmtree(self.folder / run / part, ignore_errors=True)
 
 
-def has_no_end(folder: RunFolder) -> bool:
-    """Tell whether a run was killed or interrupted, late enough to go on."""
+def has_no_end(folder: RunFolder, *, pruned: bool = False) -> bool:
+    """Tell whether a run was killed or interrupted, late enough to go on.
+
+    Args:
+        folder: The run.
+        pruned: Whether one that was stopped early counts too.
+    """
+    states = {"running", "lost", "interrupted"} | ({"pruned"} if pruned else set())
     try:
-        return folder.file("config.yaml").is_file() and read_status(folder).state in ("running", "lost", "interrupted")
+        return folder.file("config.yaml").is_file() and read_status(folder).state in states
     except StorageError:
         return False
 

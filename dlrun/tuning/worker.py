@@ -165,7 +165,9 @@ def _resume(job: Job, dataset: Dataset | None, listener: _ToDriver) -> Run | Non
         if job.latency_rows and kept.fits:
             raise UsageError("the latency of what another process has fitted cannot be measured")
         listener.recall(kept)
-        return resume_run(folder, argv=job.argv, listener=listener, dataset=dataset, latency_rows=job.latency_rows)
+        return resume_run(
+            folder, argv=job.argv, listener=listener, dataset=dataset, latency_rows=job.latency_rows, pruned=True
+        )
     except (StorageError, UsageError) as error:
         if listener.run is not None:  # it went on, and failed later
             raise
@@ -245,7 +247,7 @@ class _ToDriver(Listener):
         if not messages:  # the driver is gone
             raise Interrupted(signal.SIGTERM)
         if messages[-1]["stop"]:
-            raise Pruned
+            raise Pruned(resumable=self._job.resumable)
 
 
 def _scores(values: Mapping[str, float]) -> dict[str, float]:

@@ -43,7 +43,7 @@ import time
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from statistics import median
+from statistics import median, stdev
 
 from peer_points import points
 
@@ -245,12 +245,28 @@ def report(measured: dict[str, dict[int, Measured]], jobs: int | None) -> bool:
         if ratios:
             met &= min(ratios) <= bar
             print(f"  {'ok' if min(ratios) <= bar else 'MISSED'}")
+    met &= _losses_compare(measured.get("dlrun", {}), measured.get("hyperopt", {}))
     if "dlrun" in measured:
         workers = jobs or len(os.sched_getaffinity(0))
         bar = MEMORY_BAR[0] + MEMORY_BAR[1] * workers
         peak = max(run.memory for run in measured["dlrun"].values())
         met &= peak <= bar
         print(f"peak memory of dlrun's tree: {peak:.2f} GB  bar {bar:.2f}  {'ok' if peak <= bar else 'MISSED'}")
+    return met
+
+
+def _losses_compare(ours: dict[int, Measured], theirs: dict[int, Measured]) -> bool:
+    """Print by how much our best validation losses differ; return whether they are not worse by more than noise."""
+    differences = [run.best - theirs[seed].best for seed, run in ours.items() if seed in theirs]
+    if len(differences) < 2:
+        return True
+    noise = stdev(differences) / math.sqrt(len(differences))
+    met = median(differences) <= noise
+    lower = sum(difference < 0 for difference in differences)
+    print(
+        f"best val_loss, dlrun - hyperopt on the same rows: median {median(differences):+.4f}, standard error {noise:.4f},"
+    )
+    print(f"  lower on {lower} of {len(differences)} seeds  {'ok' if met else 'MISSED'}")
     return met
 
 

@@ -15,6 +15,9 @@ class Rule(Settings, ABC):
     per: ClassVar[Literal["epoch", "fold"]] = "epoch"
     """What a trial reports: its objective after every epoch of the first fold, or the score of every fold."""
 
+    resumable: ClassVar[bool] = False
+    """Whether a trial that was stopped may be carried to the end later, and is to store its state for that."""
+
     @abstractmethod
     def stops(self, trial: int, step: int, race: Race) -> bool:
         """Tell whether a trial that has just reported a step is to be stopped.
@@ -26,10 +29,10 @@ class Rule(Settings, ABC):
         """
 
     def finalists(self, race: Race) -> list[int]:
-        """Return which trials are to be carried to the end once all have been tried, the best first.
+        """Return which trials are to be carried to the end if there are no further ones, the best first.
 
         Args:
-            race: All trials; none is running.
+            race: All trials so far.
         """
         del race
         return []

@@ -1,6 +1,6 @@
 """Racing: all trials for a few epochs, the best of them to the end."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -9,13 +9,14 @@ from dlrun.tuning.pruners.race import Race
 
 
 class Racing(Rule):
-    """All trials for a few epochs; when all have been tried, the best of them go on to the end.
+    """All trials for a few epochs; when all have been tried, the best of them go on from there to the end.
 
     The simplest early decision, and a strong one: Egele et al., 2023, "Is One Epoch All You Need For Multi-Fidelity
     Hyperparameter Optimization?".
     """
 
     kind: Literal["racing"] = "racing"
+    resumable: ClassVar[bool] = True
 
     epochs: int = Field(5, ge=1)
     """Epochs that every trial is given."""
