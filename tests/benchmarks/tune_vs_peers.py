@@ -263,10 +263,8 @@ def _losses_compare(ours: dict[int, Measured], theirs: dict[int, Measured]) -> b
     noise = stdev(differences) / math.sqrt(len(differences))
     met = median(differences) <= noise
     lower = sum(difference < 0 for difference in differences)
-    print(
-        f"best val_loss, dlrun - hyperopt on the same rows: median {median(differences):+.4f}, standard error {noise:.4f},"
-    )
-    print(f"  lower on {lower} of {len(differences)} seeds  {'ok' if met else 'MISSED'}")
+    print(f"best val_loss, dlrun - hyperopt: median {median(differences):+.4f}, standard error {noise:.4f},")
+    print(f"  on the same rows; lower on {lower} of {len(differences)} seeds  {'ok' if met else 'MISSED'}")
     return met
 
 
