@@ -9,7 +9,6 @@ killed: the kernel tells each when its parent has died.
 from __future__ import annotations
 
 import gc
-import json
 import os
 import select
 import signal
@@ -23,7 +22,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from dlrun.datasets.checks import check_parts, check_values
 from dlrun.datasets.sharing import is_table, read_dataset, stored_fingerprint, write_dataset
-from dlrun.errors import DataError, DlrunError, Interrupted
+from dlrun.errors import DlrunError, Interrupted
 from dlrun.tuning.channel import Channel, Message
 from dlrun.tuning.job import Job
 from dlrun.tuning.worker import Shared, work
@@ -32,6 +31,9 @@ if TYPE_CHECKING:
     from dlrun.experiment import Experiment
 
 _PR_SET_PDEATHSIG = 1
+
+_REFUSED = 3
+"""Exit code of the process that loads the data if they cannot be used."""
 
 _LATER_MODULES = (
     "dlrun.config",
@@ -78,9 +80,11 @@ def main() -> None:
     gc.disable()  # until all is loaded; hardly anything of it is garbage
     control = Channel(socket.socket(fileno=descriptor))
     try:
-        shared = _prepare(control.wait()[0])
+        shared = _prepare(control.wait()[0], control)
     except DlrunError as error:
-        control.send({"event": "refused", "message": error.message, "remedy": error.remedy})
+        _refuse(error, control)
+        return
+    if shared is None:
         return
     gc.freeze()  # a collection in a worker would touch, and so copy, every page of what was loaded here
     gc.enable()
@@ -89,8 +93,16 @@ def main() -> None:
     _Zygote(control, shared).serve()
 
 
-def _prepare(order: Message) -> Shared:
-    """Import what the trials will need and load the data if the driver says that all can share them."""
+def _refuse(error: DlrunError, control: Channel) -> None:
+    control.send({"event": "refused", "message": error.message, "remedy": error.remedy})
+
+
+def _prepare(order: Message, control: Channel) -> Shared | None:
+    """Import what the trials will need, and load the data if the driver says that all can share them.
+
+    Returns:
+        What workers share; None if the data cannot be used, of which the driver was told.
+    """
     import importlib
 
     from dlrun.config import to_yaml, validate
@@ -101,7 +113,7 @@ def _prepare(order: Message) -> Shared:
     marks.put((), Mark("", (0, 0)))
     experiment = validate(order["config"], marks, Experiment)
     folder = None if order["share"] is None else Path(order["share"])
-    loaded = None if folder is None else _begin_to_load(experiment, folder)
+    loaded = None if folder is None else _begin_to_load(experiment, folder, control)
     network = order["network"]
     if network:
         from dlrun.training.engines.tensorflow import preload
@@ -115,40 +127,35 @@ def _prepare(order: Message) -> Shared:
     to_yaml(experiment)  # builds validators and forms that all workers need
     if folder is None or loaded is None:
         return Shared(network=network)
-    loaded()
+    if not loaded():
+        return None
     if not is_table(folder):  # importing polars starts threads, which do not survive a fork
         experiment.validation.split(read_dataset(folder), experiment.seed)  # scikit-learn looks things up once
     return Shared(order["config"]["dataset"], folder, network)
 
 
-def _begin_to_load(experiment: Experiment, folder: Path) -> Callable[[], None]:
+def _begin_to_load(experiment: Experiment, folder: Path, control: Channel) -> Callable[[], bool]:
     """Load the data in a process of its own, whose threads and memory go with it, and leave them to be mapped.
 
     Returns:
-        Waits until it is done; raises a `DataError` if the data cannot be used.
+        Waits until it is done, and tells whether the data can be used; if not, the driver was told at once.
     """
-    told, tells = os.pipe()
     parent = os.getpid()
     pid = os.fork()
     if pid == 0:
-        os.close(told)
         die_with_parent(parent)
-        _be_loader(experiment, folder, tells)
-    os.close(tells)
+        _be_loader(experiment, folder, control)
 
-    def wait() -> None:
-        with os.fdopen(told) as answer:
-            refusal = answer.read()
+    def wait() -> bool:
         code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-        if refusal:
-            raise DataError(**json.loads(refusal))
-        if code != 0:
+        if code not in (0, _REFUSED):
             raise RuntimeError(f"the process that loads the data ended with {code}")
+        return code == 0
 
     return wait
 
 
-def _be_loader(experiment: Experiment, folder: Path, tells: int) -> NoReturn:
+def _be_loader(experiment: Experiment, folder: Path, control: Channel) -> NoReturn:
     """Load, check and write the data, and end."""
     code = 1
     try:
@@ -158,7 +165,8 @@ def _be_loader(experiment: Experiment, folder: Path, tells: int) -> NoReturn:
         write_dataset(dataset, folder)
         code = 0
     except DlrunError as error:
-        os.write(tells, json.dumps({"message": error.message, "remedy": error.remedy}).encode())
+        _refuse(error, control)
+        code = _REFUSED
     except Exception:  # noqa: BLE001 - written to the study's workers.log
         traceback.print_exc()
     finally:
