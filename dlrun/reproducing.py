@@ -34,12 +34,14 @@ class Reproduction:
         run: The run that was made now.
         differences: What came out differently, a line each; empty if everything is the same to the last bit.
         causes: What was different from the start: environment, data, code; a line each.
+        compared: What was held against each other.
     """
 
     original: RunFolder
     run: Run
     differences: tuple[str, ...]
     causes: tuple[str, ...]
+    compared: tuple[str, ...]
 
     @property
     def exact(self) -> bool:
@@ -100,15 +102,17 @@ def reproduce_run(
 
 
 def compare(original: RunFolder, run: Run) -> Reproduction:
-    """Hold a new run against the one on record.
+    """Hold a new run against the one on record; weights too, unless it is a trial whose study has not kept them.
 
     Raises:
         StorageError: A record cannot be read.
     """
     new = RunFolder(run.path)
-    differences = [*_metrics(original, new), *_history(original, new), *_weights(original, new)]
-    differences += _predictions(original, new)
-    return Reproduction(original, run, tuple(differences), tuple(_causes(original, new)))
+    compare_by = {"metrics": _metrics, "history": _history, "weights": _weights, "predictions": _predictions}
+    if is_trial(original) and not original.file("checkpoints").is_dir():
+        del compare_by["weights"]
+    differences = [line for differ in compare_by.values() for line in differ(original, new)]
+    return Reproduction(original, run, tuple(differences), tuple(_causes(original, new)), tuple(compare_by))
 
 
 def _causes(original: RunFolder, new: RunFolder) -> list[str]:

@@ -48,6 +48,7 @@ def reproduce(
                 "exact": made.exact,
                 "differences": list(made.differences),
                 "causes": list(made.causes),
+                "compared": list(made.compared),
             }
         )
     if not made.exact:
@@ -56,7 +57,8 @@ def reproduce(
 
 def _tell(out: Output, made: Reproduction) -> None:
     if made.exact:
-        out.say(f"\nthe same to the last bit as {made.original.id}: metrics, history, weights, predictions")
+        removed = "" if "weights" in made.compared else "; its study has not kept its weights"
+        out.say(f"\nthe same to the last bit as {made.original.id}: {', '.join(made.compared)}{removed}")
     else:
         _tell_lines(out, f"\nnot the same as {made.original.id}:", made.differences)
     if made.causes:

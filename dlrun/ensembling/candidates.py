@@ -49,19 +49,25 @@ def find_candidates(
         The folders, and what is none.
 
     Raises:
-        UsageError: A reference stands for nothing.
+        UsageError: A reference stands for nothing, or `top` is given and no reference stands for a study.
     """
     found: dict[str, RunFolder] = {}
     skipped: dict[str, Skipped] = {}
-    for path in (path for reference in references for path in _paths(runs_dir, reference)):
-        for inside in _ids_within(path) or [path]:
-            runs, reason = _runs_at(inside, top, metric)
-            if snapshots and runs:
-                runs, reason = _snapshots_of(runs)
-            found |= {str(run.path): run for run in runs}
-            if reason:
-                name = os.path.basename(os.path.abspath(inside))  # noqa: PTH119, PTH100 - ten thousand paths
-                skipped[inside] = Skipped(printable(name), reason)
+    named = [path for reference in references for path in _paths(runs_dir, reference)]
+    places = [inside for path in named for inside in _ids_within(path) or [path]]
+    if top is not None and not any(map(_is_study, places)):
+        raise UsageError(
+            "--top takes the best trials of a study, and nothing that was named is one",
+            remedy="Name a study, or leave --top out and name the runs.",
+        )
+    for place in places:
+        runs, reason = _runs_at(place, top, metric)
+        if snapshots and runs:
+            runs, reason = _snapshots_of(runs)
+        found |= {str(run.path): run for run in runs}
+        if reason:
+            name = os.path.basename(os.path.abspath(place))  # noqa: PTH119, PTH100 - ten thousand paths
+            skipped[place] = Skipped(printable(name), reason)
     return list(found.values()), list(skipped.values())
 
 
@@ -91,13 +97,16 @@ def _runs_at(path: str, top: int | None, metric: str | None) -> tuple[list[RunFo
         return [], "a link; name the folder that it leads to"
     if not os.path.isdir(path):  # noqa: PTH112
         return [], "a file, not a run folder"
-    trials = os.path.join(path, TRIALS)  # noqa: PTH118
-    if os.path.isdir(trials):  # noqa: PTH112
-        runs = [RunFolder(Path(name)) for name in _folders_within(trials)]
+    if _is_study(path):
+        runs = [RunFolder(Path(name)) for name in _folders_within(os.path.join(path, TRIALS))]  # noqa: PTH118
         return (runs if top is None else _best(runs, top, metric)), "" if runs else "a study without trials"
     if os.path.exists(os.path.join(path, _STATUS)):  # noqa: PTH110, PTH118
         return [RunFolder(Path(os.path.abspath(path)))], ""  # noqa: PTH100
     return [], "not a run folder: it holds no status.json"
+
+
+def _is_study(path: str) -> bool:
+    return os.path.isdir(os.path.join(path, TRIALS))  # noqa: PTH112, PTH118
 
 
 def _snapshots_of(runs: Sequence[RunFolder]) -> tuple[list[RunFolder], str]:

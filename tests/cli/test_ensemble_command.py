@@ -104,6 +104,7 @@ def test_it_never_imports_tensorflow(dlrun, members) -> None:
         (["nothing"], "there is no run 'nothing' in runs"),
         (["runs/notes.txt"], "notes.txt: a file, not a run folder"),
         (["runs", "--name", "../x"], "cannot be the name of a run"),
+        (["runs", "--top", "3"], "--top takes the best trials of a study, and nothing that was named is one"),
         (["runs", "--max-members", "0"], "greater than or equal to 1"),
         ([], "RUN"),
     ],

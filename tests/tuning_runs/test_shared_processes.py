@@ -36,6 +36,19 @@ def test_short_trials_share_a_process_and_come_to_the_same_bytes(dlrun: Any, con
         assert "to the last bit" in again.out + again.err
 
 
+def test_trials_reproduce_with_and_without_weights(dlrun: Any, config: Any, studies: Any) -> None:
+    ended = dlrun("tune", config(NETWORK % ""), "--trials", "4", "--jobs", "1", "tuner.keep_weights=1")
+    assert ended.code == 0, ended.err
+    (study,) = studies()
+    compared = []
+    for trial in sorted(study.told):
+        again = dlrun("reproduce", str(study.run(trial)), "--json")
+        assert again.code == 0, again.err
+        compared.append(json.loads(again.out)["compared"])
+    assert sorted(map(len, compared)) == [3, 3, 3, 4]
+    assert all({"metrics", "history", "predictions"} <= set(names) for names in compared)
+
+
 def test_a_trial_that_needs_other_threads_gets_a_process_of_its_own(dlrun: Any, config: Any, studies: Any) -> None:
     ended = dlrun("tune", config(NETWORK % ", 2"), "--trials", "6", "--jobs", "1")
     assert ended.code == 0, ended.err
