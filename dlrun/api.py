@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from dlrun.predicting.predictor import Predictor
     from dlrun.run import Run
     from dlrun.training.listener import Listener
-    from dlrun.tuning.driver import StudyListener, StudyResult
+    from dlrun.tuning.driver import StudyResult
+    from dlrun.tuning.listeners import StudyListener
 
 RUNS_DIR = "runs"
 

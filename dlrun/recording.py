@@ -22,7 +22,7 @@ from dlrun.records.environment import environment
 from dlrun.records.folder import TEST_ROWS, RunFolder
 from dlrun.records.history import HistoryWriter, rewrite_history
 from dlrun.records.log import LogWriter
-from dlrun.records.status import Heartbeat, error_text
+from dlrun.records.status import Heartbeat, Status, error_text
 from dlrun.reporting.summary import summary_lines
 from dlrun.reporting.tensorboard import TensorBoard
 from dlrun.training.listener import EpochReport, Listener, Listeners, Pruned
@@ -151,7 +151,7 @@ def recording(
     num_folds: int,
     identity: Identity,
     kept: Kept,
-    began: str | None,
+    earlier: Status | None,
     listener: Listener,
 ) -> Iterator[Recording]:
     """Keep the record of a run while the block runs, and write how the block ended.
@@ -162,7 +162,7 @@ def recording(
         num_folds: Folds of the split plan.
         identity: What the run's checkpoints belong to.
         kept: What an earlier process has stored; history.csv is set back to it.
-        began: When a run began that is resumed now; None for a new run.
+        earlier: Status of a run that is resumed now; None for a new run.
         listener: Hears of the progress too.
 
     Raises:
@@ -170,7 +170,7 @@ def recording(
     """
     log_file, history_file = folder.file("output.log"), folder.file("history.csv")
     with (
-        Heartbeat(folder, began=began),
+        Heartbeat(folder, earlier=earlier),
         LogWriter(log_file) as log,
         _continued(history_file, kept) as history,
         TensorBoard(folder.file("tensorboard"), num_folds) as board,

@@ -85,9 +85,8 @@ def resume_run(
         clock.listener.note(f"going on from {kept.place}")
         if environment:
             clock.listener.note(f"the environment is another one, so bits may differ: {'; '.join(environment)}")
-        began = status.started if status else None
         trial = is_trial(folder)
-        return carry_out(ready, folder, kept, clock, began=began, trial=trial, latency_rows=latency_rows)
+        return carry_out(ready, folder, kept, clock, earlier=status, trial=trial, latency_rows=latency_rows)
 
 
 def _resumable(folder: RunFolder, ended: AbstractSet[State]) -> Status | None:

@@ -20,6 +20,7 @@ from dlrun.learners import devices, enough_memory, make_learner, settle
 from dlrun.recording import Recording, recording, write_inputs
 from dlrun.records.folder import RunFolder, check_place
 from dlrun.records.lock import locked
+from dlrun.records.status import Status
 from dlrun.scoring import Outcome, best_num_epochs, diagnosis, score, scores_of
 from dlrun.snapshots import write_snapshots
 from dlrun.training.class_weights import check_class_weights
@@ -150,7 +151,7 @@ def carry_out(
     kept: Kept,
     clock: Clock,
     *,
-    began: str | None = None,
+    earlier: Status | None = None,
     trial: bool = False,
     latency_rows: int = 0,
 ) -> Run:
@@ -161,7 +162,7 @@ def carry_out(
         folder: The run, locked.
         kept: What the earlier process has stored; empty for a new run.
         clock: Announces the stages.
-        began: When a run began that is resumed now; None for a new run.
+        earlier: Status of a run that is resumed now; None for a new run.
         trial: As in `run_experiment`.
         latency_rows: As in `run_experiment`; for a resumed run, the learner is to be fitted in this process.
 
@@ -176,7 +177,7 @@ def carry_out(
             num_folds=len(plan.folds),
             identity=ready.identity,
             kept=kept,
-            began=began,
+            earlier=earlier,
             listener=clock.listener,
         ) as record,
         enough_memory(experiment),

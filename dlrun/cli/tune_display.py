@@ -13,8 +13,8 @@ from dlrun.cli.output import Output, is_live, table
 from dlrun.records.log import number
 from dlrun.records.text import printable
 from dlrun.reporting.study_summary import params_text
-from dlrun.tuning.driver import StudyListener
 from dlrun.tuning.job import Epoch
+from dlrun.tuning.listeners import StudyListener
 from dlrun.tuning.objective import Objective
 from dlrun.tuning.trial import Suggestion, Trial
 

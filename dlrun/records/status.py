@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import socket
 import threading
@@ -49,6 +50,7 @@ class Status:
         error: What went wrong, in words for the user; None if nothing did.
         exit_code: Exit code of the command; None while it goes on.
         resumed: When the run was last resumed; None if it never was.
+        earlier: Seconds that it took before it was last resumed.
         format: Format of the records.
     """
 
@@ -62,12 +64,14 @@ class Status:
     error: str | None = None
     exit_code: int | None = None
     resumed: str | None = None
+    earlier: float = 0.0
     format: int = FORMAT
 
     @property
     def seconds(self) -> float:
-        """Seconds from the start, or from the last time it was resumed, to the end or the last sign of life."""
-        return (_time(self.finished or self.heartbeat) - _time(self.resumed or self.started)).total_seconds()
+        """Seconds that processes have worked on it, until the end or the last sign of life."""
+        now = _time(self.finished or self.heartbeat) - _time(self.resumed or self.started)
+        return self.earlier + now.total_seconds()
 
 
 def read_status(folder: RunFolder, *, now: datetime | None = None) -> Status:
@@ -110,6 +114,8 @@ def _check(status: Status) -> None:
         raise ValueError(status.state)
     texts = (status.host, status.process, status.error or "")
     numbers = (status.pid, status.exit_code or 0)
+    if type(status.earlier) not in (int, float) or not math.isfinite(status.earlier):
+        raise TypeError(status.earlier)
     if not all(isinstance(text, str) for text in texts) or not all(type(number) is int for number in numbers):
         raise TypeError(texts, numbers)
     for moment in (
@@ -175,22 +181,23 @@ class Heartbeat:
 
     Args:
         folder: The run.
-        began: When a run began that is resumed now; None for a new run.
+        earlier: Status of a run that is resumed now; None for a new run.
         interval: Seconds between two signs of life.
     """
 
-    def __init__(self, folder: RunFolder, *, began: str | None = None, interval: float = INTERVAL) -> None:
+    def __init__(self, folder: RunFolder, *, earlier: Status | None = None, interval: float = INTERVAL) -> None:
         now = _now()
         self._folder = folder
         self._interval = interval
         self._status = Status(
             "running",
-            began or now,
+            earlier.started if earlier else now,
             now,
             pid=os.getpid(),
             host=socket.gethostname(),
             process=_this_process(),
-            resumed=now if began else None,
+            resumed=now if earlier else None,
+            earlier=round(earlier.seconds, 3) if earlier else 0.0,
         )
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)

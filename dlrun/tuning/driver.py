@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,12 +14,13 @@ from dlrun.errors import ConfigError, DataError, UsageError
 from dlrun.models.network.network import Network
 from dlrun.records.environment import usable_cpus
 from dlrun.records.folder import RunFolder
-from dlrun.records.status import Heartbeat
+from dlrun.records.status import Heartbeat, read_status
 from dlrun.tuning.conclusion import Concluding, Conclusion
 from dlrun.tuning.devices import gpus, num_jobs
 from dlrun.tuning.job import Job, Waits
+from dlrun.tuning.listeners import StudyListener
 from dlrun.tuning.local_workers import LocalWorkers
-from dlrun.tuning.loop import SearchListener, SearchLoop
+from dlrun.tuning.loop import SearchLoop
 from dlrun.tuning.objective import Objective, mode_of, objective_of
 from dlrun.tuning.points import config_at
 from dlrun.tuning.study import Study
@@ -91,19 +92,6 @@ class StudyResult:
         if self.conclusion is None or self.best is None:
             return None
         return self.path / FINAL / self.conclusion.finals[self.best.id]
-
-
-class StudyListener(SearchListener):
-    """Hears of a whole study; every method does nothing unless overridden."""
-
-    def opened(self, path: Path, trials: Sequence[Trial], num_trials: int | None, objective: Objective) -> None:
-        """The study's folder is claimed and locked; `trials` are those of earlier sessions."""
-
-    def concluding(self) -> None:
-        """The search is over; finalists are re-scored, the winner is refitted."""
-
-    def interrupted(self) -> None:
-        """A signal came; the trials are being stopped."""
 
 
 def tune(
@@ -189,7 +177,8 @@ class _Driver:
         with self._open(folder, num_trials) as study, self._workers(folder) as workers:
             if study.trials:  # of an earlier session: nothing is touched before the data are known to be the same
                 workers.await_ready()
-            with Heartbeat(folder) as heartbeat:
+            earlier = read_status(folder) if folder.file("status.json").is_file() else None
+            with Heartbeat(folder, earlier=earlier) as heartbeat:
                 self.listener.opened(folder.path, study.trials, num_trials, self.objective)
                 amend_facts(folder, trials=num_trials, complete=False)
                 try:

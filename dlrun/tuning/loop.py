@@ -9,29 +9,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dlrun.tuning.job import Claimed, Ended, Epoch, FoldEnded, Job, News
+from dlrun.tuning.listeners import SearchListener
 from dlrun.tuning.objective import Objective
 from dlrun.tuning.study import Study
-from dlrun.tuning.trial import Outcome, Suggestion, Trial
+from dlrun.tuning.trial import Outcome, Suggestion
 from dlrun.tuning.trial_runs import TrialRuns
 from dlrun.tuning.workers import Workers
 
 _SECONDS_BETWEEN_TICKS = 0.5
-
-
-class SearchListener:
-    """Hears of a search; every method does nothing unless overridden."""
-
-    def started(self, suggestion: Suggestion) -> None:
-        """A trial begins."""
-
-    def reported(self, trial: int, epoch: Epoch, best: float | None) -> None:
-        """A trial has finished an epoch; `best` is the best value it has reached."""
-
-    def ended(self, trial: Trial) -> None:
-        """A trial is over, and `trial` is how it stands now; `pending` if it will be tried again."""
-
-    def tick(self) -> None:
-        """Time has passed."""
 
 
 @dataclass

@@ -11,7 +11,7 @@ from typing import Any
 from dlrun.records.folder import RunFolder
 from dlrun.records.text import harmless_cell
 from dlrun.tuning.job import Epoch
-from dlrun.tuning.loop import SearchListener
+from dlrun.tuning.listeners import SearchListener
 from dlrun.tuning.study import Study
 from dlrun.tuning.trial import Suggestion, Trial
 

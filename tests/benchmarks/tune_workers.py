@@ -17,8 +17,9 @@ from statistics import median
 
 from dlrun.config import load_text
 from dlrun.tuning.job import Job
+from dlrun.tuning.listeners import SearchListener
 from dlrun.tuning.local_workers import LocalWorkers
-from dlrun.tuning.loop import SearchListener, SearchLoop
+from dlrun.tuning.loop import SearchLoop
 from dlrun.tuning.objective import Objective
 from dlrun.tuning.points import config_at
 from dlrun.tuning.study import Study

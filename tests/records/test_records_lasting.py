@@ -13,7 +13,7 @@ from dlrun.records.environment import environment_changes
 from dlrun.records.folder import RunFolder
 from dlrun.records.history import HistoryWriter, read_history, rewrite_history
 from dlrun.records.lock import LOCK, locked
-from dlrun.records.status import Heartbeat, read_status
+from dlrun.records.status import Heartbeat, Status, read_status
 
 ROWS = [
     {"fold": 0, "epoch": 1, "loss": 0.1 + 0.2, "val_loss": 1e-30, "learning_rate": 0.001},
@@ -88,14 +88,17 @@ def test_a_lock_does_not_follow_links(tmp_path: Path) -> None:
     assert not (tmp_path / "canary").exists()
 
 
-def test_a_resumed_run_keeps_its_beginning_and_counts_its_last_seconds(tmp_path: Path) -> None:
+def test_a_resumed_run_keeps_its_beginning_and_counts_the_seconds_of_all_processes(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
-    with Heartbeat(folder, began="2026-01-01T00:00:00+00:00"):
-        pass
-    status = read_status(folder)
-    assert status.started == "2026-01-01T00:00:00+00:00"
-    assert status.resumed is not None
-    assert status.seconds < 60
+    began, heard = "2026-01-01T00:00:00+00:00", "2026-01-01T00:00:30+00:00"
+    for earlier in (0.0, 600.0):  # resumed for the first time, and once more
+        with Heartbeat(folder, earlier=Status("lost", began, heard, earlier=earlier)):
+            pass
+        status = read_status(folder)
+        assert status.started == began
+        assert status.resumed is not None
+        assert status.earlier == earlier + 30
+        assert 0 <= status.seconds - status.earlier < 60
 
 
 @pytest.mark.parametrize("number", [0, 2, "1", None, [1]])
