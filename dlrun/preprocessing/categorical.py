@@ -158,12 +158,12 @@ class FittedCategorical(Saved):
             raise DataError(
                 f"column '{self.name}' holds categories that training rows do not hold, in "
                 f"{counted(len(unseen), 'row')}: {listed(unseen.unique(maintain_order=True).to_list(), most=5)}",
-                remedy="Correct the values, or set preprocessing.categorical.unseen=ignore.",
+                remedy="Correct the values, or train with preprocessing.categorical.unseen=ignore.",
             )
         if is_null.any() and not self.missing_is_category:
             raise DataError(
                 f"column '{self.name}' is missing in {counted(int(is_null.sum()), 'row')}, and in no training row",
-                remedy="Fill them in, or set preprocessing.categorical.unseen=ignore.",
+                remedy="Fill them in, or train with preprocessing.categorical.unseen=ignore.",
             )
 
 
@@ -172,5 +172,5 @@ def _require_present(column: "pl.Series") -> None:
         raise DataError(
             f"column '{column.name}' is missing in {counted(column.null_count(), 'row')}, the first is row "
             f"{column.is_null().arg_max()} (from 0)",
-            remedy="Fill them in, or set preprocessing.categorical.missing=category.",
+            remedy="Fill them in, or train with preprocessing.categorical.missing=category.",
         )

@@ -122,5 +122,5 @@ def _require_present(name: str, missing: NDArray[Any]) -> None:
         raise DataError(
             f"column '{name}' is missing in {counted(int(missing.sum()), 'row')}, the first is row "
             f"{int(missing.argmax())} (from 0)",
-            remedy="Fill them in, or set preprocessing.numeric.missing=median.",
+            remedy="Fill them in, or train with preprocessing.numeric.missing=median.",
         )
