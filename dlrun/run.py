@@ -183,6 +183,7 @@ def carry_out(
         enough_memory(experiment),
     ):
         clock.listener = record.listener
+        clock.earlier = earlier.seconds if earlier else 0.0
         for note in (*dataset.notes, *ready.report.notes, *ready.first.preprocessing.notes):
             record.listener.note(note)
         record.write_data(describe(dataset, plan, ready.report), dataset, plan)
@@ -249,11 +250,12 @@ def _refit(ready: Ready, context: Context, record: Recording, folds: list[Fitted
 
 @dataclass
 class Clock:
-    """Announces the stages and measures them."""
+    """Announces the stages and measures them; `earlier` are seconds of processes before this one."""
 
     listener: Listener
     started: float = field(default_factory=time.perf_counter)
     began: dict[str, float] = field(default_factory=dict)
+    earlier: float = 0.0
 
     def stage(self, name: str) -> None:
         self.began[name] = time.perf_counter()
@@ -262,13 +264,13 @@ class Clock:
     def seconds(self, outcome: Outcome) -> dict[str, float | None]:
         """Return the seconds of each stage and of all until the scores are written; `per_epoch` is the epochs' median.
 
-        A resumed run counts what its last process has done.
+        The total of a resumed run counts all processes, its stages what the last one has done.
         """
         ends = [*list(self.began.values())[1:], time.perf_counter()]
         stages = {name: end - begin for (name, begin), end in zip(self.began.items(), ends, strict=True)}
         epochs = sorted(seconds for fitted in outcome.all for seconds in fitted.fit.epoch_seconds)
         return {
-            "total": time.perf_counter() - self.started,
+            "total": self.earlier + time.perf_counter() - self.started,
             **stages,
             "per_epoch": epochs[len(epochs) // 2] if epochs else None,
         }

@@ -1,4 +1,4 @@
-"""Batch: a list of jobs carried out by free workers, each tried once more if its worker dies."""
+"""Batch: a list of jobs carried out by free workers, each tried once more if its worker dies or is stopped."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def carry_out_all(workers: Workers, jobs: Iterable[Job], on_end: Callable[[Ended
             if not isinstance(news, Ended):
                 continue
             job = active.pop(news.key)
-            if news.state == "lost" and not news.key.endswith("-again"):
+            if news.state in ("lost", "interrupted") and not news.key.endswith("-again"):
                 again = replace(job, key=f"{job.key}-again", run=news.run)
                 waiting[again.key] = again
             else:

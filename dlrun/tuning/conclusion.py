@@ -11,6 +11,7 @@ import numpy as np
 from dlrun.errors import RunFailed, StorageError
 from dlrun.records.folder import RunFolder
 from dlrun.records.index import run_folders
+from dlrun.records.status import read_status
 from dlrun.tuning.batch import carry_out_all
 from dlrun.tuning.illustration import content_of
 from dlrun.tuning.job import Ended, Job
@@ -173,10 +174,15 @@ class Concluding:
         if shuffle:
             self._done["rescored"][trial][shuffle] = self._objective.of(ended.metrics) if ended.metrics else None
         elif ended.state == "finished" and ended.run is not None:
-            self._finals[trial] = ended.run
+            self._note(trial, ended.run)
+            return
         else:
             self._failed.add(trial)
             self._done["reason"] = ended.reason
+        self._folder.write_json(FILE, self._done)
+
+    def _note(self, trial: str, run: str) -> None:
+        self._finals[trial] = run
         self._folder.write_json(FILE, self._done)
 
     def _rescorings_of(self, best: Sequence[Trial]) -> list[Job]:
@@ -209,23 +215,27 @@ class Concluding:
             if self._is_refitted(trial) or str(trial.id) in self._failed:
                 continue
             name = "written" if trial.id == WRITTEN else f"winner-{trial.id:04d}"
+            run = self._begun(name)
+            if run is not None and read_status(run).state == "finished":  # a kill came before it could be noted
+                self._note(str(trial.id), run.id)
+                continue
             config = self._config_of(trial, {"name": name, "training.refit": True})
             folder = str(self._folder.file(FINAL))
-            jobs.append(Job(str(trial.id), "final", folder, config, argv=self._argv, run=self._begun(name)))
+            jobs.append(Job(str(trial.id), "final", folder, config, argv=self._argv, run=run.id if run else None))
         return jobs
 
     def _is_refitted(self, trial: Trial) -> bool:
         run = self._finals.get(str(trial.id))
         return run is not None and self._folder.file(f"{FINAL}/{run}/metrics.json").is_file()
 
-    def _begun(self, name: str) -> str | None:
-        """Return the run of that name that an earlier session began and did not end."""
+    def _begun(self, name: str) -> RunFolder | None:
+        """Return the run of that name that an earlier session began, and that is finished or can go on."""
         begun = [
             run
             for run in run_folders(self._folder.file(FINAL))
-            if run.id[16:].rpartition("-")[0] == name and has_no_end(run)
+            if run.id[16:].rpartition("-")[0] == name and has_no_end(run, or_state="finished")
         ]
-        return begun[-1].id if begun else None
+        return begun[-1] if begun else None
 
     def _read(self, run: str) -> dict[str, Any]:
         metrics = self._folder.read_json(f"{FINAL}/{run}/metrics.json")

@@ -44,7 +44,12 @@ class Job:
 
     @property
     def setting(self) -> tuple[Any, Any] | None:
-        """What a process must have been set to for the job, and cannot change later; None if it is not known yet."""
+        """What a process must have been set to for the job, and cannot change later; None if it is not known yet.
+
+        A run that goes on keeps the setting that it was begun with, which may be another one.
+        """
+        if self.run is not None:
+            return None
         training = self.config.get("training") or {}
         threads, device = training.get("threads"), training.get("device")
         return (threads, device) if isinstance(threads, int) else None
@@ -113,7 +118,7 @@ class Ended:
         metrics: What `metrics.json` holds; None if the job did not finish.
         reason: What went wrong, in words for the user.
         run: Name of its run folder, if it had one.
-        seconds: Wall seconds in the worker, the fork included.
+        seconds: Wall seconds in the worker, the fork and earlier attempts that it went on from included.
         epochs: Epochs that were trained, those of earlier attempts that it went on from included; 0 if unknown.
     """
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from dlrun.config.overrides import NoSuchSetting
 from dlrun.tuning.job import Claimed, Ended, Epoch, FoldEnded, Job, News
 from dlrun.tuning.listeners import SearchListener
 from dlrun.tuning.objective import Objective
@@ -118,10 +119,14 @@ class SearchLoop:
         return True
 
     def _start(self, suggestion: Suggestion) -> None:
-        run = self._runs.take_up(suggestion.trial, pruned=suggestion.to_the_end)
-        job = replace(self._job_of(suggestion), run=run)
-        self._active[job.key] = _Active(suggestion)
         self._listener.started(suggestion)
+        try:
+            job = self._job_of(suggestion)
+        except NoSuchSetting as error:  # values that exclude each other; the check of the space tries each alone
+            self._tell(suggestion.trial, Outcome("failed", None, None, _impossible(error)))
+            return
+        job = replace(job, run=self._runs.take_up(suggestion.trial, pruned=suggestion.to_the_end))
+        self._active[job.key] = _Active(suggestion)
         self._workers.start(job)
 
     def _take(self, news: News) -> None:
@@ -154,7 +159,9 @@ class SearchLoop:
             return self._finished(news.metrics, run, news.seconds)
         reached = active.reached if news.state == "pruned" else None
         epochs = news.epochs or active.num_epochs or None
-        return Outcome(news.state, reached, run, news.reason, epochs, news.seconds)
+        # Nobody stops the search, or it would hear of no more news: somebody else has stopped the worker.
+        state = "lost" if news.state == "interrupted" else news.state
+        return Outcome(state, reached, run, news.reason, epochs, news.seconds)
 
     def _finished(self, metrics: dict[str, Any], run: str | None, seconds: float) -> Outcome:
         value = self._objective.of(metrics)
@@ -171,3 +178,8 @@ class SearchLoop:
         trial = self._study.trials[number]
         self._runs.settle(trial, self._study.paused)
         self._listener.ended(trial)
+
+
+def _impossible(error: NoSuchSetting) -> str:
+    place = ".".join(map(str, error.path))
+    return f"the point cannot be tried: {place}: {error.message}" + (f" ({error.hint})" if error.hint else "")

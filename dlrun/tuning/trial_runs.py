@@ -11,7 +11,7 @@ from typing import Any
 
 from dlrun.errors import StorageError
 from dlrun.records.folder import RunFolder, is_id
-from dlrun.records.status import read_status
+from dlrun.records.status import State, read_status
 from dlrun.tuning.trial import Trial
 
 _NUMBER = re.compile(r"-trial-(\d{4,})-[0-9a-f]{4,}$")
@@ -64,22 +64,31 @@ class TrialRuns:
             trial: Its number.
             pruned: Whether it was stopped early and is to be carried to the end now.
         """
+        self._paused.pop(trial, None)
         names = self._found.pop(trial, [])
-        unended = [name for name in names if has_no_end(RunFolder(self.folder / name), pruned=pruned)][-1:]
+        unended = [
+            name for name in names if has_no_end(RunFolder(self.folder / name), or_state="pruned" if pruned else None)
+        ][-1:]
         for name in names:
             if name not in unended:
                 shutil.rmtree(self.folder / name, ignore_errors=True)
         self._found[trial] = unended
         return unended[0] if unended else None
 
-    def recall(self, trials: Iterable[Trial]) -> None:
-        """Take note of the trials that earlier sessions have finished, or stopped early with a state to go on from."""
+    def recall(self, trials: Iterable[Trial], paused: Container[int] = ()) -> None:
+        """Take note of what earlier sessions have done, and remove what they had no time left to remove.
+
+        Args:
+            trials: All of the study.
+            paused: Those that were stopped early and may go on.
+        """
         for trial in trials:
             run = trial.outcome.run if trial.outcome else None
             if trial.state == "finished":
                 self._rank(trial)
-            elif trial.state == "pruned" and run is not None and (self.folder / run / "checkpoints").is_dir():
+            elif trial.state != "pending" and run is not None and (self.folder / run / "checkpoints").is_dir():
                 self._paused[trial.id] = run
+        self._strip_all_but(paused)
 
     def settle(self, trial: Trial, paused: Container[int] = ()) -> None:
         """A trial has ended: remove the weights of all but the best.
@@ -98,8 +107,7 @@ class TrialRuns:
                 self._rank(trial)
             elif trial.state not in ("pending", "interrupted"):
                 self._paused[trial.id] = run
-        for number in [number for number in self._paused if number not in paused]:
-            self._strip(self._paused.pop(number))
+        self._strip_all_but(paused)
 
     def _rank(self, trial: Trial) -> None:
         if trial.value is None or trial.outcome is None or trial.outcome.run is None:
@@ -108,19 +116,23 @@ class TrialRuns:
         if len(self._kept) > self._num_kept:
             self._strip(self._kept.pop()[2])
 
+    def _strip_all_but(self, paused: Container[int]) -> None:
+        for number in [number for number in self._paused if number not in paused]:
+            self._strip(self._paused.pop(number))
+
     def _strip(self, run: str) -> None:
         for part in _WEIGHTS:
             shutil.rmtree(self.folder / run / part, ignore_errors=True)
 
 
-def has_no_end(folder: RunFolder, *, pruned: bool = False) -> bool:
+def has_no_end(folder: RunFolder, *, or_state: State | None = None) -> bool:
     """Tell whether a run was killed or interrupted, late enough to go on.
 
     Args:
         folder: The run.
-        pruned: Whether one that was stopped early counts too.
+        or_state: An end that counts as none.
     """
-    states = {"running", "lost", "interrupted"} | ({"pruned"} if pruned else set())
+    states = {"running", "lost", "interrupted", or_state}
     try:
         return folder.file("config.yaml").is_file() and read_status(folder).state in states
     except StorageError:

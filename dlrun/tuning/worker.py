@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dlrun import interruption
 from dlrun.errors import Diverged, DlrunError, Interrupted, RunFailed, StorageError, UsageError
 from dlrun.records.folder import RunFolder
 from dlrun.training.listener import REFIT, EpochReport, Listener, Pruned
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
 _SHORT = 5.0
 """Seconds of a job after which its worker takes another one: of such jobs a new process would be a good part."""
+
+_SECONDS_UNHEARD = 0.2
+"""How long a signal may wait while a worker waits for the driver's word."""
 
 _MOST_JOBS = 20
 """Jobs of a process at most, so that whatever they leave behind cannot grow."""
@@ -113,7 +117,8 @@ def carry_out(job: Job, shared: Shared, channel: Channel, *, may_go_on: bool = F
         _keep_traceback(job, listener.run)
     seconds = time.perf_counter() - started
     goes_on = may_go_on and told["state"] in ("finished", "pruned") and seconds < _SHORT
-    facts = {"run": listener.run, "seconds": seconds, "epochs": listener.num_epochs, "goes_on": goes_on}
+    whole = listener.earlier + seconds
+    facts = {"run": listener.run, "seconds": whole, "epochs": listener.num_epochs, "goes_on": goes_on}
     return channel.send({"event": "ended", **facts, **told}) and goes_on
 
 
@@ -155,6 +160,7 @@ def _run(job: Job, experiment: Experiment, dataset: Dataset | None, listener: _T
 def _resume(job: Job, dataset: Dataset | None, listener: _ToDriver) -> Run | None:
     """Go on with what an earlier attempt left; None if it left nothing that can go on, which is then removed."""
     from dlrun.keeping import Kept
+    from dlrun.records.status import read_status
     from dlrun.resuming import resume_run
 
     if job.run is None:
@@ -164,7 +170,7 @@ def _resume(job: Job, dataset: Dataset | None, listener: _ToDriver) -> Run | Non
         kept = Kept.read(folder)
         if job.latency_rows and kept.fits:
             raise UsageError("the latency of what another process has fitted cannot be measured")
-        listener.recall(kept)
+        listener.recall(kept, read_status(folder).seconds)
         return resume_run(
             folder, argv=job.argv, listener=listener, dataset=dataset, latency_rows=job.latency_rows, pruned=True
         )
@@ -190,14 +196,16 @@ class _ToDriver(Listener):
     def __init__(self, job: Job, channel: Channel) -> None:
         self.run: str | None = None
         self.num_epochs = 0
+        self.earlier = 0.0
         self._job = job
         self._channel = channel
         self._num_folds = 1
         self._folds: list[dict[str, float]] = []
         self._last: dict[int, list[dict[str, float]]] = {}
 
-    def recall(self, kept: Kept | None) -> None:
-        """Take note of what an earlier attempt has told; None to forget it."""
+    def recall(self, kept: Kept | None, seconds: float = 0.0) -> None:
+        """Take note of what an earlier attempt has told, and how long it took; None to forget it."""
+        self.earlier = seconds
         checkpoints = [] if kept is None else kept.checkpoints
         state = None if kept is None else kept.state
         self._last = {int(state.facts["fold"]): state.facts["history"][-1:]} if state is not None else {}
@@ -242,10 +250,13 @@ class _ToDriver(Listener):
             self._go_on()
 
     def _go_on(self) -> None:
-        """Wait for the driver's word."""
-        messages = self._channel.wait()
-        if not messages:  # the driver is gone
-            raise Interrupted(signal.SIGTERM)
+        """Wait for the driver's word, or for a signal: a fit holds it back, and here its state is whole."""
+        messages = self._channel.wait(_SECONDS_UNHEARD)
+        while not messages:
+            interruption.check()
+            if self._channel.over:  # the driver is gone
+                raise Interrupted(signal.SIGTERM)
+            messages = self._channel.wait(_SECONDS_UNHEARD)
         if messages[-1]["stop"]:
             raise Pruned(resumable=self._job.resumable)
 

@@ -20,9 +20,10 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
+from dlrun import interruption
 from dlrun.datasets.checks import check_parts, check_values
 from dlrun.datasets.sharing import is_table, read_dataset, stored_fingerprint, write_dataset
-from dlrun.errors import DlrunError, Interrupted
+from dlrun.errors import DlrunError
 from dlrun.tuning.channel import Channel, Message
 from dlrun.tuning.job import Job
 from dlrun.tuning.worker import Shared, work
@@ -243,7 +244,7 @@ def _work(message: Message, connection: int, parent: int, shared: Shared) -> NoR
 
 def _interrupt(number: int, _frame: FrameType | None) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    raise Interrupted(number)
+    interruption.arrive(number)
 
 
 if __name__ == "__main__":

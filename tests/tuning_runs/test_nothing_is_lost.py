@@ -287,3 +287,73 @@ def test_a_finished_trial_that_was_not_told_is_taken_over(dlrun: Any, linear: st
     assert dlrun("tune", linear, "--trials", "3", "--jobs", "1").code == 0
     assert studies()[0].runs == runs
     assert sorted(studies()[0].told) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("pruner", ["none", "{kind: median, min_trials: 50}"])
+def test_an_interrupted_study_goes_on_to_the_same_bytes(
+    dlrun: Any, network: str, studies: Any, study_on_disk: Any, pruner: str
+) -> None:
+    slow = [word for word in SLOW_TRIALS if "checkpoint" not in word]
+    command = ("tune", network, *slow, f"tuner.pruner={pruner}", "--trials", "2")
+    whole = dlrun(*command, "--runs-dir", "whole")
+    assert whole.code == 0, whole.err
+    expected = study_on_disk(Path(json.loads(whole.out)["path"]))
+
+    for number, sent in ((15, signal.SIGINT), (50, signal.SIGTERM), (90, signal.SIGINT)):
+        process = dlrun.start(*command)
+        run = await_epochs(studies, 0, number)
+        began = time.monotonic()
+        process.send_signal(sent)
+        process.communicate(timeout=60)
+        assert process.returncode == 128 + sent
+        assert time.monotonic() - began < 4, "the worker had to be killed"
+        assert json.loads((run / "status.json").read_text())["state"] == "interrupted"
+    assert dlrun(*command).code == 0
+    (study,) = studies()
+    assert len((study.run(0) / "resumed.jsonl").read_text().splitlines()) == 3
+    for trial in (0, 1):
+        for name in ("history.csv", "predictions/validation.npz"):
+            assert (study.run(trial) / name).read_bytes() == (expected.run(trial) / name).read_bytes()
+
+
+def test_a_worker_that_is_stopped_from_outside_costs_one_retry(dlrun: Any, network: str, studies: Any) -> None:
+    process = dlrun.start("tune", network, *SLOW_TRIALS, "--trials", "1")
+    await_epochs(studies, 0, 20)
+    worker = worker_of(process.pid)
+    assert worker is not None
+    os.kill(worker, signal.SIGTERM)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    (study,) = studies()
+    assert [event["outcome"]["state"] for event in study.events if event["event"] == "told"] == ["lost", "finished"]
+    assert (study.run(0) / "resumed.jsonl").is_file()
+
+
+def test_a_last_fit_that_was_done_and_not_noted_is_taken_over(dlrun: Any, linear: str, studies: Any) -> None:
+    assert dlrun("tune", linear, "--trials", "3", "--jobs", "1").code == 0
+    (study,) = studies()
+    ledger = dlrun.folder / "runs" / "ledger.jsonl"
+    before = sorted(path.name for path in (study.path / "final").iterdir()), ledger.read_bytes()
+    selection = json.loads((study.path / "selection.json").read_text())
+    (study.path / "selection.json").write_text(json.dumps({**selection, "finals": {}}))
+    facts = json.loads((study.path / "study.json").read_text())
+    (study.path / "study.json").write_text(json.dumps({**facts, "complete": False}))
+    assert dlrun("tune", linear, "--trials", "3", "--jobs", "1").code == 0
+    assert (sorted(path.name for path in (study.path / "final").iterdir()), ledger.read_bytes()) == before
+    assert json.loads((study.path / "selection.json").read_text())["finals"] == selection["finals"]
+
+
+def test_values_that_exclude_each_other_fail_their_trial_alone(dlrun: Any, config: Any, studies: Any) -> None:
+    name = config(
+        "dataset: iris\nmodel: {kind: network, layers: [{dense: 4}]}\ntraining: {epochs: 1}\n"
+        "optimizer: {kind: sgd, momentum: 0.9}\nevaluation: {bootstrap: 20}\n"
+        "tuner:\n  kind: grid\n  selection: {finalists: 1, rescorings: 0}\n"
+        "  space: {optimizer.kind: {choice: [sgd, adam]}, optimizer.momentum: {choice: [0.0, 0.5]}}\n"
+    )
+    ended = dlrun("tune", name, "--json")
+    assert ended.code == 3, ended.err
+    assert "internal error" not in ended.err
+    (study,) = studies()
+    failed = [row for row in study.rows if row["state"] == "failed"]
+    assert len(failed) == 2
+    assert all("cannot be tried: optimizer" in row["reason"] and "'momentum'" in row["reason"] for row in failed)
