@@ -51,10 +51,9 @@ class StudyDisplay(StudyListener):
         self._ended: list[Trial] = []
         self._active: dict[int, tuple[Suggestion, Epoch | None, float | None]] = {}
         self._best: Trial | None = None
-        self._num_done = 0
+        self._done: set[int] = set()
         self._num_here = 0
-        self._num_saved = 0
-        self._epochs: dict[int, tuple[int, int]] = {}
+        self._saved: dict[int, int] = {}
         self._stage = "starting"
 
     def opened(self, path: Path, trials: Sequence[Trial], num_trials: int | None, objective: Objective) -> None:
@@ -62,7 +61,7 @@ class StudyDisplay(StudyListener):
         self._objective, self._num_trials = objective, num_trials
         self._say(f"study folder {path}")
         done = [trial for trial in trials if trial.state not in ("pending", "interrupted")]
-        self._num_done = len(done)
+        self._done = {trial.id for trial in done}
         for trial in done:
             self._rank(trial)
         if done:
@@ -71,6 +70,7 @@ class StudyDisplay(StudyListener):
     def started(self, suggestion: Suggestion) -> None:
         self._stage = "searching"
         self._active[suggestion.trial] = (suggestion, None, None)
+        self._saved.pop(suggestion.trial, None)
 
     def reported(self, trial: int, epoch: Epoch, best: float | None) -> None:
         self._active[trial] = (self._active[trial][0], epoch, best)
@@ -80,10 +80,11 @@ class StudyDisplay(StudyListener):
         if trial.state in ("pending", "interrupted"):
             self._say(f"trial {trial.id} is tried again: {trial.outcome.reason if trial.outcome else ''}")
             return
-        self._num_done += 1
-        self._num_here += 1
+        self._num_here += trial.id not in self._done
+        self._done.add(trial.id)
         if trial.state == "pruned" and epoch is not None:
-            self._num_saved += epoch.num_folds * epoch.num_epochs - (epoch.fold * epoch.num_epochs + epoch.epoch)
+            done = epoch.fold * epoch.num_epochs + epoch.epoch
+            self._saved[trial.id] = epoch.num_folds * epoch.num_epochs - done
         self._rank(trial)
         self._ended = [*self._ended, trial][-_ROWS:]
         if self._each:
@@ -99,12 +100,12 @@ class StudyDisplay(StudyListener):
         self._say(self._stage)
 
     def interrupted(self) -> None:
-        self._say(f"stopping. {self._num_done} trials are done and kept; the same command goes on.")
+        self._say(f"stopping. {len(self._done)} trials are done and kept; the same command goes on.")
 
     def _line(self, trial: Trial) -> str:
         of = f"/{self._num_trials}" if self._num_trials else ""
         best = f"best {number(self._best.value or 0.0)} (trial {self._best.id})" if self._best else ""
-        parts = [f"{self._num_done}{of}", f"trial {trial.id}", *self._cells(trial), best, params_text(trial.point)]
+        parts = [f"{len(self._done)}{of}", f"trial {trial.id}", *self._cells(trial), best, params_text(trial.point)]
         return "  ".join(part for part in parts if part)
 
     def _cells(self, trial: Trial) -> list[str]:
@@ -115,20 +116,20 @@ class StudyDisplay(StudyListener):
     @property
     def _seconds_left(self) -> float | None:
         """Estimate from the trials of this session; they overlap, so that wall time is what counts."""
-        if not self._num_here or self._num_trials is None:
-            return None
-        return (self._clock() - self._began) / self._num_here * max(self._num_trials - self._num_done, 0)
+        num_left = (self._num_trials or 0) - len(self._done)
+        return (self._clock() - self._began) / self._num_here * num_left if self._num_here and num_left > 0 else None
 
     def lines(self) -> list[str]:
         """Return the block as it should look now."""
         if not self._active and not self._ended:
             return [self._stage]
         total = self._num_trials or 0
-        head = [f"{self._num_done}/{total} trials" if total else f"{self._num_done} trials"]
-        head += [bar(min(self._num_done / total, 1.0))] if total else []
+        num_done, num_saved = len(self._done), sum(self._saved.values())
+        head = [f"{num_done}/{total} trials" if total else f"{num_done} trials"]
+        head += [bar(min(num_done / total, 1.0))] if total else []
         left = self._seconds_left
         head += [f"about {duration(left)} left"] if left is not None and self._stage == "searching" else []
-        head += [f"{self._num_saved} epochs saved by stopping early"] if self._num_saved else []
+        head += [f"{num_saved} epochs saved by stopping early"] if num_saved else []
         lines = ["  ".join(head)]
         if self._best is not None and self._best.value is not None:
             lines.append(f"best {self._objective.metric} {number(self._best.value)} in trial {self._best.id}")

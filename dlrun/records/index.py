@@ -30,6 +30,9 @@ TRIALS = "trials"
 INSIDE = (TRIALS, "final")
 """Folders of a study that hold runs."""
 
+SHARED = "shared"
+"""Folder of a study for the data that its workers map while it goes on."""
+
 SNAPSHOTS = "snapshots"
 """Folder of a run that holds its snapshots, which are runs."""
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from dlrun.errors import UsageError
 from dlrun.records import files
 from dlrun.records.folder import RunFolder
-from dlrun.records.index import RunSummary, run_folders, summarize
+from dlrun.records.index import SHARED, RunSummary, run_folders, summarize
 from dlrun.records.lock import locked
 
 REMOVED = ".removed-"
@@ -161,6 +161,9 @@ def _remains(folder: RunFolder, run: RunSummary) -> Iterator[Item]:
     fits = folder.file("checkpoints/fits")
     if run.state == "finished" and fits.is_dir() and not fits.is_symlink():
         yield Item(fits, _size(fits), "fits of a run that is over")
+    shared = folder.file(SHARED)
+    if run.trials is not None and shared.is_dir() and not shared.is_symlink():
+        yield Item(shared, _size(shared), "data that the workers of a study shared")
     for parent, subfolders, names in os.walk(folder.path):
         subfolders[:] = sorted(name for name in subfolders if Path(parent, name) != fits or run.state != "finished")
         for name in sorted([*names, *subfolders]):

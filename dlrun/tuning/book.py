@@ -149,7 +149,7 @@ class Book:
         self.trials[number] = replace(self.trials[number], state=state, outcome=outcome, last_epoch=event["last_epoch"])
         if then == "retry":
             self.waiting.add(number)
-        self.stopped = event.get("stopped")
+        self.stopped = self.stopped or event.get("stopped")
         self._count_failures(number, then)
         if not goes_on:
             self._learn(number, outcome, then)

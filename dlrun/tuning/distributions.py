@@ -99,6 +99,10 @@ class LogInt(Between):
     """Lowest and highest value; the lowest is positive."""
 
 
+_MOST_STEPS = 2.0**53
+"""Numbers of steps from which on floats skip some."""
+
+
 class Quantized(Between):
     """Base of the distributions over the values low, low + step, low + 2 step, ... up to the upper bound."""
 
@@ -111,6 +115,12 @@ class Quantized(Between):
     def _positive_step(self) -> Self:
         if self.bounds[2] <= 0:
             raise PydanticCustomError("bounds_step", "expected a step > 0, found {step}", {"step": self.bounds[2]})
+        if not (self.bounds[1] - self.bounds[0]) / self.bounds[2] < _MOST_STEPS:
+            raise PydanticCustomError(
+                "bounds_step",
+                "expected a step that is not so much smaller than the range, found {step}",
+                {"step": self.bounds[2]},
+            )
         return self
 
     @property

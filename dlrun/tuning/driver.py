@@ -5,16 +5,17 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlrun.errors import ConfigError, DataError, UsageError
+from dlrun.errors import ConfigError, DataError, StorageError, UsageError
 from dlrun.models.network.network import Network
 from dlrun.records.environment import usable_cpus
 from dlrun.records.folder import RunFolder
-from dlrun.records.status import Heartbeat, read_status
+from dlrun.records.index import SHARED
+from dlrun.records.status import Heartbeat, Status, read_status
 from dlrun.tuning.conclusion import Concluding, Conclusion
 from dlrun.tuning.devices import gpus, num_jobs
 from dlrun.tuning.job import Job, Waits
@@ -32,9 +33,6 @@ from dlrun.tuning.trial_runs import TrialRuns, trial_name
 
 if TYPE_CHECKING:
     from dlrun.config import LoadedConfig
-
-_SHARED = "shared"
-"""Folder of the data that the workers map while a study goes on."""
 
 
 @dataclass(frozen=True)
@@ -177,8 +175,7 @@ class _Driver:
         with self._open(folder, num_trials) as study, self._workers(folder) as workers:
             if study.trials:  # of an earlier session: nothing is touched before the data are known to be the same
                 workers.await_ready()
-            earlier = read_status(folder) if folder.file("status.json").is_file() else None
-            with Heartbeat(folder, earlier=earlier) as heartbeat:
+            with Heartbeat(folder, earlier=_status_of(folder)) as heartbeat:
                 self.listener.opened(folder.path, study.trials, num_trials, self.objective)
                 amend_facts(folder, trials=num_trials, complete=False)
                 try:
@@ -192,7 +189,8 @@ class _Driver:
                 if result.conclusion is None:
                     heartbeat.end("interrupted")
                 else:
-                    amend_facts(folder, trials=num_trials or len(result.trials), complete=True)
+                    complete = result.stopped is None  # once the cause is mended, the same command goes on
+                    amend_facts(folder, trials=num_trials or len(result.trials), complete=complete)
                 return result
 
     def _finish(self, folder: RunFolder, study: Study, workers: LocalWorkers, num_trials: int | None) -> StudyResult:
@@ -226,8 +224,8 @@ class _Driver:
     @contextmanager
     def _workers(self, folder: RunFolder) -> Iterator[LocalWorkers]:
         """Yield the workers, and a folder for what they share, which goes with them."""
-        folder.remove(_SHARED)  # of a session that was killed
-        (share := folder.file(_SHARED)).mkdir()
+        folder.remove(SHARED)  # of a session that was killed
+        (share := folder.file(SHARED)).mkdir()
         workers = LocalWorkers(
             self.num_jobs,
             network=self.network,
@@ -242,11 +240,11 @@ class _Driver:
             with workers:
                 yield workers
         finally:
-            folder.remove(_SHARED)
+            folder.remove(SHARED)
 
     def _search(self, folder: RunFolder, study: Study, workers: LocalWorkers) -> None:
         runs = TrialRuns(folder.file(TRIALS), 1.0 if self.objective.mode == "min" else -1.0, self.tuner.keep_weights)
-        runs.recall(study.trials)
+        runs.recall(study.trials, study.paused)
         self._deadline = None if self.order.seconds is None else time.monotonic() + self.order.seconds
         latency_rows = self.tuner.latency_rows if "latency" in self.objective.names else 0
         pruner = self.tuner.pruner
@@ -297,3 +295,10 @@ class _Driver:
         data = config_at(self.loaded.data, winner.overrides)
         best = validate(data, Marks(values=dict(self.loaded.marks.values)), type(experiment))
         return to_yaml(best)
+
+
+def _status_of(folder: RunFolder) -> Status | None:
+    """Return what an earlier session has left of its status; the truth of a study is in its journal, not there."""
+    with suppress(StorageError):
+        return read_status(folder) if folder.file("status.json").is_file() else None
+    return None

@@ -89,12 +89,15 @@ def test_gc_takes_only_what_nobody_needs(runs: Path, make_run: Any, capsys: pyte
         folder.write_text("checkpoints/last/state.safetensors", "last")
         folder.file(".config-0123abcd.tmp.yaml").write_text("half")
     (runs / ".removed-20261121-191502-digits-0000").mkdir()
+    failed.write_json("study.json", {"trials": 3})
+    failed.write_text("shared/x.npy", "data that a killed driver left")
     assert run(["gc", "--dry-run"]) == 0
     assert "would free" in capsys.readouterr().out
     assert finished.file("checkpoints/fits").is_dir()
     assert run(["gc"]) == 0
     assert not finished.file("checkpoints/fits").exists()
     assert failed.file("checkpoints/fits/fold-0.safetensors").is_file()
+    assert not failed.file("shared").exists()
     for folder in (finished, failed):
         assert {path.name for path in folder.file("checkpoints").rglob("*.*")} >= {
             "fold-0.safetensors",

@@ -245,3 +245,10 @@ def test_wilcoxon_is_scipys() -> None:
         race = race_of({1: best.tolist(), 2: own.tolist()}, {1}, best=1)
         expected = own.mean() > best.mean() and wilcoxon(own, best, alternative="greater").pvalue < 0.15
         assert ADAPTER.validate_python("wilcoxon").stops(2, 8, race) is bool(expected)
+
+
+def test_racing_compares_what_was_reached_by_the_same_epoch() -> None:
+    rule = ADAPTER.validate_python({"kind": "racing", "epochs": 2, "keep": 2})
+    carried, fresh = [5.0, 4.0, 1.0, 0.5], [3.0, 2.0]  # by epoch 2 the fresh ones are better
+    race = race_of({0: carried, 1: carried, 2: fresh, 3: fresh})
+    assert rule.finalists(race) == [2, 3]

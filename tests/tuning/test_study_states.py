@@ -221,3 +221,18 @@ def test_a_run_of_failures_stops_the_study(tmp_path: Path) -> None:
         for _ in range(8):
             fail(study, "failed")
         assert study.stopped is None
+
+
+@pytest.mark.parametrize("failures", [{"failed": "stop"}, {"stop_after": 1}])
+def test_trials_that_end_after_the_stop_do_not_lift_it(failures: dict[str, Any], tmp_path: Path) -> None:
+    with open_study(tmp_path, failures=failures) as study:
+        first, second, third = (ask(study) for _ in range(3))
+        study.tell(first, Outcome("failed", reason="no layer fits"))
+        reason = study.stopped
+        assert reason is not None
+        study.tell(second, finished(1.0))
+        study.tell(third, Outcome("diverged"))
+        assert study.stopped == reason
+        assert study.ask() is None
+    with open_study(tmp_path, failures=failures) as study:
+        assert ask(study) == 3

@@ -58,6 +58,8 @@ def test_extremes_are_the_ends_in_natural_units(written: Any, extremes: tuple[An
         ({"logint": [0, 4]}, "expected a lower bound > 0, as the logarithm is searched, found 0"),
         ({"qloguniform": [0, 4, 1]}, "expected a lower bound > 0, as the logarithm is searched, found 0.0"),
         ({"quniform": [1, 4, 0]}, "expected a step > 0, found 0.0"),
+        ({"quniform": [0.1, 1, 1e-320]}, "expected a step that is not so much smaller than the range, found 1e-320"),
+        ({"quniform": [0, 1e300, 1e-300]}, "expected a step that is not so much smaller than the range, found 1e-300"),
         ({"normal": [1, 0]}, "expected a standard deviation > 0, found 0.0"),
         ({"lognormal": [0, 1]}, "expected a median > 0, found 0.0"),
         ({"choice": []}, "Tuple should have at least 1 item after validation, not 0"),

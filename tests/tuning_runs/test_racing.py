@@ -40,12 +40,18 @@ def test_finalists_go_on_from_where_they_were_stopped(dlrun: Any, network: str, 
     assert KEEP - 1 <= len(finalists) <= KEEP
     assert len(finalists) + len(others) == NUM_TRIALS - 1
     assert len(study.runs) == NUM_TRIALS
+    lines = [line for line in (ended.out + ended.err).splitlines() if f"/{NUM_TRIALS}  trial" in line]
+    assert len(lines) == NUM_TRIALS + len(finalists)
+    assert lines[-1].startswith(f"{NUM_TRIALS}/{NUM_TRIALS}  trial")
 
     for trial in finalists:
         run = study.run(trial)
         (resumed,) = (json.loads(line) for line in (run / "resumed.jsonl").read_text().splitlines())
         assert f"epoch {STOP}" in resumed["from"]
         assert epochs_of(run) == list(range(1, 7))
+        status = json.loads((run / "status.json").read_text())
+        assert float(study.rows[trial]["seconds"]) > status["earlier"] > 0
+        assert json.loads((run / "metrics.json").read_text())["seconds"]["total"] > status["earlier"]
         again = dlrun("reproduce", str(run))
         assert again.code == 0, again.out + again.err
         assert "to the last bit" in again.out + again.err
@@ -54,6 +60,17 @@ def test_finalists_go_on_from_where_they_were_stopped(dlrun: Any, network: str, 
         assert epochs_of(run) == list(range(1, STOP + 1))
         assert not (run / "resumed.jsonl").exists()
         assert not (run / "checkpoints").exists()
+
+
+def test_finalists_that_run_side_by_side_keep_their_state(dlrun: Any, network: str, studies: Any) -> None:
+    slow = ("training.epochs=60", "training.checkpoint_seconds=0", "--jobs", "2")
+    ended = dlrun("tune", network, RACING, *slow, "--trials", "5")
+    assert ended.code == 0, ended.err
+    (study,) = studies()
+    finished = [trial for trial, states in ends(study).items() if states[-1] == "finished"]
+    assert len(finished) >= KEEP
+    assert all((study.run(trial) / "model").is_dir() for trial in finished)
+    assert all((study.run(trial) / "checkpoints" / "best").is_dir() for trial in finished)
 
 
 def test_only_trials_that_may_go_on_keep_their_state(dlrun: Any, network: str, studies: Any) -> None:

@@ -29,5 +29,5 @@ class Racing(Rule):
         return step == self.epochs and (race.num_trials is None or race.num_trials > self.keep)
 
     def finalists(self, race: Race) -> list[int]:
-        losses = {trial: race.curves[trial].best() for trial in race.curves}
+        losses = {trial: curve.best(self.epochs) for trial, curve in race.curves.items()}
         return sorted(losses, key=lambda trial: (losses[trial], trial))[: self.keep]
