@@ -48,7 +48,7 @@ def resolve(experiment: Experiment, facts: DatasetFacts, device: Device = "cpu")
         "evaluation": experiment.evaluation.resolve(facts.task, facts.num_outputs),
     }
     if isinstance(experiment.model, Network):
-        settled["model"] = experiment.model.resolved(output_head(facts).activation)
+        settled["model"] = experiment.model.resolved(_output_activation(experiment, facts))
         settled["training"] = _resolve_training(experiment, facts, device)
     else:
         settled["model"] = experiment.model.resolved(facts.task)
@@ -65,6 +65,18 @@ def output_head(facts: DatasetFacts) -> OutputHead:
     if facts.task == "regression":
         return OutputHead(facts.num_outputs, "linear")
     return OutputHead(facts.num_outputs, "sigmoid")
+
+
+def _output_activation(experiment: Experiment, facts: DatasetFacts) -> str:
+    """Return the activation that the task asks for, and the loss: a rate of counts is above 0."""
+    if getattr(experiment.training.loss, "kind", "") != "poisson":
+        return output_head(facts).activation
+    assert isinstance(experiment.model, Network)  # noqa: S101 - narrows the type for the checker
+    written = experiment.model.output.activation
+    if written in ("linear", "tanh"):
+        message = f"{written} gives outputs below 0, of which the loss 'poisson' is undefined"
+        raise ConfigError([Problem("", "model.output.activation", message, "Leave it out for softplus.")])
+    return "softplus"
 
 
 def _resolve_training(experiment: Experiment, facts: DatasetFacts, device: Device) -> Training:
@@ -128,6 +140,9 @@ def _check_snapshots(experiment: Experiment) -> None:
         message, hint = f"the model {experiment.model.kind!r} has no epochs to take snapshots of", "Leave it out."
     elif not isinstance(schedule, Cosine) or schedule.cycles < 2:
         message = "snapshots are taken at the ends of cycles, and the learning rate has only one course"
+    elif not float(schedule.warmup_epochs).is_integer():
+        message = f"the warm-up of {schedule.warmup_epochs:g} epochs does not end with an epoch, nor do cycles after it"
+        hint = "Set optimizer.schedule.warmup_epochs to a whole number."
     elif not schedule.cycle_ends(training.epochs):
         message = f"{schedule.cycles} cycles in {training.epochs} epochs do not end with an epoch each"
         epochs = math.ceil(training.epochs / schedule.cycles) * schedule.cycles + math.ceil(schedule.warmup_epochs)

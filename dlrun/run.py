@@ -27,6 +27,7 @@ from dlrun.training.class_weights import check_class_weights
 from dlrun.training.latency import latency
 from dlrun.training.learner import Learner
 from dlrun.training.listener import Listener
+from dlrun.training.losses import check_targets
 from dlrun.validation.plan import Fold, SplitPlan
 
 if TYPE_CHECKING:
@@ -135,6 +136,8 @@ def make_ready(experiment: Experiment, clock: Clock, dataset: Dataset | None = N
         dataset = experiment.dataset.load() if dataset is None else dataset
         check_values(dataset)
         check_class_weights(experiment.training.class_weights, dataset)
+        if experiment.model.kind == "network":
+            check_targets(experiment.training.loss, dataset)
         plan = experiment.validation.split(dataset, experiment.seed)
         report = check_parts(dataset, plan)
 
@@ -204,7 +207,7 @@ def carry_out(
             clock.stage("refit")
             again = _refit(ready, context, record, folds)
         outcome = Outcome(tuple(folds), again)
-        measured = {"latency": latency(ready.learner, ready.first.x, latency_rows)} if latency_rows else {}
+        measured = {"latency": _latency(ready, outcome, latency_rows)} if latency_rows else {}
 
         clock.stage("evaluate")
         metrics = score(experiment, dataset, outcome, look_at_test=not trial) | measured
@@ -246,6 +249,13 @@ def _refit(ready: Ready, context: Context, record: Recording, folds: list[Fitted
     fitted = refit(context, folds, best_num_epochs(folds))
     record.keeper.keep_fit(fitted)
     return fitted
+
+
+def _latency(ready: Ready, outcome: Outcome, num_rows: int) -> float:
+    """Time predictions of what was fitted last, on inputs of the width that its own training rows gave them."""
+    rows = outcome.all[-1].fold.training
+    prepared = prepare(ready.experiment, ready.dataset, ready.learner, rows)
+    return latency(ready.learner, prepared.x, num_rows)
 
 
 @dataclass

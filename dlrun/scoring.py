@@ -117,7 +117,7 @@ def _intervals(experiment: Experiment, dataset: Dataset, parts: Sequence[Part]) 
     """Find the intervals of the mean score over parts.
 
     The rows of all parts are drawn together, each as often in every part that it stands in, so that repeats of a row
-    do not pass for new evidence.
+    do not pass for new evidence. A draw that takes no row of a small part is scored on the others.
     """
     evaluation = experiment.evaluation
     scorers: dict[tuple[int, str], Scorer] = {}
@@ -130,9 +130,21 @@ def _intervals(experiment: Experiment, dataset: Dataset, parts: Sequence[Part]) 
     rows = np.concatenate([part.rows for part in parts])
     drawn = bootstrap(scorers, len(rows), rows=rows, draws=evaluation.bootstrap, seed=experiment.seed)
     names = [name for number, name in drawn if number == 0]
-    means = {name: np.mean([drawn[number, name] for number in range(len(parts))], axis=0) for name in names}
+    means = {name: _mean_of_defined([drawn[number, name] for number in range(len(parts))]) for name in names}
     bounds = {name: percentiles(scores, evaluation.confidence) for name, scores in means.items()}
     return {name: found for name, found in bounds.items() if found}
+
+
+def _mean_of_defined(scores: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Return the mean of several scores of every draw, shape (draws,), without those that are undefined."""
+    stacked = np.stack(scores)
+    defined = np.isfinite(stacked)
+    if not defined.any(axis=1).all():  # a part without a score has none in the mean either
+        return np.full(stacked.shape[1], np.nan)
+    number = defined.sum(axis=0)
+    means = np.full(stacked.shape[1], np.nan)
+    np.divide(np.where(defined, stacked, 0.0).sum(axis=0), number, out=means, where=number > 0)
+    return means
 
 
 def _on_slice(scorer: Scorer, own: slice, weights: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
@@ -160,5 +172,6 @@ def diagnosis(experiment: Experiment, metrics: Mapping[str, Any], outcome: Outco
         num_epochs_allowed=experiment.training.epochs if monitor else None,
         learner=experiment.model.kind,
         refit=experiment.training.refit,
+        weighted=experiment.training.class_weights is not None,
     )
     return found.to_json()

@@ -100,7 +100,7 @@ class Curve:
         Args:
             baseline: Loss of the baseline, for scale; None if unknown.
         """
-        scale = baseline if baseline is not None else abs(self.late_training)
+        scale = max(baseline or 0.0, abs(self.late_training))  # the epochs' may hold penalties and weights
         leaps = sum(later - earlier > 0.1 * scale for earlier, later in pairwise(self.training))
         return leaps >= max(1, (self.num_epochs - 1) // 4) or max(self.training) > 10 * max(scale, 1e-12)
 

@@ -69,6 +69,7 @@ class _Facts:
     intervals: Mapping[str, Sequence[float]]
     curves: Sequence[Curve]
     num_epochs_allowed: int | None
+    weighted: bool = False
 
     @property
     def train_loss(self) -> float | None:
@@ -117,6 +118,7 @@ def diagnose(
     num_epochs_allowed: int | None = None,
     learner: str = "network",
     refit: bool = False,
+    weighted: bool = False,
 ) -> Diagnosis:
     """Find where an experiment stands.
 
@@ -132,9 +134,17 @@ def diagnose(
         num_epochs_allowed: Most epochs that a fit could have taken.
         learner: Kind of the model, such as `network`.
         refit: Whether the learner is refitted on training and validation rows already.
+        weighted: Whether rows weigh differently in the training loss, so that the baseline's is no measure of it.
     """
     facts = _Facts(
-        metric, train, validation, baseline, intervals or {}, curves(history, monitor, mode), num_epochs_allowed
+        metric,
+        train,
+        validation,
+        baseline,
+        intervals or {},
+        curves(history, monitor, mode),
+        num_epochs_allowed,
+        weighted,
     )
     finding, summary, evidence, epoch = _find(facts)
     rates = [curve.learning_rate for curve in facts.curves if curve.learning_rate is not None]
@@ -178,12 +188,15 @@ def _does_not_train(facts: _Facts) -> bool:
         return False
     if _mean_of(facts.curves, "late_training") < _NOT_LEARNED * reference:
         return False
+    loss, baseline = facts.validation.get(LOSS), facts.baseline_loss  # without penalties, which those of epochs hold
+    if loss is not None and baseline is not None and loss < _NOT_LEARNED * baseline:
+        return False
     skill = facts.skill(facts.train or facts.validation)
     return skill is None or skill < _HALF_WAY
 
 
 def _loss_to_beat(facts: _Facts) -> float | None:
-    if facts.baseline_loss is not None:
+    if facts.baseline_loss is not None and not facts.weighted:
         return facts.baseline_loss
     firsts = [curve.training[0] for curve in facts.curves if curve.num_epochs > 1]
     return fmean(firsts) if firsts else None

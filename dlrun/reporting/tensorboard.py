@@ -106,7 +106,8 @@ class TensorBoard(Listener):
         from tensorboardX.summary import scalar
 
         for tag, value in values.items():
-            self._add(run, scalar(tag, value), step)
+            if math.isfinite(value):
+                self._add(run, scalar(tag, value), step)
 
     def _add(self, run: str, summary: Any, step: int) -> None:
         from tensorboardX.event_file_writer import EventsWriter

@@ -23,7 +23,7 @@ def check_class_weights(class_weights: ClassWeights, dataset: Dataset) -> None:
         dataset: What was loaded.
 
     Raises:
-        ConfigError: The task has no classes, or a name is not one of them.
+        ConfigError: The task has no classes, a name is not one of them, or all of them weigh nothing.
     """
     if class_weights is None:
         return
@@ -36,6 +36,8 @@ def check_class_weights(class_weights: ClassWeights, dataset: Dataset) -> None:
             f"no class is called {', '.join(map(repr, unknown))}",
             f"The classes are {', '.join(map(repr, dataset.class_names[:12]))}{more}.",
         )
+    if not isinstance(class_weights, str) and not any(class_weights.get(name, 1.0) for name in dataset.class_names):
+        raise _error("all classes weigh nothing, so that there is nothing to learn", "Give one a weight above 0.")
 
 
 def row_weights(class_weights: ClassWeights, dataset: Dataset, training: Rows) -> NDArray[np.float32] | None:

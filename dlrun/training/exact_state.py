@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from dlrun.training.best_epoch import BestEpoch
 from dlrun.training.checkpoint import Checkpoint
 from dlrun.training.engines.engine import Midway
-from dlrun.training.variables import assign, check_fit, copies, named
+from dlrun.training.variables import assign, check_fit, copies, named, optimizer_of
 
 if TYPE_CHECKING:
     import keras
@@ -126,4 +126,4 @@ def unpack(checkpoint: Checkpoint, best: Checkpoint | None, model: keras.Model, 
 def _is_current(model: keras.Model, progress: Progress) -> bool:
     """Tell whether the best weights are those that the model holds now."""
     between_epochs = progress.step == 0 and progress.watch.epoch == len(progress.history)
-    return between_epochs and not model.optimizer.use_ema
+    return between_epochs and not optimizer_of(model).use_ema

@@ -6,12 +6,33 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from dlrun.datasets.dataset import Task
-from dlrun.errors import ModelError
+from dlrun.datasets.dataset import Dataset, Task
+from dlrun.errors import DataError, ModelError
 from dlrun.settings import ByKind, Settings
 
 if TYPE_CHECKING:
     import keras
+
+
+def check_targets(loss: Any, dataset: Dataset) -> None:
+    """Refuse targets that a loss is undefined for.
+
+    Args:
+        loss: Settings of the loss, or `auto`.
+        dataset: What was loaded.
+
+    Raises:
+        DataError: A target is below 0 where that cannot be.
+    """
+    if dataset.task != "regression" or not getattr(loss, "refuses_negative", False):
+        return
+    num_negative = int((dataset.y < 0).reshape(dataset.num_rows, -1).any(axis=1).sum())
+    if num_negative:
+        raise DataError(
+            f"training.loss: {loss.kind} takes no targets below 0, and {num_negative:,} of {dataset.num_rows:,} rows "
+            "hold one",
+            remedy="Choose another loss, such as mse or huber.",
+        )
 
 
 class LossSettings(Settings, ABC):
@@ -21,6 +42,9 @@ class LossSettings(Settings, ABC):
 
     keras_names: ClassVar[Mapping[Task, str]]
     """The tasks that the loss suits, and the class in `keras.losses` that serves each; classes as one-hot rows."""
+
+    refuses_negative: ClassVar[bool] = False
+    """Whether it is undefined for targets below 0."""
 
     needs_positive: ClassVar[bool] = False
     """Whether targets and outputs must not be negative; such targets cannot be standardized."""
@@ -151,14 +175,16 @@ class MeanSquaredLogarithmicError(LossSettings):
 
     kind: Literal["msle"] = "msle"
     keras_names: ClassVar[Mapping[Task, str]] = {"regression": "MeanSquaredLogarithmicError"}
+    refuses_negative: ClassVar[bool] = True
     needs_positive: ClassVar[bool] = True
 
 
 class Poisson(LossSettings):
-    """Negative log-likelihood of counts; needs `model.output.activation: softplus` or `exponential`."""
+    """Negative log-likelihood of counts; outputs are to be above 0, by softplus (the default then) or exponential."""
 
     kind: Literal["poisson"] = "poisson"
     keras_names: ClassVar[Mapping[Task, str]] = {"regression": "Poisson"}
+    refuses_negative: ClassVar[bool] = True
     needs_positive: ClassVar[bool] = True
 
 

@@ -20,7 +20,8 @@ from dlrun.training.exact_state import Progress, pack, unpack
 from dlrun.training.input_form import InputForm
 from dlrun.training.learner import Fit, FitJob
 from dlrun.training.listener import REFIT, EpochReport, Pruned
-from dlrun.training.variables import assign, copies, named
+from dlrun.training.undefined import or_none, refuse_divergence, refuse_undefined
+from dlrun.training.variables import assign, copies, named, optimizer_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -132,6 +133,7 @@ class NetworkLearner:
             Interrupted: A signal came; state and best weights are stored.
             Pruned: The listener ended the fit early; they are stored if it may go on.
             Diverged: A loss became NaN or infinite; says in which epoch and what to try.
+            RunFailed: What is watched is undefined in every epoch.
         """
         started = time.perf_counter()
         self._restart(job.fold)
@@ -151,6 +153,7 @@ class NetworkLearner:
         except (Diverged, KeyboardInterrupt):
             self._save_best(progress)
             raise
+        refuse_undefined(progress.watch)
         if progress.best is not None:
             assign(self.model.variables, progress.best[1])
         snapshots = {epoch: named(self.model.variables, kept) for epoch, kept in progress.snapshots.items()}
@@ -209,7 +212,7 @@ class NetworkLearner:
             progress.trained = self._train(progress, rates)
         interruption.check()
         values = {**progress.trained, **self._validate(job), "learning_rate": float(rates[-1])}
-        _refuse_divergence(values, epoch, self._training)
+        refuse_divergence(values, epoch, self._training)
         if watch.update(epoch + 1, values):
             progress.best = (epoch + 1, self._averaged_copies())
         if epoch + 1 in self._snapshot_epochs:
@@ -231,7 +234,7 @@ class NetworkLearner:
 
         def on_slice(step: int, values: Mapping[str, float]) -> None:
             progress.step = step
-            _refuse_divergence(values, epoch, self._training)
+            refuse_divergence(values, epoch, self._training)
             job.listener.slice_finished(job.fold, epoch + 1, step / len(rates), values)
             interruption.check()
             if self._pace.due:
@@ -266,7 +269,7 @@ class NetworkLearner:
     @contextlib.contextmanager
     def _averaged(self) -> Iterator[None]:
         """Hold the optimizer's moving average of the weights, if it keeps one, in place of the weights."""
-        optimizer = self.model.optimizer
+        optimizer = optimizer_of(self.model)
         if not optimizer.use_ema:
             yield
             return
@@ -286,7 +289,7 @@ class NetworkLearner:
         if progress.best is None or progress.best[0] == progress.saved_best:
             return
         job, (epoch, weights) = progress.job, progress.best
-        facts = {"fold": job.fold, "best_epoch": epoch, "best": progress.watch.value}
+        facts = {"fold": job.fold, "best_epoch": epoch, "best": or_none(progress.watch.value)}
         job.checkpoint(f"best/{job.name}", Checkpoint(named(self.model.variables, weights), facts))
         progress.saved_best = epoch
 
@@ -294,15 +297,3 @@ class NetworkLearner:
         """Write everything that the rest of the fit depends on."""
         with self._pace.measured():
             progress.job.checkpoint("last/state", pack(self.model, progress))
-
-
-def _refuse_divergence(values: Mapping[str, float], epoch: int, training: Training) -> None:
-    """Raise if a loss is NaN or infinite."""
-    for name in ("loss", "val_loss"):
-        value = values.get(name, 0.0)
-        if not math.isfinite(value):
-            raise Diverged(
-                f"{name} became {value} in epoch {epoch + 1}: training diverged",
-                remedy="Try a learning rate ten times smaller, optimizer.clipnorm=1.0, or a larger batch than "
-                f"{training.batch_size}; look for extreme values in the data.",
-            )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,6 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlrun.errors import UsageError
+
+_NUMBERED = re.compile(r"\bseed_generator_[0-9]+/")
+
+
+def optimizer_of(model: Any) -> Any:
+    """Return the optimizer that holds rate and averages of a model, inside a loss-scaling one if there is one."""
+    return getattr(model.optimizer, "inner_optimizer", model.optimizer)
 
 
 def copies(variables: Any) -> list[NDArray[Any]]:
@@ -47,8 +55,11 @@ def check_fit(variables: Any, values: Sequence[NDArray[Any]]) -> None:
 
 
 def named(variables: Any, values: list[NDArray[Any]], prefix: str = "") -> dict[str, NDArray[Any]]:
-    """Name values by position and path; the path alone need not be unique."""
+    """Name values by position and path; the path alone need not be unique.
+
+    Keras numbers seed generators by how many the process has made before, which is left out.
+    """
     return {
-        f"{prefix}{position:04d}/{variable.path}": value
+        f"{prefix}{position:04d}/{_NUMBERED.sub('seed_generator/', variable.path)}": value
         for position, (variable, value) in enumerate(zip(variables, values, strict=True))
     }

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from dlrun import interruption
 from dlrun.training.engines.inference import rows_at_once
-from dlrun.training.variables import assign
+from dlrun.training.variables import assign, optimizer_of
 
 if TYPE_CHECKING:
     import keras
@@ -102,7 +102,7 @@ class ResidentEngine:
         """Take one step on some rows."""
         import tensorflow as tf
 
-        _optimizer(self._model).learning_rate.assign(rate)
+        optimizer_of(self._model).learning_rate.assign(rate)
         self._model.train_step(tuple(tf.gather(column, rows) for column in data))
 
     def _specs(self) -> list[Any]:
@@ -169,11 +169,6 @@ class ResidentEngine:
         # Any number of rows by one trace: each part of the data has its own.
         signature = [tf.TensorSpec((None,), tf.int32), tf.TensorSpec((None, *x.shape[1:]), x.dtype)]
         self._forward = tf.function(forward, autograph=False, input_signature=signature)
-
-
-def _optimizer(model: keras.Model) -> Any:
-    """Return the optimizer that holds the learning rate, inside a loss-scaling one if there is one."""
-    return getattr(model.optimizer, "inner_optimizer", model.optimizer)
 
 
 def _slices(num_steps: int, most: int, begin: int = 0) -> list[tuple[int, int]]:

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from dlrun import interruption
 from dlrun.training.engines.inference import rows_at_once
-from dlrun.training.engines.resident import _optimizer as optimizer_of
-from dlrun.training.variables import assign, copies
+from dlrun.training.variables import assign, copies, optimizer_of
 
 if TYPE_CHECKING:
     import keras
