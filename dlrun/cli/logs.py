@@ -9,6 +9,7 @@ import typer
 
 from dlrun.cli.options import DEFAULT_RUNS_DIR, Json, Metric, Run, RunsDir
 from dlrun.cli.output import Output
+from dlrun.errors import UsageError
 
 if TYPE_CHECKING:
     from dlrun.records.folder import RunFolder
@@ -33,6 +34,10 @@ def logs(
     folder = find(runs_dir, run, metric)
     path = folder.file("output.log")
     lines: list[str] = []
+    inside = [] if path.exists() else sorted(folder.path.glob("trials/*/output.log"))
+    if inside:
+        hint = f"Its trials have one each: `dlrun logs {inside[-1].parent}`."
+        raise UsageError(f"{folder.id} is a study, and has no log of its own", remedy=hint)
     try:
         with open(path, "rb", opener=open_regular) as file:
             _print_rest(file, out, lines)

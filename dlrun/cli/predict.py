@@ -49,9 +49,13 @@ def predict(
     from dlrun.predicting.writing import CsvWriter, check_file, check_output, predict_file, writing
 
     out = Output(json=json or output is None)
-    find_data(data)
+    found, _ = find_data(data)
     if output is not None:
         check_file(output)
+        if output.exists() and output.samefile(found):
+            raise UsageError(
+                f"--output is '{output}', the very data to predict, which would be lost", remedy="Name another file."
+            )
     predictor = load_stored(find_stored(runs_dir, run, metric))
     kept = tuple(dict.fromkeys(keep or []))
     check_output(output, predictor, kept)

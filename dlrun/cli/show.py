@@ -58,6 +58,7 @@ def show(
             "state": status.state,
             "status": vars(status),
             "config": config,
+            "overrides": _overrides(folder),
             "metrics": metrics,
             "files": [name for name, _ in files],
         }
@@ -68,6 +69,12 @@ def _config(folder: RunFolder) -> str:
     """Return the config as it was written, or the resolved one where that was not kept."""
     name = "source.yaml" if folder.file("source.yaml").is_file() else "config.yaml"
     return folder.read_text(name) if folder.file(name).is_file() else ""
+
+
+def _overrides(folder: RunFolder) -> list[str]:
+    """Return what the command line set on top of the config as it was written."""
+    written = folder.read_json("overrides.yaml") if folder.file("overrides.yaml").is_file() else []
+    return [str(line) for line in written] if isinstance(written, list) else []
 
 
 def list_files(folder: RunFolder) -> list[tuple[str, int]]:
@@ -104,6 +111,8 @@ def _tell(
         out.say("\n".join(["", *trial_lines(trials, metrics)]))
     if config:
         out.say("\n".join(["", "config", *(f"  {line}" for line in config.rstrip("\n").split("\n"))]))
+    if overrides := _overrides(folder):
+        out.say("\n".join(["", "overrides", *(f"  {printable(line)}" for line in overrides)]))
     shown = [[f"  {name}", f"{size:,} bytes"] for name, size in files[:_MAX_FILES]]
     if shown:
         out.say("\n".join(["", f"files in {folder.path}", *table(["", ""], shown, right=[1])[1:]]))

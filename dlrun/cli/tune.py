@@ -171,7 +171,11 @@ def _tell(out: Output, result: StudyResult) -> int:
     if out.quiet and not out.json:
         out.tell(str(result.path))
     elif result.metrics is None:
-        out.say_if_heard(f"time is up. {counts_line(counted)}. The same command goes on, with more --time.")
+        out.say_if_heard(f"time is up. {counts_line(counted)}. The same command goes on.")
+        out.say_if_heard(
+            f"To end the search with these, and see the winner: dlrun tune --study {result.path.name} "
+            f"--trials {max(len(result.trials), 1)}"
+        )
     else:
         lines = [f"stopped early: {result.stopped}", ""] if result.stopped else []
         for line in ["", *lines, *study_lines(result.metrics)]:

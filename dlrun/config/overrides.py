@@ -161,7 +161,7 @@ class _Setter:
         section = self._section(value, form, path)
         name, rest = parts[0], parts[1:]
         kind = section.get("kind")
-        classes = (form.by_kind[kind],) if kind is not None and kind in form.by_kind else form.sections
+        classes = (form.by_kind[kind],) if isinstance(kind, str) and kind in form.by_kind else form.sections
         fields = {name: cls for cls in reversed(classes) for name in cls.model_fields}
         if name not in fields:
             hint = suggestion(name, [known for known in fields if known != "kind" or form.by_kind], "Known settings")
@@ -207,11 +207,13 @@ class _Setter:
         index = parts[0]
         if not isinstance(value, list):
             raise NoSuchSetting((*path, index), f"'{dotted(path)}' is {show(value)}, not a list")
-        if not (index.isascii() and index.isdigit()) or int(index[:9]) >= len(value):
+        digits = index.lstrip("0") or "0"
+        if not (index.isascii() and index.isdigit()) or len(digits) > 9 or int(digits) >= len(value):
             positions = f"positions 0 to {len(value) - 1}" if value else "no positions"
             raise NoSuchSetting((*path, index), f"the list '{dotted(path)}' has {positions}, found {show(index)}")
         items = form.items.form if form.items else form
-        value[int(index)] = self.set(value[int(index)], items, parts[1:], (*path, int(index)))
+        place = int(digits)
+        value[place] = self.set(value[place], items, parts[1:], (*path, place))
         return value
 
     def _set_free(self, value: Any, form: Form, parts: tuple[str, ...], path: Path) -> dict[str, Any]:

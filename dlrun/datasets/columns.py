@@ -7,7 +7,7 @@ differ in more than half of the rows, unless `dataset.types` calls them categori
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from dlrun.datasets.dataset import LARGEST
@@ -30,12 +30,15 @@ _TIME = r"\d{1,2}:\d{2}(:\d{2}.*)?"
 _DATE = rf"^(\d{{1,4}}[-/.]\d{{1,2}}[-/.]\d{{1,4}}([ T]{_TIME})?|{_TIME})$"
 
 
-def prepare(frame: pl.DataFrame, types: Mapping[str, ColumnType]) -> tuple[pl.DataFrame, tuple[str, ...]]:
+def prepare(
+    frame: pl.DataFrame, types: Mapping[str, ColumnType], dropped: Sequence[str] = ()
+) -> tuple[pl.DataFrame, tuple[str, ...]]:
     """Bring columns into the forms that preprocessing knows: numbers, booleans and text, missing values as null.
 
     Args:
         frame: Columns of inputs.
         types: What the config says about columns.
+        dropped: Columns that it leaves out already.
 
     Returns:
         The same columns, and notes on what the user should know about them.
@@ -43,11 +46,11 @@ def prepare(frame: pl.DataFrame, types: Mapping[str, ColumnType]) -> tuple[pl.Da
     Raises:
         DataError: Columns cannot be used; all columns with the same fault are named at once.
     """
-    _refuse_nested(frame)
-    _refuse_dates(frame, types)
+    _refuse_nested(frame, dropped)
+    _refuse_dates(frame, types, dropped)
     frame = frame.with_columns([_formed(column, types.get(column.name)) for column in frame])
     _refuse_infinite(frame)
-    _refuse_free_text(frame, types)
+    _refuse_free_text(frame, types, dropped)
     return frame, _notes(frame, types)
 
 
@@ -101,24 +104,24 @@ def _formed(column: pl.Series, wanted: ColumnType | None) -> pl.Series:
     return column
 
 
-def _refuse_nested(frame: pl.DataFrame) -> None:
+def _refuse_nested(frame: pl.DataFrame, dropped: Sequence[str]) -> None:
     import polars as pl
 
     nested = [column.name for column in frame if column.dtype.is_nested() or column.dtype in (pl.Binary, pl.Object)]
     if nested:
         raise DataError(
             f"lists, structures and bytes cannot be learned from: {listed(nested)}",
-            remedy=f"Leave them out with {_drop(nested)}, or write one value a column.",
+            remedy=f"Leave them out with {_drop(nested, dropped)}, or write one value a column.",
         )
 
 
-def _refuse_dates(frame: pl.DataFrame, types: Mapping[str, ColumnType]) -> None:
+def _refuse_dates(frame: pl.DataFrame, types: Mapping[str, ColumnType], dropped: Sequence[str]) -> None:
     dates = [column.name for column in frame if types.get(column.name) != "categorical" and _is_date(column)]
     if dates:
         raise DataError(
             f"dates and times cannot be learned from yet: {listed(dates)}",
-            remedy=f"Leave them out with {_drop(dates)}, or convert them to numbers, such as the year or the days "
-            "since a first day.",
+            remedy=f"Leave them out with {_drop(dates, dropped)}, or convert them to numbers, such as the year or the "
+            "days since a first day.",
         )
 
 
@@ -153,7 +156,7 @@ def _refuse_infinite(frame: pl.DataFrame) -> None:
                 )
 
 
-def _refuse_free_text(frame: pl.DataFrame, types: Mapping[str, ColumnType]) -> None:
+def _refuse_free_text(frame: pl.DataFrame, types: Mapping[str, ColumnType], dropped: Sequence[str]) -> None:
     import polars as pl
 
     refused = {}
@@ -166,9 +169,9 @@ def _refuse_free_text(frame: pl.DataFrame, types: Mapping[str, ColumnType]) -> N
         counts = "; ".join(f"'{name}' has {count:,} different values" for name, count in list(refused.items())[:8])
         first = next(iter(refused))
         raise DataError(
-            f"text that differs in most of the {frame.height:,} rows, as names and free text do: {counts}{hints}",
-            remedy=f"Leave them out with {_drop(list(refused))}, or make the most frequent values categories with "
-            f"dataset.types.{first}=categorical.",
+            f"text that differs in most rows that have one, as names and free text do: {counts}{hints}",
+            remedy=f"Leave them out with {_drop(list(refused), dropped)}, or make the most frequent values categories "
+            f"with dataset.types.{first}=categorical.",
         )
 
 
@@ -224,5 +227,6 @@ def _is_counter(column: pl.Series) -> bool:
     return bool((column.diff().drop_nulls() == 1).all())
 
 
-def _drop(names: list[str]) -> str:
-    return f"dataset.drop=[{', '.join(names[:8])}]"
+def _drop(names: list[str], dropped: Sequence[str]) -> str:
+    """Return the setting that leaves out these columns too; it takes the place of the one before."""
+    return f"dataset.drop=[{', '.join([*dropped, *names[:8]])}]"

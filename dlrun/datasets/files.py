@@ -23,10 +23,15 @@ def existing_file(path: str, setting: str) -> Path:
     Raises:
         DataError: There is no such file, it is a folder, or it may not be read.
     """
-    found = Path(path).expanduser().absolute()
-    if found.is_dir():
+    try:
+        found = Path(path).expanduser().absolute()
+        is_folder, is_file = found.is_dir(), found.is_file()
+    except (OSError, RuntimeError) as error:  # a name that is too long, or the home folder of nobody
+        reason = getattr(error, "strerror", None) or str(error)
+        raise DataError(f"{setting}: '{path}' cannot be a file: {reason}", remedy=f"Correct {setting}.") from error
+    if is_folder:
         raise DataError(f"{setting}: '{found}' is a folder", remedy="Name one file.")
-    if not found.is_file():
+    if not is_file:
         raise DataError(
             f"{setting}: there is no file '{found}'{_neighbour(found)}",
             remedy=f"Correct {setting}; relative paths start at the current directory.",

@@ -105,7 +105,7 @@ class Table(Source):
             with naming(test_path):
                 frame = self._with_test(frame, test_path)
         unlabeled = self._unlabeled(frame)
-        x, notes = prepare(frame.filter(~unlabeled).select(inputs), self.types)
+        x, notes = prepare(frame.filter(~unlabeled).select(inputs), self.types, self.drop)
         targets = self._targets(frame.filter(~unlabeled))
         first_test = num_rows - int(unlabeled.head(num_rows).sum())
         if dropped := int(unlabeled.sum()):

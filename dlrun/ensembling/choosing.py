@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,12 +46,15 @@ class Choice:
         places: Positions of the members that count.
         combination: What combines them.
         scores: Cross-fitted score of every method that was tried, best first; those that could not be used have none.
+        predictions: For the validation rows, shape (rows, outputs): each part by the method that does best on the
+            others, so that neither the weights nor the choice of the method have seen what they are scored on.
     """
 
     trial: Trial
     places: Places
     combination: Combination
     scores: dict[str, float | None]
+    predictions: NDArray[np.float64]
 
     @property
     def fitted(self) -> tuple[Places, Combination]:
@@ -90,16 +93,35 @@ def choose(settings: Ensemble, stack: Stack, metric: str, tell: Callable[[str], 
         else:
             trials.append(trial)
             scores[method.title] = objective.score(trial.cost)
-    best = trials[0]
-    for trial in trials[1:]:
-        if trial.cost < best.cost - _CLEARLY * abs(best.cost):
-            best = trial
+    best = _best(trials, [trial.cost for trial in trials])
     places, combination = combining.fit(
         best.method, stack, metric, seed=settings.seed, max_members=settings.max_members
     )
     order = sorted(trials, key=lambda trial: trial.cost)
     ranked = {trial.method.title: scores.pop(trial.method.title) for trial in order}
-    return Choice(best, places, combination, ranked | scores)
+    return Choice(best, places, combination, ranked | scores, _chosen_elsewhere(trials, stack, metric, parts))
+
+
+def _best(trials: Sequence[Trial], costs: Sequence[float]) -> Trial:
+    """Return the trial that costs least, the first of those that hardly differ."""
+    best = 0
+    for place, cost in enumerate(costs):
+        if cost < costs[best] - _CLEARLY * abs(costs[best]):
+            best = place
+    return trials[best]
+
+
+def _chosen_elsewhere(
+    trials: Sequence[Trial], stack: Stack, metric: str, parts: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Predict every part by the method that does best on the others (nested choice; Varma and Simon 2006)."""
+    predictions = trials[0].predictions.copy()
+    for part in range(parts.max() + 1) if len(trials) > 1 else ():
+        others = np.flatnonzero(parts != part)
+        objective = Objective(stack.of_members([0]).of_rows(others), metric)
+        chosen = _best(trials, [objective.cost(trial.predictions[others]) for trial in trials])
+        predictions[parts == part] = chosen.predictions[parts == part]
+    return predictions
 
 
 def _tried(settings: Ensemble, method: Method, objective: Objective, parts: NDArray[np.int64]) -> Trial:

@@ -167,7 +167,11 @@ def near_copies(
         if len(inside) > 1:
             pairs = np.ix_(inside, inside)
             lowest = float(np.nanmin(closeness[pairs]))
-            reason = "same config, other seed" if same_config[pairs].all() else "nearly the same predictions"
+            reason = (
+                "configs that differ in name or seed alone"
+                if same_config[pairs].all()
+                else "nearly the same predictions"
+            )
             found.append(Copies(tuple(int(place) for place in inside), f"{reason}; they correlate {lowest:.3f}"))
     return tuple(found), groups
 

@@ -59,8 +59,8 @@ class Outcome:
 
     @property
     def cross_fitted(self) -> NDArray[np.float64]:
-        """Predictions for the validation rows with weights that have not seen them."""
-        return self.choice.trial.predictions
+        """Predictions for the validation rows by methods and weights that were chosen without them."""
+        return self.choice.predictions
 
     @property
     def weights(self) -> NDArray[np.float64]:
@@ -219,7 +219,7 @@ def _diagnosis(outcome: Outcome, found: dict[str, Any]) -> dict[str, Any]:
     evidence += [f"Near copies: {', '.join(group['members'])} ({group['reason']})." for group in copies]
     return {
         "finding": "better_than_best_member" if better else "no_better_than_best_member",
-        "summary": f"{verdict} on validation rows that its weights have not seen.",
+        "summary": f"{verdict} on validation rows that neither its method nor its weights have seen.",
         "evidence": evidence,
         "suggestions": found["diversity"]["advice"],
     }

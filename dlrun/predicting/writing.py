@@ -106,7 +106,11 @@ def check_file(path: Path) -> None:
     form_of(path)
     if path.name.lower().endswith((".gz", ".tsv", ".txt", ".pq")):
         raise UsageError(f"'{path}' cannot be written", remedy="Known endings are .csv, .parquet and .npz.")
-    if path.is_dir() or not path.absolute().parent.is_dir():
+    try:
+        is_possible = not path.is_dir() and path.absolute().parent.is_dir()
+    except OSError as error:  # such as a name that is too long
+        raise UsageError(f"'{path}' cannot be written: {error.strerror}", remedy="Name another file.") from error
+    if not is_possible:
         raise UsageError(f"'{path}' is a folder, or in a folder that does not exist", remedy="Name a file.")
 
 
@@ -125,7 +129,14 @@ def check_output(path: Path | None, predictor: Predictor, keep: tuple[str, ...])
         if form_of(path) == "npz" and keep:
             raise UsageError("an npz file of predictions keeps no columns", remedy="Write .csv or .parquet.")
         check_file(path)
-    taken = {*column_names(predictor)} & {*keep}
+    own = column_names(predictor)
+    twice = sorted({name for name in own if own.count(name) > 1})
+    if twice and (path is None or form_of(path) != "npz"):
+        raise UsageError(
+            f"two columns of the predictions would be called '{twice[0]}', as a target has that name",
+            remedy="Write an .npz file with --output, which has no columns.",
+        )
+    taken = {*own} & {*keep}
     if taken:
         raise UsageError(
             f"the column '{min(taken)}' to keep is called as a column of the predictions",

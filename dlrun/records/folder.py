@@ -155,8 +155,8 @@ class RunFolder:
         files.write_bytes(self.file(relative), content)
 
     def write_text(self, relative: str, text: str) -> None:
-        """Put a UTF-8 text in place, atomically; raises StorageError."""
-        self.write_bytes(relative, text.encode())
+        """Put a UTF-8 text in place, atomically; names that are no text are escaped. Raises StorageError."""
+        self.write_bytes(relative, text.encode(errors="backslashreplace"))
 
     def write_json(self, relative: str, value: object) -> None:
         """Put a value in place as JSON, atomically; NaN and infinity become null. Raises StorageError."""

@@ -214,7 +214,7 @@ def parse_bytes(text: str) -> int:
         UsageError: It is none.
     """
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kKMGT]?)(i?)B?", text.strip())
-    if found is None:
-        raise UsageError(f"{text!r} is no number of bytes", remedy="Write it like 500MB, 2GB or 2GiB.")
+    if found is None or len(found[1]) > 30:
+        raise UsageError(f"{text[:50]!r} is no number of bytes", remedy="Write it like 500MB, 2GB or 2GiB.")
     power = " KMGT".index(found[2].upper() or " ")
     return int(float(found[1]) * (1024 if found[3] else 1000) ** power)

@@ -168,7 +168,7 @@ def test_a_worse_but_different_member_helps_and_copies_do_not(tmp_path: Path, ma
 
     copies = made.metrics["diversity"]["near_copies"]
     assert [len(group["members"]) for group in copies] == [4]
-    assert copies[0]["reason"].startswith("same config, other seed")
+    assert copies[0]["reason"].startswith("configs that differ in name or seed alone")
     assert made.metrics["diversity"]["num_different"] == 2
     assert made.metrics["diversity"]["effective_number"] < 2.5
     assert "gradient-boosted trees" in made.metrics["diversity"]["advice"][0]

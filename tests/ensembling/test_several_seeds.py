@@ -38,7 +38,7 @@ def test_runs_that_share_the_seed_of_the_split_are_members_together(tmp_path: Pa
     assert admitted.skipped[0].reason.startswith("another split:")
     (copies,) = dlrun.ensemble(*runs[:2], runs_dir=tmp_path, bootstrap=0).metrics["diversity"]["near_copies"]
     assert sorted(copies["members"]) == sorted([runs[0].id, runs[1].id])
-    assert copies["reason"].startswith("same config, other seed")
+    assert copies["reason"].startswith("configs that differ in name or seed alone")
 
 
 def test_the_record_names_the_seed_of_the_split_so_that_another_seed_repeats_it(tmp_path: Path) -> None:

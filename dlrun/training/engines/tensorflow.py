@@ -35,6 +35,7 @@ def begin(device: Literal["cpu", "gpu", "auto"]) -> Literal["cpu", "gpu"]:
             remedy="Unset KERAS_BACKEND, or set it to tensorflow, before Keras is imported.",
         )
     _choose_device(tf, device)
+    tf.get_logger().setLevel("ERROR")  # an ensemble's members look to it like one function that is traced in vain
     tf.config.experimental.enable_op_determinism()
     return "gpu" if tf.config.get_visible_devices("GPU") else "cpu"
 
