@@ -76,7 +76,7 @@ def test_finalists_that_run_side_by_side_keep_their_state(dlrun: Any, network: s
 def test_only_trials_that_may_go_on_keep_their_state(dlrun: Any, network: str, studies: Any) -> None:
     process = dlrun.start("tune", network, RACING, "--trials", "40", "--jobs", "1")
     deadline = time.monotonic() + 90
-    while time.monotonic() < deadline and not (studies() and len(_told(studies()[0])) >= 12):
+    while time.monotonic() < deadline and not any(len(_told(study)) >= 12 for study in studies()):
         time.sleep(0.02)
     process.kill()
     process.communicate()
@@ -88,6 +88,8 @@ def test_only_trials_that_may_go_on_keep_their_state(dlrun: Any, network: str, s
 
 
 def _told(study: Any) -> dict[int, Any]:
+    if not (study.path / "journal.jsonl").is_file():  # the study has just been begun
+        return {}
     return {event["trial"]: event["outcome"] for event in study.events if event["event"] == "told"}
 
 
