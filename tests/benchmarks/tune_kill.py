@@ -116,6 +116,13 @@ def points(journal: list[dict[str, Any]]) -> dict[int, Any]:
     return {event["trial"]: event["point"] for event in journal if event["event"] == "asked"}
 
 
+def is_done(runs: Path) -> bool:
+    """Tell whether the study has come to its end."""
+    (study,) = runs.glob("*/study.json")
+    state = json.loads((study.parent / "status.json").read_text())["state"]
+    return bool(json.loads(study.read_text())["complete"]) and state == "finished"
+
+
 def main() -> int:
     """Kill and go on; the exit code says whether all held."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -149,7 +156,8 @@ def main() -> int:
             if lost:
                 raise SystemExit(f"trials {lost} were told and are lost")
             before = now
-        if start(folder, "runs", arguments.trials).wait() != 0:
+        # A study that came to its end before it could be killed again would be followed by a new one.
+        if not is_done(folder / "runs") and start(folder, "runs", arguments.trials).wait() != 0:
             raise SystemExit((folder / "out.txt").read_text()[-3000:])
         journal = events(folder, "runs")
         (trials,) = (folder / "runs").glob("*/trials")
