@@ -81,8 +81,13 @@ class Predictor(ABC):
 
     @property
     @abstractmethod
+    def preprocessings(self) -> tuple[FittedPreprocessing, ...]:
+        """The preprocessing of each of the fits; all of them take inputs of the same form."""
+
+    @property
     def preprocessing(self) -> FittedPreprocessing:
-        """The preprocessing of one of the fits; all of them take inputs of the same form."""
+        """The preprocessing of one of the fits."""
+        return self.preprocessings[0]
 
     @property
     @abstractmethod
@@ -227,8 +232,8 @@ class RunPredictor(Predictor):
         self.fits = tuple(fits)
 
     @property
-    def preprocessing(self) -> FittedPreprocessing:
-        return self.fits[0].preprocessing
+    def preprocessings(self) -> tuple[FittedPreprocessing, ...]:
+        return tuple(fit.preprocessing for fit in self.fits)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -266,8 +271,8 @@ class EnsemblePredictor(Predictor):
         self.combination = combination
 
     @property
-    def preprocessing(self) -> FittedPreprocessing:
-        return self.members[0].preprocessing
+    def preprocessings(self) -> tuple[FittedPreprocessing, ...]:
+        return tuple(fitted for member in self.members for fitted in member.preprocessings)
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -25,10 +25,13 @@ from dlrun.predicting.chunks import Data, located
 from dlrun.predicting.data import form_of
 from dlrun.predicting.laying_out import Predicted, as_frame, column_names, harmless
 from dlrun.predicting.predictor import Predictor
+from dlrun.predicting.unseen import Unseen
 from dlrun.records import files
 
 
-def predict_file(predictor: Predictor, data: Data, writer: Writer, *, confidence: float, keep: tuple[str, ...]) -> int:
+def predict_file(
+    predictor: Predictor, data: Data, writer: Writer, *, confidence: float, keep: tuple[str, ...]
+) -> tuple[int, tuple[str, ...]]:
     """Predict all rows of a file, a chunk at a time.
 
     Args:
@@ -39,18 +42,19 @@ def predict_file(predictor: Predictor, data: Data, writer: Writer, *, confidence
         keep: Columns that the data pass on.
 
     Returns:
-        The number of rows.
+        The number of rows, and what the user should know about them.
 
     Raises:
         DataError: The file is damaged, or holds values that cannot be used.
         StorageError: The predictions cannot be written.
     """
-    num_rows = 0
+    num_rows, unseen = 0, Unseen(predictor)
     for chunk in data.chunks(predictor.rows_at_once):
         try:
             y_pred, _ = predictor.predict_chunk(chunk.x)
         except DataError as error:
             raise located(error, data.path, chunk.first, len(chunk)) from error
+        unseen.look_at(chunk.x)
         writer.write(Predicted.of(predictor, chunk.first, y_pred, confidence, chunk.kept))
         num_rows += len(chunk)
     if num_rows == 0:
@@ -59,7 +63,7 @@ def predict_file(predictor: Predictor, data: Data, writer: Writer, *, confidence
         kept = pl.DataFrame(schema=dict.fromkeys(keep, pl.String)) if keep else None
         empty = np.empty((0, predictor.description.facts.num_outputs), np.float32)
         writer.write(Predicted.of(predictor, 0, empty, confidence, kept))
-    return num_rows
+    return num_rows, unseen.notes
 
 
 class Writer(ABC):

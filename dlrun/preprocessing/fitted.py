@@ -50,6 +50,11 @@ class FittedPreprocessing(Saved, ABC):
         return self.input_names
 
     @property
+    def categories(self) -> dict[str, tuple[str, ...]]:
+        """The categories that training rows held, by the name of their column."""
+        return {}
+
+    @property
     def network_scale(self) -> float | None:
         """Factor that a network's first layer applies to `transform_for_network`; None if there is nothing to apply."""
         return None

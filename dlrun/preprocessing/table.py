@@ -74,6 +74,11 @@ class FittedTable(FittedPreprocessing):
     def feature_names(self) -> tuple[str, ...]:
         return tuple(name for column in self.columns for name in column.names)
 
+    @property
+    def categories(self) -> dict[str, tuple[str, ...]]:
+        columns = [column for column in self.columns if isinstance(column, FittedCategorical)]
+        return {column.name: (*column.categories, *column.rare) for column in columns}
+
     def transform(self, x: NDArray[Any] | pl.DataFrame) -> NDArray[Any]:
         frame = self._frame(x)
         out = np.zeros((frame.height, *self.output_shape), np.float32)

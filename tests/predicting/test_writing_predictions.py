@@ -31,7 +31,7 @@ def test_all_forms_hold_the_same(trained, stored, files, tmp_path, monkeypatch, 
     counts = {write(predictor, files / source, path) for path in paths}
     table, typed = pl.read_csv(paths[0]), pl.read_parquet(paths[1])
     assert table.columns == typed.columns == column_names(predictor)
-    assert counts == {table.height} == {typed.height}
+    assert counts == {(table.height, ())} == {(typed.height, ())}
     with np.load(paths[2], allow_pickle=False) as arrays:
         assert arrays["row"].tolist() == table["row"].to_list() == list(range(table.height))
         known = stored(trained(case), "test")
@@ -62,7 +62,7 @@ def test_a_table_without_rows_gives_one_without_rows(trained, people_frame, tmp_
     people_frame(5).head(0).write_csv(tmp_path / "empty.csv")
     predictor = load(trained("table-linear").path)
     for suffix in (".csv", ".parquet", ".npz"):
-        assert write(predictor, tmp_path / "empty.csv", tmp_path / f"out{suffix}") == 0
+        assert write(predictor, tmp_path / "empty.csv", tmp_path / f"out{suffix}") == (0, ())
     assert pl.read_parquet(tmp_path / "out.parquet").columns == column_names(predictor)
     assert (tmp_path / "out.csv").read_text() == "row,label,probability_no,probability_yes\n"
 

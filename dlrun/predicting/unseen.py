@@ -1,0 +1,67 @@
+"""Unseen: categories of new rows that no training row held, which a model can make nothing of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dlrun.datasets.columns import as_text
+from dlrun.datasets.names import counted, listed, nearest
+from dlrun.predicting.predictor import Predictor
+
+if TYPE_CHECKING:
+    import polars as pl
+
+_NAMED = 3
+
+
+@dataclass
+class _Column:
+    """What one column held that is unknown: its rows, and some of its values."""
+
+    num_rows: int = 0
+    values: list[str] = field(default_factory=list)
+
+
+class Unseen:
+    """Counts unseen categories, a chunk of rows at a time.
+
+    Args:
+        predictor: A category is unseen if none of the training rows of any of its fits held it.
+    """
+
+    def __init__(self, predictor: Predictor) -> None:
+        self._known: dict[str, set[str]] = {}
+        for fitted in predictor.preprocessings:
+            for name, categories in fitted.categories.items():
+                self._known.setdefault(name, set()).update(categories)
+        self._found: dict[str, _Column] = {}
+
+    def look_at(self, x: NDArray[Any] | pl.DataFrame) -> None:
+        """Count what is unseen in some rows.
+
+        Args:
+            x: Inputs that the run can predict.
+        """
+        if isinstance(x, np.ndarray):
+            return
+        for name, known in self._known.items():
+            text = as_text(x[name]).drop_nulls()
+            unseen = text.filter(~text.is_in(list(known)))
+            if len(unseen):
+                column = self._found.setdefault(name, _Column())
+                column.num_rows += len(unseen)
+                values = [*column.values, *unseen.unique(maintain_order=True).head(_NAMED).to_list()]
+                column.values = list(dict.fromkeys(values))[:_NAMED]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was unseen, by column."""
+        return tuple(
+            f"column '{name}' holds categories in {counted(column.num_rows, 'row')} that no training row held, such as "
+            f"{listed(column.values)}: {nearest(column.values[0], sorted(self._known[name]))}"
+            for name, column in self._found.items()
+        )
