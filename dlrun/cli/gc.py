@@ -39,17 +39,21 @@ def gc(
     for item in cleaning.items:
         out.say(f"{_relative(item.path, runs_dir)}  {item.bytes:,} bytes  {item.reason}")
     num_runs = sum(item.run is not None for item in cleaning.items)
-    if num_runs and not dry_run and not yes and not agreed(out, f"Remove {num_runs} whole runs for good?"):
+    refused = num_runs > 0 and not dry_run and not yes and not agreed(out, f"Remove {num_runs} whole runs for good?")
+    if refused:
         out.say("nothing was removed")
-        raise typer.Exit(1)
-    gone = list(cleaning.items) if dry_run else clean(cleaning)
-    _tell(out, cleaning, gone, dry_run=dry_run)
+        gone = []
+    else:
+        gone = list(cleaning.items) if dry_run else clean(cleaning)
+        _tell(out, cleaning, gone, dry_run=dry_run)
     if json:
         removed = [{"path": item.path, "bytes": item.bytes, "reason": item.reason} for item in gone]
         freed = sum(item.bytes for item in gone)
         out.result(
             {"removed": removed, "bytes_freed": freed, "bytes_before": cleaning.bytes_before, "dry_run": dry_run}
         )
+    if refused:
+        raise typer.Exit(1)
 
 
 def _kept(runs_dir: Path) -> list[RunFolder]:
@@ -81,4 +85,7 @@ def _tell(out: Output, cleaning: Cleaning, gone: list[Item], *, dry_run: bool) -
     verb = "would free" if dry_run else "freed"
     out.say(f"{verb} {freed:,} bytes; the runs {'would then ' if dry_run else ''}take {left:,} bytes")
     if cleaning.budget is not None and left > cleaning.budget:
-        out.say(f"that is above the budget of {cleaning.budget:,} bytes: the rest is best, latest, or was interrupted")
+        out.say(
+            f"that is above the budget of {cleaning.budget:,} bytes: the rest is best, latest, was interrupted, or "
+            "belongs to an ensemble that stays"
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -38,14 +39,33 @@ def rm(runs: Runs, yes: Yes = False, runs_dir: RunsDir = DEFAULT_RUNS_DIR, json:
     sizes = [num_bytes(folder) for folder in folders]
     for folder, size in zip(folders, sizes, strict=True):
         out.say(f"{folder.id}  {size:,} bytes")
+    for line in _needed(runs_dir, folders):
+        out.say(line)
     if not yes and not agreed(out, f"Remove {_counted(folders)} for good?"):
         out.say("nothing was removed")
+        if json:
+            out.result({"removed": [], "bytes": 0})
         raise typer.Exit(1)
     for folder in folders:
         remove_run(folder)
     out.say(f"removed {_counted(folders)}, {sum(sizes):,} bytes")
     if json:
         out.result({"removed": [folder.path for folder in folders], "bytes": sum(sizes)})
+
+
+def _needed(runs_dir: Path, folders: list[RunFolder]) -> list[str]:
+    """Name the ensembles that stay and cannot predict without what goes."""
+    from dlrun.records.index import run_folders
+    from dlrun.records.membership import ensembles_of
+
+    going = {folder.path for folder in folders}
+    ensembles = ensembles_of([*run_folders(runs_dir), *folders])
+    left = {folder.id: sorted(path.name for path in ensembles.get(folder.path, set()) - going) for folder in folders}
+    return [
+        f"{member} is a member of {name}, which then cannot predict any more"
+        for member, names in left.items()
+        for name in names
+    ]
 
 
 def agreed(out: Output, question: str) -> bool:

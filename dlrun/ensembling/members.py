@@ -20,7 +20,7 @@ from dlrun.ensembling.stack import Stack
 from dlrun.errors import StorageError, UsageError
 from dlrun.records import files
 from dlrun.records.folder import RunFolder
-from dlrun.records.kinds import kinds
+from dlrun.records.kinds import MEMBERS, kinds
 from dlrun.records.text import printable
 
 _APART_FROM_THE_MODEL = re.compile(r"^name:.*\n|\bseed: \w+", re.MULTILINE)
@@ -136,7 +136,7 @@ def _read_member(run: RunFolder) -> Member:
     reason = read_state(run)
     if reason:
         raise Unfit(reason)
-    if run.file("members.json").exists():
+    if run.file(MEMBERS).exists():
         raise Unfit("an ensemble, whose weights have seen the validation rows; name its members instead")
     facts = run.read_json("dataset.json")
     member = Member(run, facts)

@@ -13,6 +13,7 @@ import numpy as np
 from dlrun.records import files
 from dlrun.records.environment import environment
 from dlrun.records.folder import TEST_ROWS, RunFolder
+from dlrun.records.kinds import MEMBERS
 
 if TYPE_CHECKING:
     from dlrun.ensembling.candidates import Skipped
@@ -33,7 +34,7 @@ def write_inputs(folder: RunFolder, config: str, admitted: Admitted, argv: Seque
 
 def write_outcome(folder: RunFolder, outcome: Outcome, skipped: Sequence[Skipped], metrics: dict[str, Any]) -> None:
     """Write the members, what combines them, predictions, plots and scores."""
-    folder.write_json("members.json", _lineage(folder.path, outcome, skipped))
+    folder.write_json(MEMBERS, _lineage(folder.path, outcome, skipped))
     folder.write_text("model/combination.json", outcome.choice.combination.model_dump_json() + "\n")
     stack = outcome.validation.stack
     folder.write_npz(

@@ -17,7 +17,6 @@ from dlrun import __version__
 from dlrun.errors import UsageError
 from dlrun.predicting.loading import (
     COMBINATION,
-    MEMBERS,
     RESIDUALS,
     describe,
     fit_files,
@@ -29,6 +28,7 @@ from dlrun.predicting.loading import (
 from dlrun.predicting.predictor import Description
 from dlrun.predicting.stored import FORMAT, MANIFEST, Stored, member_folder
 from dlrun.records import files
+from dlrun.records.kinds import MEMBERS
 from dlrun.records.text import json_text
 
 _MOST_RESIDUALS = 2001
@@ -82,7 +82,7 @@ def needed_files(stored: Stored) -> dict[str, bytes]:
 def _files_of_run(stored: Stored) -> dict[str, bytes]:
     experiment = read_experiment(stored)
     names = ["config.yaml", "dataset.json"]
-    for fit, name in fit_names(experiment, len(stored.json("dataset.json")["folds"])):
+    for fit, name in fit_names(stored, experiment):
         names += fit_files(experiment, fit, name)
     return {name: stored.read(name) for name in names} | _residuals(stored, describe(stored, experiment))
 

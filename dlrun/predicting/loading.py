@@ -25,8 +25,8 @@ from dlrun.predicting.stored import Stored, open_stored
 from dlrun.preprocessing.preprocessing import load_fitted
 from dlrun.preprocessing.target import TargetTransform
 from dlrun.records.folder import RunFolder
+from dlrun.records.kinds import MEMBERS
 
-MEMBERS = "members.json"
 COMBINATION = "model/combination.json"
 """Files of an ensemble: its members, and what combines them."""
 
@@ -58,8 +58,7 @@ def load_stored(stored: Stored) -> Predictor:
     experiment = read_experiment(stored)
     description = describe(stored, experiment)
     restoring.begin(experiment)
-    num_folds = len(stored.json("dataset.json")["folds"])
-    fits = [_fit(stored, description, *names) for names in fit_names(experiment, num_folds)]
+    fits = [_fit(stored, description, *names) for names in fit_names(stored, experiment)]
     return RunPredictor(description, residuals(stored, description.facts), fits)
 
 
@@ -96,18 +95,25 @@ def open_members(stored: Stored) -> list[Stored]:
     return [stored.member(position, *entry) for position, entry in enumerate(entries)]
 
 
-def fit_names(experiment: Experiment, num_folds: int) -> list[tuple[str, str]]:
+def fit_names(stored: Stored, experiment: Experiment) -> list[tuple[str, str]]:
     """Return the fits of a run that predict: the name of each, and that of its files in `model/`.
 
     Args:
+        stored: The run's files.
         experiment: The run's own.
-        num_folds: Folds of its split plan.
+
+    Raises:
+        StorageError: `dataset.json` is missing or damaged.
     """
     if experiment.training.refit:
         return [("refit", "model")]
-    if num_folds == 1:
+    facts = stored.json("dataset.json")
+    folds = facts.get("folds") if isinstance(facts, dict) else None
+    if not isinstance(folds, list) or not folds:
+        raise stored.damaged("dataset.json", "it tells no folds")
+    if len(folds) == 1:
         return [("fold-0", "model")]
-    return [(f"fold-{number}", f"fold-{number}") for number in range(num_folds)]
+    return [(f"fold-{number}", f"fold-{number}") for number in range(len(folds))]
 
 
 def fit_files(experiment: Experiment, fit: str, name: str) -> tuple[str, str]:

@@ -46,6 +46,9 @@ def kinds(path: Path) -> dict[str, str]:
 STUDY = "study.json"
 """The file that tells a study from a run."""
 
+MEMBERS = "members.json"
+"""The file of an ensemble that names its members."""
+
 ENSEMBLE = "ensemble"
 """What stands for the kind of model in the config of an ensemble."""
 

@@ -13,6 +13,7 @@ from dlrun.records import files
 from dlrun.records.folder import RunFolder
 from dlrun.records.index import SHARED, RunSummary, run_folders, summarize
 from dlrun.records.lock import locked
+from dlrun.records.membership import ensembles_of
 
 REMOVED = ".removed-"
 """Beginning of the name that a run folder gets before its files go, so that a half removed run is none."""
@@ -91,7 +92,7 @@ def plan_cleaning(runs_dir: Path, keep: Sequence[RunFolder], budget: int | None)
 
     Without a budget these are remains alone: half removed runs, temporary files of processes that were killed, and what
     runs that are over kept to be resumed with. With a budget, runs that are over go as well, the oldest first, until
-    the rest fits.
+    the rest fits; members of an ensemble go after it.
 
     Args:
         runs_dir: Folder of all runs.
@@ -111,16 +112,27 @@ def plan_cleaning(runs_dir: Path, keep: Sequence[RunFolder], budget: int | None)
         return Cleaning(tuple(items), whole, budget)
     left = whole - sum(item.bytes for item in items)
     kept = {folder.path for folder in keep}
-    for folder in folders:
+    waiting = [folder for folder in folders if folder.path not in kept and summaries[folder.path].state in _ENDED]
+    for folder in _oldest_first(waiting, ensembles_of(folders)):
         if left <= budget:
             break
-        if folder.path in kept or summaries[folder.path].state not in _ENDED:
-            continue
         inside = sum(item.bytes for item in items if folder.path in item.path.parents)
         items = [item for item in items if folder.path not in item.path.parents]
         items.append(Item(folder.path, num_bytes(folder), "a run that is over, to keep to the budget", folder))
         left -= items[-1].bytes - inside
     return Cleaning(tuple(items), whole, budget)
+
+
+def _oldest_first(waiting: list[RunFolder], ensembles: dict[Path, set[Path]]) -> Iterator[RunFolder]:
+    """Yield runs in the order in which they may go: an ensemble cannot predict without its members, so it is first."""
+    while waiting:
+        gone = next((folder for folder in waiting if not ensembles.get(folder.path)), None)
+        if gone is None:
+            return
+        yield gone
+        waiting.remove(gone)
+        for users in ensembles.values():
+            users.discard(gone.path)
 
 
 def clean(cleaning: Cleaning) -> list[Item]:

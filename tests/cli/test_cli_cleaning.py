@@ -127,6 +127,40 @@ def test_gc_keeps_best_latest_and_interrupted_runs(runs: Path, make_run: Any) ->
     assert sorted(path.name for path in runs.iterdir()) == [folders[1].id, stopped.id, latest.id]
 
 
+def test_members_stay_as_long_as_their_ensemble(runs: Path, make_run: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    metrics = {"monitor": "val_accuracy", "task": "multiclass", "validation": {"accuracy": 0.5}}
+    member, study, other = (make_run(runs, minute=minute, metrics=metrics) for minute in range(3))
+    trial = study.file("trials/0003")
+    trial.mkdir(parents=True)
+    ensemble = make_run(runs, minute=3, metrics=metrics)
+    paths = {member.id: f"../{member.id}", "0003": f"../{study.id}/trials/0003"}
+    ensemble.write_json("members.json", {"members": [{"id": name, "path": path} for name, path in paths.items()]})
+    best = make_run(runs, minute=4, metrics=metrics | {"validation": {"accuracy": 0.9}})
+
+    def budget(num_bytes: int) -> list[str]:
+        assert run(["gc", "--budget", str(num_bytes), "-y", "--dry-run", "--json"]) == 0
+        return [Path(item["path"]).name for item in json.loads(capsys.readouterr().out)["removed"]]
+
+    size = sum(file.stat().st_size for folder in runs.iterdir() for file in folder.rglob("*") if file.is_file())
+    assert budget(size - 1) == [other.id]
+    assert budget(0) == [other.id, ensemble.id, member.id, study.id]
+    told = f"{member.id} is a member of {ensemble.id}, which then cannot predict any more"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "stdin", Terminal("n\n"))
+        assert run(["rm", member.id]) == 1
+        assert told in capsys.readouterr().out
+        assert run(["rm", member.id, ensemble.id]) == 1
+        assert told not in capsys.readouterr().out
+        assert run(["rm", member.id, "--json"]) == 1
+        assert json.loads(capsys.readouterr().out) == {"removed": [], "bytes": 0}
+        assert run(["gc", "--budget", "0", "--json"]) == 1
+        assert json.loads(capsys.readouterr().out)["removed"] == []
+    assert run(["rm", "-y", ensemble.id]) == 0
+    capsys.readouterr()
+    assert budget(0) == [member.id, study.id, other.id]
+    assert best.path.exists()
+
+
 @pytest.mark.parametrize(
     ("text", "number"),
     [("12", 12), ("1kB", 1000), ("1.5 KiB", 1536), ("2GB", 2 * 10**9), ("3GiB", 3 * 2**30), ("0", 0)],
