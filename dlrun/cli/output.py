@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TextIO
 
 from dlrun.errors import StorageError
@@ -65,9 +66,16 @@ class Output:
 
 def _write(stream: TextIO, text: str) -> None:
     """Print at once; raise StorageError if the disk behind a stream refuses, BrokenPipeError if nobody reads."""
-    try:
+    with printing(stream):
         stream.write(text)
         stream.flush()
+
+
+@contextlib.contextmanager
+def printing(stream: TextIO) -> Iterator[None]:
+    """Turn the refusals of the disk behind a stream into StorageError; a BrokenPipeError passes: nobody reads."""
+    try:
+        yield
     except BrokenPipeError:
         raise
     except OSError as error:

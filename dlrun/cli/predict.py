@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from dlrun.cli.options import DEFAULT_RUNS_DIR, Array, DataFile, Json, Metric, RunOrBundle, RunsDir
-from dlrun.cli.output import Output
+from dlrun.cli.output import Output, printing
 from dlrun.errors import UsageError
 
 
@@ -61,14 +61,17 @@ def predict(
     check_output(output, predictor, kept)
     opened = open_data(data, predictor, keep=kept, array=array)
     share = confidence or predictor.description.experiment.evaluation.confidence
-    for note in (*predictor.notes, *opened.notes):
-        out.say_if_heard(note)
+    _say(out, (*predictor.notes, *opened.notes))
     if output is None:
-        predict_file(predictor, opened, CsvWriter(sys.stdout.buffer, predictor), confidence=share, keep=kept)
-        sys.stdout.buffer.flush()
+        printer = CsvWriter(sys.stdout.buffer, predictor)
+        with printing(sys.stdout):
+            _, found_notes = predict_file(predictor, opened, printer, confidence=share, keep=kept)
+            sys.stdout.buffer.flush()
+        _say(out, found_notes)
         return
     with writing(output, predictor, kept) as writer:
-        num_rows = predict_file(predictor, opened, writer, confidence=share, keep=kept)
+        num_rows, found_notes = predict_file(predictor, opened, writer, confidence=share, keep=kept)
+    _say(out, found_notes)
     out.say_if_heard(f"{num_rows:,} rows predicted by {predictor.id}: {output}")
     if json:
         out.result(
@@ -80,6 +83,11 @@ def predict(
                 "columns": [*column_names(predictor)[:1], *kept, *column_names(predictor)[1:]],
                 "classes": predictor.class_names,
                 "confidence": share if predictor.residuals is not None else None,
-                "notes": [*predictor.notes, *opened.notes],
+                "notes": [*predictor.notes, *opened.notes, *found_notes],
             }
         )
+
+
+def _say(out: Output, notes: tuple[str, ...]) -> None:
+    for note in notes:
+        out.say_if_heard(note)

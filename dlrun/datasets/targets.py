@@ -158,9 +158,21 @@ def _require_finite(raw: _Raw) -> None:
 def _named(raw: _Raw) -> _Raw:
     if raw.values.ndim == 2:
         raise DataError(f"{raw.label} are text", remedy="Several targets must be numbers; name one target.")
-    text = np.char.decode(raw.values, "utf-8") if raw.values.dtype.kind == "S" else raw.values
+    text = decoded(raw.values) if raw.values.dtype.kind == "S" else raw.values
     found, codes = np.unique(text, return_inverse=True)
     return replace(raw, values=codes.astype(np.int64), class_names=tuple(found.tolist()))
+
+
+def decoded(values: NDArray[np.bytes_]) -> NDArray[np.str_]:
+    """Return bytes as text.
+
+    Raises:
+        DataError: They are not UTF-8.
+    """
+    try:
+        return np.char.decode(values, "utf-8")
+    except UnicodeDecodeError as error:
+        raise DataError("the targets are text that is not UTF-8", remedy="Save them as text, not as bytes.") from error
 
 
 def _infer(raw: _Raw) -> tuple[Task, tuple[str, ...]]:

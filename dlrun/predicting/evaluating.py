@@ -19,6 +19,7 @@ from dlrun.predicting.chunks import Data, located
 from dlrun.predicting.labels import encode
 from dlrun.predicting.predictor import Predictor
 from dlrun.predicting.stored import Stored, StoredFolder
+from dlrun.predicting.unseen import Unseen
 from dlrun.records import ledger
 from dlrun.records.folder import TEST_ROWS
 
@@ -56,7 +57,8 @@ def evaluate_file(predictor: Predictor, stored: Stored, data: Data) -> Evaluated
         DataError: The file is damaged, has no rows, or holds values or labels that cannot be used.
         StorageError: The ledger cannot be written.
     """
-    y_true, y_pred, losses, hashes = _predictions(predictor, data)
+    unseen = Unseen(predictor)
+    y_true, y_pred, losses, hashes = _predictions(predictor, data, unseen)
     description = predictor.description
     looks, notes = _look(stored, description.class_names, y_true, hashes)
     settings = description.experiment.evaluation
@@ -78,12 +80,12 @@ def evaluate_file(predictor: Predictor, stored: Stored, data: Data) -> Evaluated
         ),
         baseline={"kind": baseline.kind, **evaluate(task, y_true, baseline.predict(len(y_true)), metrics)},
         test_looks=looks,
-        notes=notes,
+        notes=(*unseen.notes, *notes),
     )
 
 
 def _predictions(
-    predictor: Predictor, data: Data
+    predictor: Predictor, data: Data, unseen: Unseen
 ) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.floating[Any]], NDArray[np.uint64]]:
     """Return true values, predictions, losses and hashes of all rows."""
     parts: list[tuple[NDArray[Any], NDArray[Any], NDArray[np.floating[Any]], NDArray[np.uint64]]] = []
@@ -96,6 +98,7 @@ def _predictions(
             parts.append((y_true, *predictor.predict_chunk(chunk.x, y_true), row_hashes(chunk.x, columns)))
         except DataError as error:
             raise located(error, data.path, chunk.first, len(chunk)) from error
+        unseen.look_at(chunk.x)
     if not parts:
         raise DataError(f"'{data.path}' has no rows", remedy="There is nothing to score.")
     y_true, y_pred, losses, hashes = (np.concatenate(part) for part in zip(*parts, strict=True))
@@ -112,13 +115,12 @@ def _look(
     own_test = _labels(stored, "predictions/test.npz")
     scored = y_true
     notes: tuple[str, ...] = ()
-    if _is_whole_dataset(stored, y_true):
-        learned = len(y_true) - (0 if own_test is None else len(own_test[0]))
+    if learned := _num_learned(stored, y_true):
         notes = (
             f"these are the rows that the run was made of: {learned:,} of {len(y_true):,} were learned from or "
             "chosen by, so the scores flatter",
         )
-        scored = y_true if own_test is None else own_test[1]
+        scored = y_true if own_test is None or learned == len(y_true) else own_test[1]
     fingerprint = ledger.fingerprint_of(scored, class_names)
     is_own = own_test is not None and ledger.fingerprint_of(own_test[1], class_names) == fingerprint
     known = _num_known(stored, hashes)
@@ -139,12 +141,20 @@ def _num_known(stored: Stored, hashes: NDArray[np.uint64]) -> int:
     return int(np.isin(hashes, own[0]).sum())
 
 
-def _is_whole_dataset(stored: Stored, y_true: NDArray[Any]) -> bool:
-    """Tell whether rows are those of the run's dataset, by their number and the labels that the run has kept."""
-    if stored.json("dataset.json").get("num_rows") != len(y_true):
-        return False
-    kept = [_labels(stored, f"predictions/{part}.npz") for part in ("validation", "test")]
-    return all(part is None or np.array_equal(y_true[part[0]], part[1]) for part in kept)
+def _num_learned(stored: Stored, y_true: NDArray[Any]) -> int:
+    """Return how many rows the run learned from or was chosen by, if these are all rows of its dataset in their order.
+
+    They may also be all but its own test part, which stands at the end. Known by the labels that the run has kept.
+    """
+    num_rows, last = stored.json("dataset.json").get("num_rows"), len(y_true)
+    validation, test = (_labels(stored, f"predictions/{part}.npz") for part in ("validation", "test"))
+    if num_rows == last:
+        kept = [part for part in (validation, test) if part is not None]
+        same = all(np.array_equal(y_true[rows], known) for rows, known in kept)
+        return same * (last - (0 if test is None else len(test[0])))
+    if validation is None or test is None or num_rows != last + len(test[0]) or test[0].min(initial=num_rows) != last:
+        return 0
+    return last if np.array_equal(y_true[validation[0]], validation[1]) else 0
 
 
 def _labels(stored: Stored, name: str) -> tuple[NDArray[Any], NDArray[Any]] | None:

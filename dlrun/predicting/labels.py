@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from dlrun.datasets.columns import as_numbers, as_text
 from dlrun.datasets.names import counted, listed
+from dlrun.datasets.targets import decoded
 from dlrun.errors import DataError
 from dlrun.predicting.predictor import Description
 
@@ -56,7 +57,9 @@ def _columns(targets: pl.DataFrame | NDArray[Any]) -> list[pl.Series]:
 
     if not isinstance(targets, np.ndarray):
         return targets.get_columns()
-    values = np.char.decode(targets, "utf-8") if targets.dtype.kind == "S" else targets
+    if targets.dtype.kind not in "biufUS":
+        raise DataError(f"the targets are of type {targets.dtype}, expected numbers, booleans or text", remedy=_REMEDY)
+    values = decoded(targets) if targets.dtype.kind == "S" else targets
     flat = values.reshape(len(values), -1)
     names = ["y"] if flat.shape[1] == 1 else [f"y_{column}" for column in range(flat.shape[1])]
     return [pl.Series(name, np.ascontiguousarray(column)) for name, column in zip(names, flat.T, strict=True)]

@@ -53,6 +53,28 @@ def here(trained: Path, dlrun: Any) -> Any:
     return dlrun
 
 
+def test_unseen_categories_are_told(here) -> None:
+    frame = pl.read_csv(here.folder / "new.csv").with_columns(city=pl.lit("Oslo"))
+    frame.write_csv(here.folder / "odd.csv")
+    told = "column 'city' holds categories in 50 rows that no training row held, such as 'Oslo': did you mean 'oslo'?"
+    assert told in here("predict", "latest", "odd.csv").err
+    assert told in here("evaluate", "latest", "odd.csv").out
+    for command in (["predict", "--output", "o.csv"], ["evaluate"]):
+        ended = here(command[0], "latest", "odd.csv", *command[1:], "--json")
+        assert ended.code == 0
+        assert told in json.loads(ended.out)["notes"]
+
+
+def test_a_full_disk_behind_stdout_is_told(here) -> None:
+    device = Path("/dev/full")
+    if not device.exists():
+        pytest.skip("needs /dev/full")
+    with device.open("wb") as full, here.start("predict", "latest", "new.csv", stdout=full.fileno()) as process:
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert err == "error: cannot write to standard output: No space left on device\n"
+
+
 def test_predictions_go_to_stdout(here) -> None:
     ended = here("predict", "latest", "new.csv", "--keep", "id")
     assert (ended.code, ended.err) == (0, "")

@@ -134,3 +134,15 @@ def test_files_that_are_no_bundles_are_refused(trained, tmp_path) -> None:
     (tmp_path / "harmed.zip").write_bytes(harmed)
     with pytest.raises(StorageError, match=r"config\.yaml is damaged: Bad CRC"):
         load(tmp_path / "harmed.zip")
+
+
+@pytest.mark.parametrize("folds", ["{}", "[]", None])
+def test_a_record_without_folds_is_damaged(copied, tmp_path, folds) -> None:
+    folder = copied("table-linear")
+    facts = json.loads((folder / "dataset.json").read_text()) | {"folds": None}
+    content = json.dumps(facts) if folds is None else folds
+    (folder / "dataset.json").write_text(content)
+    with pytest.raises(StorageError, match=r"dataset\.json is damaged: it tells no folds"):
+        bundle(open_stored(folder), tmp_path / "bundle.zip")
+    with pytest.raises(StorageError, match=r"dataset\.json is damaged"):
+        load(folder)

@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from dlrun.config import load_text
 from dlrun.errors import DataError
 from dlrun.predicting.data import open_data
 from dlrun.predicting.evaluating import evaluate_file
@@ -15,6 +16,7 @@ from dlrun.predicting.labels import encode
 from dlrun.predicting.loading import load_stored
 from dlrun.predicting.stored import open_stored
 from dlrun.records import ledger
+from dlrun.run import run_experiment
 
 
 def evaluated(folder, path, **options):
@@ -110,6 +112,23 @@ def test_the_rows_of_the_training_are_recognized(copied, files) -> None:
     assert found.notes[0].startswith("these are the rows that the run was made of: 120 of 150 were learned from")
 
 
+def test_the_rows_of_the_training_are_recognized_beside_an_own_test_part(people_frame, tmp_path) -> None:
+    people_frame(150).drop("id").write_csv(tmp_path / "train.csv")
+    people_frame(40, seed=5).drop("id").write_csv(tmp_path / "test.csv")
+    config = (
+        f"dataset: {{kind: csv, path: {tmp_path}/train.csv, test_path: {tmp_path}/test.csv, target: kind}}\n"
+        "model: {kind: linear}\nevaluation: {bootstrap: 0}\n"
+    )
+    run = run_experiment(load_text(config, "config.yaml").experiment, runs_dir=tmp_path / "runs")
+    found = evaluated(run.path, tmp_path / "train.csv")
+    assert found.test_looks is None
+    (note,) = found.notes
+    assert note.startswith("these are the rows that the run was made of: 150 of 150 were learned from")
+    assert evaluated(run.path, tmp_path / "test.csv").notes == ("a known test set: look 2 at it",)
+    people_frame(150, seed=6).drop("id").write_csv(tmp_path / "other.csv")
+    assert evaluated(run.path, tmp_path / "other.csv").notes == ()
+
+
 def test_labels_of_arrays(copied, files, trained, stored) -> None:
     found = evaluated(copied("images-forest"), files / "images.npz")
     with np.load(files / "images.npz") as arrays:
@@ -130,6 +149,21 @@ def test_labels_that_are_missing_or_unknown_are_refused(copied, people_frame, tm
     people_frame(4).with_columns(kind=pl.Series(column)).write_csv(tmp_path / "new.csv")
     with pytest.raises(DataError, match=message):
         evaluated(copied("table-linear"), tmp_path / "new.csv")
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (np.array([b"\xff"] * 90), "text that is not UTF-8"),
+        (np.array(["2026-01-01"] * 90, "M8[D]"), r"of type datetime64\[D\], expected numbers, booleans or text"),
+        (np.zeros(90, complex), "of type complex128"),
+    ],
+)
+def test_labels_of_other_types_are_refused(copied, files, tmp_path, labels, message) -> None:
+    with np.load(files / "images.npz") as arrays:
+        np.savez(tmp_path / "odd.npz", x=arrays["x"], y=labels)
+    with pytest.raises(DataError, match=message):
+        evaluated(copied("images-forest"), tmp_path / "odd.npz")
 
 
 def test_a_file_without_rows_is_refused(copied, people_frame, tmp_path) -> None:
