@@ -82,7 +82,7 @@ def tune(
             with `study` alone: the config that the study was begun with.
         overrides: `key.path=value`, as on the command line.
         trials: Trials of the whole study, the config as written included; `tuner.trials` unless given.
-        seconds: After so long no new trial is begun; None for no limit.
+        seconds: After so long no new trial is begun, and the winner is chosen; None for no limit.
         jobs: Trials at a time; one on each core or GPU unless given.
         gpus: GPUs that trials take in turn: `auto`, `none` or a number.
         study: The study to go on with: its path, its id, or `latest`. None begins a new one.

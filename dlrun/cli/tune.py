@@ -32,7 +32,10 @@ def tune(
         typer.Option("--trials", "-n", min=1, metavar="N", help="Trials of the whole study; overrides `tuner.trials`."),
     ] = None,
     time: Annotated[
-        str | None, typer.Option("--time", metavar="TIME", help="Begin no new trial after 90s, 10m, 2h or 1d.")
+        str | None,
+        typer.Option(
+            "--time", metavar="TIME", help="Begin no new trial after 90s, 10m, 2h or 1d, and choose the winner then."
+        ),
     ] = None,
     jobs: Annotated[
         int | None,
@@ -164,20 +167,16 @@ def _with_tuner(out: Output, loaded: LoadedConfig) -> LoadedConfig:
 
 def _tell(out: Output, result: StudyResult) -> int:
     """Print what came out; return the exit code."""
-    from dlrun.reporting.study_summary import counts_line, study_lines
+    from dlrun.reporting.study_summary import study_lines
     from dlrun.tuning.study_report import counts
 
     counted = counts(result.trials)
     if out.quiet and not out.json:
         out.tell(str(result.path))
     elif result.metrics is None:
-        out.say_if_heard(f"time is up. {counts_line(counted)}. The same command goes on.")
-        out.say_if_heard(
-            f"To end the search with these, and see the winner: dlrun tune --study {result.path.name} "
-            f"--trials {max(len(result.trials), 1)}"
-        )
+        out.say_if_heard(f"{result.stopped or 'there was nothing to try'}. The same command goes on.")
     else:
-        lines = [f"stopped early: {result.stopped}", ""] if result.stopped else []
+        lines = [f"stopped early: {result.stopped}. The same command goes on.", ""] if result.stopped else []
         for line in ["", *lines, *study_lines(result.metrics)]:
             out.say_if_heard(line)
         out.say_if_heard("")

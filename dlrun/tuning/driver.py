@@ -41,7 +41,7 @@ class Order:
 
     Args:
         num_trials: Number of trials, trial 0 included; None for the tuner's own.
-        seconds: After so long no new trial is begun; None for no limit.
+        seconds: After so long no new trial is begun, and the winner is chosen; None for no limit.
         num_jobs: Trials at a time; None for one on each core or GPU.
         gpus: Which GPUs: `auto`, `none` or a number.
         argv: The command line, for the record.
@@ -62,7 +62,7 @@ class StudyResult:
         path: Its folder.
         trials: All trials.
         objective: What was searched by.
-        conclusion: What came out; None if time was up before all trials were done.
+        conclusion: What came out; None if time was up before any trial was done.
         metrics: Content of the study's `metrics.json`; None without a conclusion.
         stopped: Why the search ended early; None if it did not.
     """
@@ -189,7 +189,7 @@ class _Driver:
                 if result.conclusion is None:
                     heartbeat.end("interrupted")
                 else:
-                    complete = result.stopped is None  # once the cause is mended, the same command goes on
+                    complete = result.stopped is None  # with more time, or once the cause is mended, it goes on
                     amend_facts(folder, trials=num_trials or len(result.trials), complete=complete)
                 return result
 
@@ -198,13 +198,14 @@ class _Driver:
         study.prepare()
         self._search(folder, study, workers)
         trials = tuple(study.trials)
-        if self._late and not study.stopped and (num_trials is None or len(trials) < num_trials):
-            return StudyResult(folder.path, trials, self.objective, None, None)
+        stopped = study.stopped or self._time_is_up(len(trials), num_trials)
+        if not trials:
+            return StudyResult(folder.path, trials, self.objective, None, None, stopped)
         self.listener.concluding()
         conclusion = self._conclude(folder, study, workers)
         yaml = self._best_config(conclusion.winner.trial)
         metrics = write_report(folder, trials, self.objective, conclusion, front=study.front, best_config=yaml)
-        return StudyResult(folder.path, trials, self.objective, conclusion, metrics, study.stopped)
+        return StudyResult(folder.path, trials, self.objective, conclusion, metrics, stopped)
 
     def _open(self, folder: RunFolder, num_trials: int | None) -> Study:
         from dlrun.config.writing import plain
@@ -267,9 +268,11 @@ class _Driver:
         table = FreshTable(folder, study, self.listener)
         SearchLoop(study, workers, job_of, runs, self.objective, table, self._deadline).run()
 
-    @property
-    def _late(self) -> bool:
-        return self._deadline is not None and time.monotonic() >= self._deadline
+    def _time_is_up(self, begun: int, num_trials: int | None) -> str | None:
+        """Say that time was up before all trials were begun, if it was."""
+        if self._deadline is None or time.monotonic() < self._deadline or (num_trials and begun >= num_trials):
+            return None
+        return f"time is up after {begun:,}{f' of {num_trials:,}' if num_trials else ''} trials"
 
     def _config_at(self, *overrides: Mapping[str, Any]) -> dict[str, Any]:
         return config_at(self.loaded.data, self.fixed, *overrides)

@@ -138,16 +138,31 @@ def test_running_it_again_with_more_trials_extends_the_study(dlrun: Any, linear:
     assert sorted(study.told) == list(range(6))
 
 
-def test_time_ends_a_study_that_goes_on_later(dlrun: Any, linear: str, studies: Any) -> None:
+def test_time_ends_a_study_with_a_winner_and_it_goes_on_later(dlrun: Any, linear: str, studies: Any) -> None:
     ended = dlrun("tune", linear, "--trials", "400", "--time", "1s", "--json")
     assert ended.code == 0
     answer = json.loads(ended.out)
-    assert answer["state"] == "interrupted"
-    assert answer["best"] is None
-    assert 0 < answer["trials"]["finished"] < 400
+    begun = answer["trials"]["finished"]
+    assert 0 < begun < 400
+    assert f"stopped early: time is up after {begun} of 400 trials. The same command goes on." in ended.err
+    assert answer["state"] == "finished"
+    assert answer["best"]["trial"] < begun
     assert answer["trials"]["pending"] == 0
     (study,) = studies()
-    assert json.loads((study.path / "status.json").read_text())["state"] == "interrupted"
+    assert json.loads((study.path / "metrics.json").read_text())["study"]["winner"]["trial"] == answer["best"]["trial"]
+    assert json.loads((study.path / "study.json").read_text())["complete"] is False
+    again = dlrun("tune", linear, "--trials", str(begun + 3), "--json")
+    assert (again.code, json.loads(again.out)["trials"]["finished"]) == (0, begun + 3)
+    assert json.loads(again.out)["id"] == answer["id"]
+    assert json.loads((study.path / "study.json").read_text())["complete"] is True
+
+
+def test_time_that_does_not_suffice_for_a_trial(dlrun: Any, linear: str) -> None:
+    ended = dlrun("tune", linear, "--trials", "400", "--time", "0s", "--json")
+    assert ended.code == 0
+    answer = json.loads(ended.out)
+    assert (answer["state"], answer["best"], answer["trials"]["total"]) == ("interrupted", None, 0)
+    assert "time is up after 0 of 400 trials. The same command goes on." in ended.err
 
 
 def test_a_config_without_tuner_gets_a_space_of_its_own(dlrun: Any, config: Any, studies: Any) -> None:
