@@ -5,6 +5,7 @@ import contextlib
 import csv
 import gzip
 import io
+import itertools
 import zlib
 from collections.abc import Collection
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
-from dlrun.datasets.names import listed
+from dlrun.datasets.names import counted, listed
 from dlrun.datasets.table import Table, unreadable
 from dlrun.errors import DataError
 from dlrun.settings import Items
@@ -63,7 +64,13 @@ class Csv(Table):
             infer_schema_length=None,
             n_rows=self.limit,
         )
+        if frame[self._last_of(columns, path)].null_count():  # polars fills lines that are too short
+            self._refuse_uneven(path)
         return frame.filter(~pl.all_horizontal(pl.all().is_null())).select(columns)
+
+    def _last_of(self, columns: list[str], path: Path) -> str:
+        """Return the column that stands last in the file; a line that is too short has no value there."""
+        return next(name for name in reversed(self._header(path)) if name in columns)
 
     def _read(self, path: Path, **options: Any) -> "pl.DataFrame":
         import polars as pl
@@ -87,14 +94,22 @@ class Csv(Table):
         return text.decode(self.encoding)
 
     def _refuse_uneven(self, path: Path) -> None:
-        """Raise DataError if a line has more values than the header, and say which."""
-        with contextlib.suppress(csv.Error, ValueError, LookupError, OSError, EOFError, zlib.error):
-            rows = csv.reader(io.StringIO(self._text(path), newline=""), delimiter=self.separator)
+        """Raise DataError if a line has more or fewer values than the header, and say which; empty lines are none."""
+        with (
+            contextlib.suppress(csv.Error, ValueError, LookupError, OSError, EOFError, zlib.error),
+            path.open("rb") as raw,
+        ):
+            packed = raw.read(2) == _GZIP
+            raw.seek(0)
+            content: Any = gzip.GzipFile(fileobj=raw) if packed else raw
+            reader = csv.reader(io.TextIOWrapper(content, self.encoding, newline=""), delimiter=self.separator)
+            rows = filter(None, reader)
             width = len(next(rows, []))
-            for row in rows:
-                if len(row) > width:
+            for row in itertools.islice(rows, self.limit):
+                if len(row) != width:
+                    found = counted(len(row), "value")
                     raise DataError(
-                        f"'{path}': line {rows.line_num} holds {len(row)} values, the header holds {width}",
+                        f"'{path}': line {reader.line_num} holds {found}, the header holds {width}",
                         remedy="Put a text that holds the separator into double quotes, or check dataset.separator.",
                     )
 
