@@ -23,7 +23,10 @@ _CLEARLY_TURNED = 0.1
 """...unless it turned by more than this share."""
 
 _STILL_BETTER = 0.02
-"""Share by which the last quarter of the epochs must have improved to say that it would go on."""
+"""Share by which the last quarter of the epochs must have improved to say that it would go on..."""
+
+_FEWEST_LATE = 3
+"""...or the last three, if a quarter is less."""
 
 _FEWEST_AFTER_BEST = 2
 _LAST_EPOCHS = 3
@@ -83,7 +86,8 @@ class Curve:
         turned = self.sign * (self.last - self.best) > min(enough, _CLEARLY_TURNED * abs(self.best))
         if after_best >= _FEWEST_AFTER_BEST and turned and self.training[-1] < self.training[self.best_epoch - 1]:
             return "overfits"
-        before = self.watched[-1 - max(1, self.num_epochs // 4)] if self.num_epochs > 1 else math.nan
+        late = min(max(_FEWEST_LATE, self.num_epochs // 4), self.num_epochs - 1)
+        before = self.watched[-1 - late] if late else math.nan
         gained = self.sign * (before - self.best) > _STILL_BETTER * abs(before)
         used_up = num_epochs_allowed is None or self.num_epochs >= num_epochs_allowed
         return "improving" if used_up and gained and after_best <= self.num_epochs // 10 else "flat"
@@ -93,6 +97,12 @@ class Curve:
         """Median change of the watched value from one epoch to the next, up or down, in the second half."""
         late = self.watched[self.num_epochs // 2 :]
         return median([abs(later - earlier) for earlier, later in pairwise(late)] or [0.0])
+
+    @property
+    def falls(self) -> bool:
+        """Whether the training loss fell in each of the last epochs."""
+        late = self.training[-1 - _FEWEST_LATE :]
+        return len(late) > 1 and all(later < earlier for earlier, later in pairwise(late))
 
     def is_jagged(self, baseline: float | None) -> bool:
         """Whether the training loss leaps about, as it does where the learning rate is too high.

@@ -164,7 +164,14 @@ _Found = tuple[Finding, str, tuple[str, ...], int | None]
 
 
 def _find(facts: _Facts) -> _Found:
+    shapes = [curve.shape(facts.num_epochs_allowed) for curve in facts.curves]
+    shape = Counter(shapes).most_common(1)[0][0] if shapes else "flat"
+    chosen = [curve for curve, found in zip(facts.curves, shapes, strict=True) if found == shape]
+    if facts.curves and all(curve.num_epochs == 1 for curve in facts.curves):
+        return "improving", "A single epoch tells little.", (_against_baseline(facts), *_gap(facts)), None
     if _does_not_train(facts):
+        if shape == "improving" and all(curve.falls for curve in chosen):  # slowly, from far above the baseline
+            return _improving(facts, chosen)
         losses = _mean_of(facts.curves, "late_training")
         reference = _loss_to_beat(facts)
         evidence = (f"training loss of the later epochs: {number(losses)}; to be beaten: {number(reference)}",)
@@ -172,9 +179,6 @@ def _find(facts: _Facts) -> _Found:
     if not facts.beats_baseline():
         summary = "It trains, but does not generalize: validation is no better than the baseline."
         return "does_not_generalize", summary, (_against_baseline(facts), *_gap(facts)), None
-    shapes = [curve.shape(facts.num_epochs_allowed) for curve in facts.curves]
-    shape = Counter(shapes).most_common(1)[0][0] if shapes else "flat"
-    chosen = [curve for curve, found in zip(facts.curves, shapes, strict=True) if found == shape]
     if shape == "overfits":
         return _overfits(facts, chosen)
     if shape == "improving":

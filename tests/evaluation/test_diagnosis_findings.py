@@ -227,9 +227,48 @@ def test_a_monitored_metric_is_watched_where_there_is_no_validation_loss() -> No
     assert (found.finding, found.epoch) == ("overfits", 3)
 
 
-def test_one_epoch_is_enough_to_say_something() -> None:
-    found = network(history([1.9], [1.5]), train=(1.4, 0.5), validation=(1.5, 0.48))
-    assert found.finding == "underfits"
+@pytest.mark.parametrize("loss", [1.5, 2.6])
+def test_one_epoch_shows_no_lack_of_capacity(loss: float) -> None:
+    found = network(history([loss], [loss]), train=(loss, 0.5), validation=(loss, 0.48), allowed=1)
+    assert (found.finding, found.summary) == ("improving", "A single epoch tells little.")
+    assert found.suggestions[0].startswith("Train longer: training.epochs=2")
+
+
+def test_few_epochs_that_all_improve_are_too_few() -> None:
+    rows = history([0.657, 0.645, 0.638], [0.646, 0.638, 0.630])
+    found = diagnose(
+        metric="accuracy",
+        train={"loss": 0.63, "accuracy": 0.69},
+        validation={"loss": 0.63, "accuracy": 0.68},
+        baseline={"loss": 0.693, "accuracy": 0.5},
+        history=rows,
+        num_epochs_allowed=3,
+    )
+    assert found.finding == "improving"
+
+
+def test_a_start_far_above_the_baseline_is_no_standing_still() -> None:
+    slow = history([2.307, 2.178, 2.091], [2.684, 2.563, 2.472])
+    scores = {"loss": 2.472, "r2": -1.478}
+    found = diagnose(
+        metric="r2",
+        train={"loss": 2.0, "r2": -1.3},
+        validation=scores,
+        baseline={"loss": 1.051, "r2": 0.0},
+        history=slow,
+        num_epochs_allowed=3,
+    )
+    assert found.finding == "improving"
+    leaping = history([2.3, 2.0, 2.2, 2.1], [2.7, 2.6, 2.5, 2.4])
+    found = diagnose(
+        metric="r2",
+        train={"loss": 2.0, "r2": -1.3},
+        validation=scores,
+        baseline={"loss": 1.051, "r2": 0.0},
+        history=leaping,
+        num_epochs_allowed=4,
+    )
+    assert found.finding == "does_not_train"
 
 
 def test_early_stopping_is_not_running_out_of_epochs() -> None:
