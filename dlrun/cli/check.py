@@ -39,6 +39,10 @@ def check(
     loaded = load_config(config, overrides or [], trust=trust)
     layers: list[LayerRow] | None = None
     with placing(loaded):
+        if loaded.experiment.tuner is not None:
+            from dlrun.tuning.checking import check_search
+
+            check_search(loaded.experiment)
         facts, experiment = _resolve(loaded.experiment, load=resolved)
         out.say(f"{loaded.source_name} is valid")
         if facts is not None:

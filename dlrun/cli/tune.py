@@ -69,9 +69,12 @@ def tune(
 
     from dlrun.cli.configs import placing
     from dlrun.cli.tune_display import study_display
+    from dlrun.tuning.checking import idle_pruner
     from dlrun.tuning.driver import Order
     from dlrun.tuning.driver import tune as carry_out
 
+    if note := idle_pruner(loaded.experiment):
+        out.say_if_heard(f"note: {note}")
     trials = trials or _recorded_trials(folder, named=study is not None)
     order = Order(trials, seconds, jobs, gpus, ("dlrun", *sys.argv[1:]))
     with placing(loaded), study_display(out, context.obj) as listener:

@@ -18,6 +18,20 @@ if TYPE_CHECKING:
     from dlrun.tuning.tuner import Manual, Search
 
 
+_SHARED = {
+    "tuner": "it is a setting of the search itself",
+    "name": "trials are named by their study",
+    "validation": "all trials are scored on the same rows",
+    "evaluation": "all trials are scored in the same way",
+}
+"""Sections that are the same in all trials, and why."""
+
+_OF_INPUTS = frozenset(
+    {"drop", "types", "missing", "as_images", "num_words", "length", "target_transform", "arguments"}
+)
+"""Settings of datasets that leave rows and targets as they are."""
+
+
 def check_space(
     data: Mapping[str, Any],
     tuner: Search | Manual | None,
@@ -38,10 +52,13 @@ def check_space(
     if tuner is None:
         return []
     base = {name: value for name, value in data.items() if name != "tuner"}
+    weighed = tuner.objectives != "auto" and "parameters" in tuner.objectives
     faults: dict[tuple[Path, str], Fault] = {}
     for path, values in _trials(tuner):
         mark = marks.of_key(path)
-        fault = _own_setting(values, path, mark) or _try(base, values, path, mark, settings_class)
+        fault = _shared_setting(base, values, path, mark) or _try(
+            base, values, path, mark, settings_class, weighed=weighed
+        )
         if fault:
             faults.setdefault((path, fault.hint or fault.message), fault)
     return list(faults.values())
@@ -88,7 +105,7 @@ def _unknown(data: Mapping[str, Any], setting: str, marks: Marks, settings_class
         )
     except NoSuchSetting as error:
         return Fault(mark, path, error.message, error.hint)
-    return _own_setting({setting: None}, path, mark)
+    return _shared_setting(base, {setting: None}, path, mark)
 
 
 def _leave_out(tuner: dict[str, Any], path: Path) -> None:
@@ -114,16 +131,31 @@ def _trials(tuner: Search | Manual) -> Iterator[tuple[Path, Mapping[str, Any]]]:
             yield ("tuner", "space", path), {path: value}
 
 
-def _own_setting(values: Mapping[str, Any], path: Path, mark: Mark) -> Fault | None:
-    if any(setting.split(".")[0] == "tuner" for setting in values):
-        return Fault(mark, path, "the tuner's own settings cannot be searched")
+def _shared_setting(base: Mapping[str, Any], values: Mapping[str, Any], path: Path, mark: Mark) -> Fault | None:
+    """Refuse a setting that all trials must share, or their scores could not be compared."""
+    scheme = base.get("validation")
+    for setting in values:
+        section, _, rest = setting.partition(".")
+        reason = _SHARED.get(section)
+        if section == "dataset" and rest.split(".")[0] not in _OF_INPUTS:
+            reason = "all trials are scored on the same rows and targets"
+        if section == "seed" and not (isinstance(scheme, Mapping) and isinstance(scheme.get("seed"), int)):
+            reason = "it divides the rows, and all trials are scored on the same; with a validation.seed it does not"
+        if reason:
+            return Fault(mark, path, f"{setting} cannot be searched: {reason}")
     return None
 
 
 def _try(
-    base: Mapping[str, Any], values: Mapping[str, Any], path: Path, mark: Mark, settings_class: type[Settings]
+    base: Mapping[str, Any],
+    values: Mapping[str, Any],
+    path: Path,
+    mark: Mark,
+    settings_class: type[Settings],
+    *,
+    weighed: bool,
 ) -> Fault | None:
-    """Set values on the config; return what is wrong with the result."""
+    """Set values on the config; return what is wrong with the result. If `weighed`, it must have parameters."""
     data, marks = deepcopy(dict(base)), Marks()
     marks.put((), mark)
     for setting, value in values.items():
@@ -132,11 +164,15 @@ def _try(
         except NoSuchSetting as error:
             return Fault(mark, path, error.message, error.hint)
     try:
-        settings_class.model_validate(data)
+        tried = settings_class.model_validate(data)
     except ValidationError as error:
         fault = messages.explain(error, data, marks, settings_class)[0]
-        tried = ", ".join(show(value) for value in values.values())
+        shown = ", ".join(show(value) for value in values.values())
         is_float = any(isinstance(value, float) for value in values.values())
         hint = "Search integers with int, logint or quniform." if is_float and "an integer" in fault.message else ""
-        return Fault(mark, path, f"{tried} would be refused: {fault.message}", fault.hint or hint)
+        return Fault(mark, path, f"{shown} would be refused: {fault.message}", fault.hint or hint)
+    kind = getattr(getattr(tried, "model", None), "kind", "network")
+    if weighed and kind != "network":
+        message = f"a {kind} model has no number of parameters, which is an objective"
+        return Fault(mark, path, message, "Choose the objective latency or seconds, or leave this model out.")
     return None

@@ -98,7 +98,6 @@ def _residuals(stored: Stored, description: Description) -> dict[str, bytes]:
 def _write(path: Path, contents: Mapping[str, bytes]) -> None:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         for name, content in contents.items():
-            entry = zipfile.ZipInfo(name)  # without a date of its own it carries 1980-01-01
-            entry.create_system = 3
+            entry = files.undated(name)
             entry.external_attr = 0o644 << 16
             archive.writestr(entry, content)

@@ -228,7 +228,7 @@ class _NpzWriter(Writer):
     def _pack(self) -> None:
         with zipfile.ZipFile(self._path, "w", zipfile.ZIP_STORED) as archive:
             for name, (file, dtype, shape) in self._arrays.items():
-                with archive.open(_entry(name), "w", force_zip64=True) as out:
+                with archive.open(files.undated(f"{name}.npy"), "w", force_zip64=True) as out:
                     header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False}
                     np.lib.format.write_array_header_1_0(out, {**header, "shape": (self._num_rows, *shape)})
                     file.seek(0)
@@ -237,11 +237,5 @@ class _NpzWriter(Writer):
             if self._predictor.class_names:
                 small["class_names"] = np.array(self._predictor.class_names)
             for name, array in small.items():
-                with archive.open(_entry(name), "w", force_zip64=True) as out:
+                with archive.open(files.undated(f"{name}.npy"), "w", force_zip64=True) as out:
                     np.lib.format.write_array(out, array, allow_pickle=False)
-
-
-def _entry(name: str) -> zipfile.ZipInfo:
-    entry = zipfile.ZipInfo(f"{name}.npy")  # without a date of its own it carries 1980-01-01
-    entry.create_system = 3
-    return entry

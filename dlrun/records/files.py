@@ -17,6 +17,8 @@ from dlrun.errors import StorageError
 from dlrun.records.text import printable
 
 if TYPE_CHECKING:
+    import zipfile
+
     from numpy.typing import NDArray
 
 _REASONS = {
@@ -250,8 +252,19 @@ def npz_bytes(arrays: Mapping[str, NDArray[Any]]) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for name, array in arrays.items():
-            entry = zipfile.ZipInfo(f"{name}.npy")  # without a date of its own it carries 1980-01-01
-            entry.create_system = 3
-            with archive.open(entry, "w", force_zip64=True) as file:
+            with archive.open(undated(f"{name}.npy"), "w", force_zip64=True) as file:
                 np.lib.format.write_array(file, np.ascontiguousarray(array), allow_pickle=False)
     return buffer.getvalue()
+
+
+def undated(name: str) -> zipfile.ZipInfo:
+    """Return an entry of an archive that carries the same date, 1980-01-01, and the same system whenever it is written.
+
+    Args:
+        name: Path inside the archive.
+    """
+    import zipfile
+
+    entry = zipfile.ZipInfo(name)
+    entry.create_system = 3
+    return entry

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from dlrun import interruption
 from dlrun.errors import Diverged, Interrupted
+from dlrun.training import keras_archive
 from dlrun.training.best_epoch import BestEpoch, Mode
 from dlrun.training.checkpoint import Checkpoint, Pace
 from dlrun.training.exact_state import Progress, pack, unpack
@@ -176,7 +177,7 @@ class NetworkLearner:
         """Write the network for inference: it loads in plain Keras, without dlrun's loss or the optimizer's state."""
         twin = self._build(self._ready.form)
         assign(twin.variables, copies(self.model.variables))
-        twin.save(path)
+        keras_archive.write(twin, path)
 
     def _fresh(self, form: InputForm, fold: int) -> keras.Model:
         """Build a model whose weights and dropout seeds come from (seed, fold)."""

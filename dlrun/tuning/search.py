@@ -85,6 +85,17 @@ class Tuning(Settings, ABC):
     trials: int | None = Field(None, ge=1)
     """Most trials, the config as written included."""
 
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        """Refuse an objective that is named twice."""
+        names = [name.removeprefix("val_") for name in self.objectives] if self.objectives != "auto" else []
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise PydanticCustomError(
+                "twice", "the objective '{name}' is named twice", {"name": twice, "setting": "objectives"}
+            )
+        return self
+
     @abstractmethod
     def sampler(self, seed: int, written: Mapping[str, Any]) -> Sampler:
         """Return what chooses the points.

@@ -113,16 +113,16 @@ def test_free_keys_may_hold_dots(small: type[Settings]) -> None:
 
 
 def test_paths_of_a_space_may_be_set(small: type[Settings]) -> None:
-    config = CONFIG + "tuner: {kind: tpe, space: {seed: {int: [1, 2]}}}\n"
+    config = CONFIG + "tuner: {kind: tpe, space: {training.epochs: {int: [1, 2]}}}\n"
     tuner = settings_of(
         small,
         "tuner.space.optimizer.learning_rate={loguniform: [1e-4, 1e-1]}",
         "tuner.space.model.layers.1.dense.units.int=[8, 16]",
-        "tuner.space.seed.int=[3, 4]",
+        "tuner.space.training.epochs.int=[3, 4]",
         config=config,
     ).tuner
     assert {path: distribution.bounds for path, distribution in tuner.space.items()} == {
-        "seed": (3, 4),
+        "training.epochs": (3, 4),
         "optimizer.learning_rate": (1e-4, 1e-1),
         "model.layers.1.dense.units": (8, 16),
     }

@@ -66,9 +66,11 @@ def test_two_processes_write_the_same_bytes(dlrun: Any, network: str) -> None:
     names = ["config.yaml", "split.npz", "predictions/validation.npz", "predictions/test.npz"]
     names += [str(path.relative_to(first)) for path in first.rglob("*.safetensors")]
     names += [str(path.relative_to(first)) for path in first.rglob("*.preprocessing.json")]
+    names += [str(path.relative_to(first)) for path in first.rglob("*.keras")]
     if network != "forest":
         names.append("history.csv")
         assert any(name.endswith(".safetensors") for name in names)
+        assert any(name.endswith(".keras") for name in names)
     for name in names:
         assert (first / name).read_bytes() == (second / name).read_bytes(), name
     measured = [json.loads((path / "metrics.json").read_text()) for path in (first, second)]

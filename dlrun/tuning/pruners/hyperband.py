@@ -1,8 +1,9 @@
 """Hyperband: successive halving at several strengths side by side."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from dlrun.settings import Auto
 from dlrun.tuning.pruners.asha import falls_behind, is_rung
@@ -27,6 +28,14 @@ class Hyperband(Rule):
 
     reduction: int = Field(3, ge=2)
     """One of how many trials goes on."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        """Refuse fewer epochs at most than at least."""
+        if self.max_epochs != "auto" and self.max_epochs < self.min_epochs:
+            found = {"most": self.max_epochs, "least": self.min_epochs, "setting": "max_epochs"}
+            raise PydanticCustomError("order", "expected an integer >= min_epochs ({least}), found {most}", found)
+        return self
 
     def stops(self, trial: int, step: int, race: Race) -> bool:
         order = self._order(race)
