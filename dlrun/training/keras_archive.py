@@ -1,4 +1,4 @@
-"""Keras archives without the time at which they were written: the same network is the same bytes."""
+"""Keras archives whose bytes follow from the network alone: without dates, and without addresses of the process."""
 
 from __future__ import annotations
 
@@ -7,19 +7,17 @@ import shutil
 import tempfile
 import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-from dlrun.records.files import undated
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import keras
 
-_METADATA = "metadata.json"
 _DATE = "date_saved"
+_IDENTITY = "shared_object_id"
 
 
 def write(model: keras.Model, path: Path) -> None:
-    """Write a network as a `.keras` file, and then without its dates, which Keras reads nowhere.
+    """Write a network as a `.keras` file.
 
     Args:
         model: The network.
@@ -30,15 +28,27 @@ def write(model: keras.Model, path: Path) -> None:
     """
     model.save(path)
     with tempfile.TemporaryFile(dir=path.parent) as packed:
-        with zipfile.ZipFile(path) as source, zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as target:
-            for entry in source.infolist():
-                with source.open(entry) as content, target.open(undated(entry.filename), "w", force_zip64=True) as out:
-                    if entry.filename == _METADATA:
-                        facts = json.load(content)
-                        facts.pop(_DATE, None)
-                        out.write(json.dumps(facts).encode())
+        with zipfile.ZipFile(path) as source, zipfile.ZipFile(packed, "w") as target:
+            for name in source.namelist():
+                entry = zipfile.ZipInfo(name)  # carries 1980-01-01
+                with source.open(name) as content, target.open(entry, "w", force_zip64=True) as out:
+                    if name.endswith(".json"):
+                        out.write(json.dumps(_settled(json.load(content), {})).encode())
                     else:
                         shutil.copyfileobj(content, out)
         packed.seek(0)
         with path.open("wb") as whole:
             shutil.copyfileobj(packed, whole)
+
+
+def _settled(value: Any, known: dict[int, int]) -> Any:
+    """Leave out the date, which Keras reads nowhere, and number shared objects in the order in which they come."""
+    if isinstance(value, list):
+        return [_settled(item, known) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: known.setdefault(item, len(known) + 1) if key == _IDENTITY else _settled(item, known)
+        for key, item in value.items()
+        if key != _DATE
+    }
