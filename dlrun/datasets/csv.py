@@ -7,11 +7,11 @@ import gzip
 import io
 import itertools
 import zlib
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TextIO
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from dlrun.datasets.names import counted, listed
 from dlrun.datasets.table import Table, unreadable
@@ -26,7 +26,15 @@ MISSING = ("", "NA", "N/A", "#N/A", "NaN", "nan", "null", "NULL")
 
 _GZIP = b"\x1f\x8b"
 
+_UNREADABLE = (ValueError, LookupError, OSError, EOFError, zlib.error)
+"""What reading a file in a wrong encoding, or a damaged one, raises."""
+
 _REMEDY = "Check that it is a text file with one header line, dataset.separator and dataset.encoding."
+
+
+def _spelled_out(value: object) -> object:
+    """Take a backslash and a t for the tab that they stand for: only double quotes make one of them in YAML."""
+    return "\t" if value == "\\t" else value
 
 
 class Csv(Table):
@@ -34,8 +42,8 @@ class Csv(Table):
 
     kind: Literal["csv"] = "csv"
 
-    separator: str = Field(",", min_length=1, max_length=1)
-    """Character between the columns, such as `;` or `"\\t"`."""
+    separator: Annotated[str, BeforeValidator(_spelled_out)] = Field(",", min_length=1, max_length=1)
+    """Character between the columns, such as `;` or `\\t`."""
 
     missing: Items[str] = ()
     """Texts that mean a missing value, beside the empty text, NA, N/A, #N/A, NaN, nan, null and NULL."""
@@ -44,7 +52,7 @@ class Csv(Table):
     """Encoding of the text, a name that Python knows, such as `latin-1`."""
 
     def _header(self, path: Path) -> list[str]:
-        first = self._read(path, has_header=False, n_rows=1, infer_schema=False)
+        first = self._read(path, skip_lines=self._num_blank(path), has_header=False, n_rows=1, infer_schema=False)
         names = [str(name) if name is not None else "" for name in (first.row(0) if first.height else ())]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
@@ -79,7 +87,7 @@ class Csv(Table):
             return pl.read_csv(self._source(path), separator=self.separator, glob=False, **options)
         except pl.exceptions.NoDataError as error:
             raise DataError(f"'{path}' is empty", remedy="A header line and rows are needed.") from error
-        except (pl.exceptions.PolarsError, ValueError, LookupError, OSError, EOFError, zlib.error) as error:
+        except (pl.exceptions.PolarsError, *_UNREADABLE) as error:
             self._refuse_uneven(path)
             raise unreadable(path, "CSV", error, _REMEDY) from error
 
@@ -95,14 +103,8 @@ class Csv(Table):
 
     def _refuse_uneven(self, path: Path) -> None:
         """Raise DataError if a line has more or fewer values than the header, and say which; empty lines are none."""
-        with (
-            contextlib.suppress(csv.Error, ValueError, LookupError, OSError, EOFError, zlib.error),
-            path.open("rb") as raw,
-        ):
-            packed = raw.read(2) == _GZIP
-            raw.seek(0)
-            content: Any = gzip.GzipFile(fileobj=raw) if packed else raw
-            reader = csv.reader(io.TextIOWrapper(content, self.encoding, newline=""), delimiter=self.separator)
+        with contextlib.suppress(csv.Error, *_UNREADABLE), self._opened(path) as stream:
+            reader = csv.reader(stream, delimiter=self.separator)
             rows = filter(None, reader)
             width = len(next(rows, []))
             for row in itertools.islice(rows, self.limit):
@@ -112,6 +114,20 @@ class Csv(Table):
                         f"'{path}': line {reader.line_num} holds {found}, the header holds {width}",
                         remedy="Put a text that holds the separator into double quotes, or check dataset.separator.",
                     )
+
+    def _num_blank(self, path: Path) -> int:
+        """Return how many empty lines stand before the header; 0 where the file cannot be read."""
+        with contextlib.suppress(*_UNREADABLE), self._opened(path) as stream:
+            return sum(1 for _ in itertools.takewhile(lambda line: line in ("\n", "\r\n"), stream))
+        return 0
+
+    @contextlib.contextmanager
+    def _opened(self, path: Path) -> Iterator[TextIO]:
+        """Open the file as text, unpacked, a line at a time."""
+        with path.open("rb") as raw:
+            packed = raw.read(2) == _GZIP
+            raw.seek(0)
+            yield io.TextIOWrapper(gzip.GzipFile(fileobj=raw) if packed else raw, self.encoding, newline="")
 
     def _refuse_one_column(self, header: list[str], path: Path) -> None:
         others = [mark for mark in (",", ";", "\t", "|") if mark != self.separator and mark in header[0]]

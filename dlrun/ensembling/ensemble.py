@@ -98,6 +98,7 @@ def run_ensemble(
 
     choice = choose(settings, admitted.validation, metric, tell)
     settings = settings.model_copy(update={"method": choice.trial.method})
+    _tell_of_bare([admitted.members[place] for place in choice.places], tell)
 
     folder = RunFolder.claim(runs_dir, settings.name)
     if claimed is not None:
@@ -112,6 +113,17 @@ def run_ensemble(
     weights = dict(zip((member.id for member in outcome.members), choice.combination.weights.tolist(), strict=True))
     weights = dict(sorted(weights.items(), key=lambda entry: -entry[1]))
     return EnsembleRun(folder.path, choice.trial.method.title, weights, tuple(skipped), metrics)
+
+
+def _tell_of_bare(members: Sequence[Member], tell: Callable[[str], None]) -> None:
+    """Say how many members have predictions on record but no model to predict new rows with."""
+    bare = [member for member in members if not member.run.file("model").is_dir()]
+    if bare:
+        tell(
+            f"{len(bare):,} of {len(members):,} members keep no model, as a study keeps those of its best trials only: "
+            "the ensemble is scored, but cannot predict new rows (`--top 5` of the study takes trials that can, and "
+            "tuner.keep_weights keeps more)"
+        )
 
 
 def _say_nothing(text: str) -> None:

@@ -217,7 +217,7 @@ def open_stored(run: str | Path | RunFolder) -> Stored:
     """Return the files of a finished run, of the refitted winner of a study, or of a bundle.
 
     Raises:
-        UsageError: There is no such run, or it has not finished.
+        UsageError: There is no such run, it has not finished, or it keeps no model.
         StorageError: The bundle or the status of the run is damaged.
     """
     if not isinstance(run, RunFolder):
@@ -231,7 +231,14 @@ def open_stored(run: str | Path | RunFolder) -> Stored:
             f"the run {run.id} is {state}, only a finished run predicts",
             remedy="`dlrun ls` lists the runs; train it again, or choose another.",
         )
-    return StoredFolder(run) if not run.file("study.json").is_file() else open_stored(_refit_of(run))
+    if run.file("study.json").is_file():
+        return open_stored(_refit_of(run))
+    if not run.file("model").is_dir():
+        raise UsageError(
+            f"the run {run.id} keeps no model, as a study keeps those of its best trials only",
+            remedy="`dlrun reproduce` trains it again; tuner.keep_weights keeps more.",
+        )
+    return StoredFolder(run)
 
 
 def _refit_of(study: RunFolder) -> RunFolder:

@@ -40,6 +40,7 @@ def write(folder: RunFolder, y: np.ndarray, y_pred: np.ndarray) -> None:
     facts = {"name": "iris", "fingerprint": "abc", "task": "multiclass", "input_kind": "features"}
     facts |= {"targets": {"names": [], "classes": ["a", "b", "c"]}, "folds": [{"fold": 0, "training": counts}]}
     folder.write_json("dataset.json", facts)
+    folder.file("model").mkdir()
 
 
 def test_json_is_what_the_page_says(dlrun, members) -> None:
@@ -63,6 +64,15 @@ def test_words_for_people(dlrun, members, golden) -> None:
     assert (ended.code, ended.err) == (0, "")
     made = next(line for line in ended.out.splitlines() if line.startswith("run folder")).split("/")[-1]
     golden("cli/ensemble.txt", ended.out.replace(made, "RUN").replace(str(dlrun.folder), "FOLDER"))
+
+
+def test_members_without_their_model_are_told(dlrun, members) -> None:
+    for folder in members.glob("*-linear-2-*"):
+        (folder / "model").rmdir()
+    ended = dlrun("ensemble", "runs", "--method", "uniform", "--keep-all")
+    assert ended.code == 0, ended.err
+    assert "1 of 3 members keep no model" in ended.out
+    assert "cannot predict new rows" in ended.out
 
 
 def test_the_ensemble_is_listed_shown_and_skipped_next_time(dlrun, members) -> None:

@@ -168,7 +168,7 @@ def test_rows_without_a_label(tmp_path: Path) -> None:
     [
         ("", {}, "is empty"),
         ("a,y\n", {}, "no rows"),
-        ("\n", {}, "has no column 'y'|cannot be read as CSV"),
+        ("\n", {}, "is empty"),
         ("  \n", {}, "has no column 'y'|cannot be read as CSV"),
         ("a§y\n1§0\n", {"separator": "§"}, "should be a single byte"),
         ("y\n1\n0\n", {}, "has no columns left to learn from"),
@@ -278,3 +278,31 @@ def test_free_text_is_refused(datasets_folder: Path) -> None:
 def test_large_files_tell_no_facts(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dlrun.datasets.table._SMALL_FILE", 10)
     assert csv(folder).facts() is None
+
+
+def test_a_few_texts_among_numbers_make_no_classes(tmp_path: Path) -> None:
+    rows = [f"{row},{row}.5" for row in range(40)]
+    rows[7] = "7,abc"
+    path = write(tmp_path, "a,y\n" + "\n".join(rows) + "\n")
+    for task in ("auto", "regression"):
+        with pytest.raises(DataError, match="'y' holds text in 1 row and numbers in all others; the first is 'abc' in"):
+            Csv(path=path, target="y", task=task).load()
+    dataset = Csv(path=path, target="y", missing=("abc",), drop_unlabeled_rows=True).load()
+    assert (dataset.task, dataset.num_rows) == ("regression", 39)
+    assert len(Csv(path=path, target="y", task="multiclass").load().class_names) == 40
+    few = write(tmp_path, "a,y\n" + "\n".join(f"{row},{row % 5 or 'none'}" for row in range(40)) + "\n")
+    assert Csv(path=few, target="y").load().class_names == ("1", "2", "3", "4", "none")
+
+
+def test_empty_lines_before_the_header_are_skipped(tmp_path: Path) -> None:
+    text = "a,y\n1,0\n2,1\n"
+    for blank in ("\n", "\n\n", "\r\n"):
+        dataset = Csv(path=write(tmp_path, blank + text), target="y").load()
+        assert (dataset.feature_names, dataset.num_rows) == (("a",), 2)
+
+
+def test_a_tab_may_be_spelled_out(tmp_path: Path) -> None:
+    path = write(tmp_path, "a\ty\n1\t0\n2\t1\n")
+    for separator in ("\t", "\\t"):
+        assert Csv(path=path, target="y", separator=separator).separator == "\t"
+        assert Csv(path=path, target="y", separator=separator).load().num_rows == 2

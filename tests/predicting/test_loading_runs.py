@@ -124,6 +124,14 @@ def test_only_finished_runs_predict(copied) -> None:
         load_run(folder)
 
 
+def test_a_run_without_its_model_says_so(copied) -> None:
+    folder = copied("table-linear")
+    shutil.rmtree(folder / "model")
+    with pytest.raises(UsageError, match="keeps no model, as a study keeps those of its best trials only") as caught:
+        load_run(folder)
+    assert "dlrun reproduce" in caught.value.remedy
+
+
 @pytest.mark.parametrize(
     ("case", "name", "content"),
     [
