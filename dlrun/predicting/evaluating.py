@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +15,8 @@ from dlrun.evaluation.evaluation import evaluate
 from dlrun.evaluation.intervals import intervals
 from dlrun.predicting.chunks import Data, located
 from dlrun.predicting.labels import encode
-from dlrun.predicting.predictor import Predictor
+from dlrun.predicting.overlap import overlap_note
+from dlrun.predicting.predictor import Description, Predictor
 from dlrun.predicting.stored import Stored, StoredFolder
 from dlrun.predicting.unseen import Unseen
 from dlrun.records import ledger
@@ -60,7 +59,7 @@ def evaluate_file(predictor: Predictor, stored: Stored, data: Data) -> Evaluated
     unseen = Unseen(predictor)
     y_true, y_pred, losses, hashes = _predictions(predictor, data, unseen)
     description = predictor.description
-    looks, notes = _look(stored, description.class_names, y_true, hashes)
+    looks, notes = _look(stored, description, y_true, hashes)
     settings = description.experiment.evaluation
     metrics = [str(name) for name in settings.metrics] if settings.metrics != "auto" else []
     task = description.facts.task
@@ -106,13 +105,14 @@ def _predictions(
 
 
 def _look(
-    stored: Stored, class_names: tuple[str, ...], y_true: NDArray[Any], hashes: NDArray[np.uint64]
+    stored: Stored, description: Description, y_true: NDArray[Any], hashes: NDArray[np.uint64]
 ) -> tuple[int | None, tuple[str, ...]]:
     """Note a look at a known test set, in whatever order and be it at a part; tell whether rows were trained on."""
     if not isinstance(stored, StoredFolder):
         return None, ()
     runs_dir = ledger.home(stored.folder)
     own_test = _labels(stored, "predictions/test.npz")
+    class_names, test_hashes = description.class_names, _test_hashes(stored)
     scored = y_true
     notes: tuple[str, ...] = ()
     if learned := _num_learned(stored, y_true):
@@ -121,9 +121,11 @@ def _look(
             "chosen by, so the scores flatter",
         )
         scored = y_true if own_test is None or learned == len(y_true) else own_test[1]
+    elif note := overlap_note(stored, description, hashes, test_hashes):
+        notes = (note,)
     fingerprint = ledger.fingerprint_of(scored, class_names)
     is_own = own_test is not None and ledger.fingerprint_of(own_test[1], class_names) == fingerprint
-    known = _num_known(stored, hashes)
+    known = int(np.isin(hashes, test_hashes).sum())
     if not is_own and known and own_test is not None:
         is_own, fingerprint = True, ledger.fingerprint_of(own_test[1], class_names)
         notes = (*notes, f"{known:,} of these {len(y_true):,} rows have the inputs of test rows of the run")
@@ -133,12 +135,12 @@ def _look(
     return number, (*notes, f"a known test set: look {number:,} at it")
 
 
-def _num_known(stored: Stored, hashes: NDArray[np.uint64]) -> int:
-    """Return how many rows have the inputs of a test row of the run; 0 if it has kept no hashes."""
+def _test_hashes(stored: Stored) -> NDArray[np.uint64]:
+    """Return the hashes of the inputs of the run's test rows; none if it has kept none."""
     if not stored.has(TEST_ROWS):
-        return 0
-    own = _arrays(stored, TEST_ROWS, "hash")
-    return int(np.isin(hashes, own[0]).sum())
+        return np.empty(0, np.uint64)
+    (own,) = stored.arrays(TEST_ROWS, "hash")
+    return own
 
 
 def _num_learned(stored: Stored, y_true: NDArray[Any]) -> int:
@@ -161,17 +163,8 @@ def _labels(stored: Stored, name: str) -> tuple[NDArray[Any], NDArray[Any]] | No
     """Return the rows and true values of stored predictions; None if there are none."""
     if not stored.has(name):
         return None
-    rows, y_true = _arrays(stored, name, "row", "y_true")
+    rows, y_true = stored.arrays(name, "row", "y_true")
     return rows, y_true
-
-
-def _arrays(stored: Stored, name: str, *wanted: str) -> list[NDArray[Any]]:
-    """Read some arrays of a file; raises StorageError."""
-    try:
-        with np.load(io.BytesIO(stored.read(name)), allow_pickle=False) as arrays:
-            return [arrays[key] for key in wanted]
-    except (ValueError, LookupError, TypeError, OSError, EOFError, MemoryError, zipfile.BadZipFile) as error:
-        raise stored.damaged(name, str(error)) from error
 
 
 def _baseline(stored: Stored, predictor: Predictor) -> Baseline:

@@ -7,19 +7,23 @@ read in memory, name by name: nothing is ever unpacked to the disk, so that no n
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import zipfile
 import zlib
 from abc import ABC, abstractmethod
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dlrun.errors import StorageError, UsageError
 from dlrun.records import files
 from dlrun.records.folder import RunFolder, is_id
 from dlrun.records.status import read_status
 from dlrun.records.text import printable
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 MANIFEST = "bundle.json"
 FORMAT = 1
@@ -85,6 +89,16 @@ class Stored(ABC):
             return json.loads(self.text(relative))
         except (ValueError, RecursionError) as error:
             raise self.damaged(relative, "it is not JSON") from error
+
+    def arrays(self, relative: str, *wanted: str) -> list[NDArray[Any]]:
+        """Read some arrays of an npz file; raises StorageError."""
+        import numpy as np
+
+        try:
+            with np.load(io.BytesIO(self.read(relative)), allow_pickle=False) as arrays:
+                return [arrays[name] for name in wanted]
+        except (ValueError, LookupError, TypeError, OSError, EOFError, MemoryError, zipfile.BadZipFile) as error:
+            raise self.damaged(relative, str(error)) from error
 
     def damaged(self, relative: str, reason: str) -> StorageError:
         """Return the error for a file that does not hold what it should."""

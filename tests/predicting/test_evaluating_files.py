@@ -112,6 +112,37 @@ def test_the_rows_of_the_training_are_recognized(copied, files) -> None:
     assert found.notes[0].startswith("these are the rows that the run was made of: 120 of 150 were learned from")
 
 
+@pytest.mark.parametrize("case", ["table-linear", "table-folds", "images-forest"])
+def test_single_rows_of_the_training_are_recognized(copied, files, stored, trained, tmp_path, case) -> None:
+    folder = copied(case)
+    test = set(stored(trained(case), "test")["row"].tolist())
+    if case == "images-forest":
+        with np.load(files / "images.npz") as arrays:
+            rows = [row for row in range(len(arrays["x"])) if row not in test][:20]
+            path = tmp_path / "some.npz"
+            np.savez(path, x=arrays["x"][rows][::-1], y=arrays["y"][rows][::-1])
+    else:
+        frame = pl.read_csv(files / "people.csv")
+        rows = [row for row in range(frame.height) if row not in test][:20]
+        path = tmp_path / "some.csv"
+        frame[rows][::-1].write_csv(path)
+    found = evaluated(folder, path)
+    assert found.notes[0].startswith("20 of these 20 rows have the inputs of rows that the run learned from or was")
+    assert found.test_looks is None
+
+
+def test_rows_are_not_compared_with_data_that_have_changed(people_frame, tmp_path) -> None:
+    people_frame(80).drop("id").write_csv(tmp_path / "train.csv")
+    config = f"dataset: {{kind: csv, path: {tmp_path}/train.csv, target: kind}}\nmodel: {{kind: linear}}\n"
+    run = run_experiment(load_text(config, "config.yaml").experiment, runs_dir=tmp_path / "runs")
+    people_frame(80)[:70].drop("id").write_csv(tmp_path / "some.csv")
+    assert "have the inputs of rows that the run learned from" in evaluated(run.path, tmp_path / "some.csv").notes[0]
+    people_frame(80, seed=1).drop("id").write_csv(tmp_path / "train.csv")
+    assert not any("learned from" in note for note in evaluated(run.path, tmp_path / "some.csv").notes)
+    (tmp_path / "train.csv").unlink()
+    assert not any("learned from" in note for note in evaluated(run.path, tmp_path / "some.csv").notes)
+
+
 def test_the_rows_of_the_training_are_recognized_beside_an_own_test_part(people_frame, tmp_path) -> None:
     people_frame(150).drop("id").write_csv(tmp_path / "train.csv")
     people_frame(40, seed=5).drop("id").write_csv(tmp_path / "test.csv")
