@@ -74,3 +74,19 @@ def check() -> None:
     number, _pending.signal_number = _pending.signal_number, None
     if number is not None:
         raise Interrupted(number)
+
+
+@contextmanager
+def surfacing() -> Iterator[None]:
+    """Raise the interrupt again that code in between has turned into another error, as native code does.
+
+    Raises:
+        Interrupted: A signal has come, and the block ended with another error.
+    """
+    try:
+        yield
+    except Exception as error:
+        number, _pending.signal_number = _pending.signal_number, None
+        if number is None:
+            raise
+        raise Interrupted(number) from error

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dlrun import interruption
 from dlrun.config.writing import to_yaml
 from dlrun.datasets.checks import PartsReport, check_parts, check_values
 from dlrun.datasets.dataset import Dataset
@@ -184,6 +185,7 @@ def carry_out(
             listener=clock.listener,
         ) as record,
         enough_memory(experiment),
+        interruption.surfacing(),
     ):
         clock.listener = record.listener
         clock.earlier = earlier.seconds if earlier else 0.0

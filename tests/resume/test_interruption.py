@@ -14,8 +14,11 @@ from dlrun.config import load_text
 from dlrun.errors import Diverged, Interrupted, RunFailed, StorageError
 from dlrun.records.checkpoints import path_of, read_checkpoint, write_checkpoint
 from dlrun.records.folder import RunFolder
+from dlrun.records.index import run_folders
+from dlrun.records.status import read_status
 from dlrun.run import run_experiment
 from dlrun.training.checkpoint import SHARE, Checkpoint, Pace
+from dlrun.training.estimator_learner import EstimatorLearner
 
 FOREST = "dataset: {kind: iris}\nmodel: {kind: random_forest, num_trees: 2}\n"
 NETWORK = "dataset: {kind: iris}\nmodel: {kind: network, layers: [{dense: 4}]}\ntraining: {epochs: 1, batch_size: 8}\n"
@@ -149,3 +152,20 @@ def test_a_full_device_asks_for_smaller_batches(tmp_path: Path, monkeypatch: pyt
     first, second = message.split("\n")
     assert first == "out of memory: there is no room for an array of shape (1, 2)"
     assert second.startswith("Try training.batch_size=4 (it is 8), training.engine=streaming, ")
+
+
+def test_an_interrupt_that_native_code_has_turned_into_another_error_is_one(tmp_path, monkeypatch) -> None:
+    def fit(self, job):
+        try:
+            interruption.arrive(signal.SIGINT)
+        except BaseException as error:
+            raise SystemError("returned a result with an exception set") from error
+
+    monkeypatch.setattr(EstimatorLearner, "fit", fit)
+    loaded = load_text("dataset: iris\nmodel: linear\n", "config.yaml")
+    with pytest.raises(Interrupted):
+        run_experiment(loaded.experiment, runs_dir=tmp_path, source=loaded)
+    (folder,) = run_folders(tmp_path)
+    assert read_status(folder).state == "interrupted"
+    with pytest.raises(ValueError, match="of its own"), interruption.surfacing():
+        raise ValueError("of its own")
