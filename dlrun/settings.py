@@ -39,6 +39,9 @@ class Settings(BaseModel):
     main: ClassVar[str | None] = None
     """The setting that a bare value goes to, as in `- dense: 64`."""
 
+    stays: ClassVar[frozenset[str]] = frozenset()
+    """Settings that stay as they are written when an override sets another kind."""
+
 
 def _switch(value: object) -> object:
     if value is True:

@@ -147,5 +147,9 @@ def check(data: Any, marks: Marks, settings_class: type[SettingsType]) -> tuple[
 
 
 def _is_unknown(fault: Fault, unknown: set[Path]) -> bool:
-    """Tell whether a fault lies at or below a value that could not be read."""
-    return any(fault.path[: len(path)] == path for path in unknown)
+    """Tell whether a fault lies at or below a value that could not be read.
+
+    The path of a fault may name a main setting that is not written, such as the `bounds` of `uniform: [.nan, 1]`.
+    """
+    places = [fault.path, *(fault.path[:place] + fault.path[place + 1 :] for place in range(len(fault.path)))]
+    return any(place[: len(path)] == path for path in unknown for place in places)

@@ -133,7 +133,8 @@ def _mismatch_hint(place: Place) -> str:
         if (form.boolean or form.switch) and value.lower() in ("yes", "no", "on", "off", "true", "false"):
             return "Write true or false."
         if form.numbers and _number_in(value):
-            return f"Write {_number_in(value)}, without quotes."
+            number = _number_in(value)
+            return f"Write {number}, without quotes." if number == value else f"Write {number}."
         known = [*(str(word) for word in form.words), *form.by_kind, *form.by_name]
         near = nearest(value, known)
         return f"Did you mean '{near}'?" if near else ""
@@ -220,7 +221,10 @@ def _no_kind(context: _Context) -> Fault:
     kinds = place.form.by_kind
     path = (*place.path, "kind")
     hint = ""
-    if len(place.value) == 1 and (name := next(iter(place.value))) in kinds:
+    stuck = next((name for name in place.value if str(name).startswith("kind:")), None)
+    if stuck is not None:
+        hint = f"Write 'kind: {clip(str(stuck).removeprefix('kind:').strip())}', with a space after the colon."
+    elif len(place.value) == 1 and (name := next(iter(place.value))) in kinds:
         hint = f"Write '{{kind: {name}, ...}}'."
     else:
         likely = [kind for kind, settings in kinds.items() if set(place.value) <= set(settings.model_fields)]
@@ -241,8 +245,19 @@ def _not_named(context: _Context) -> Fault:
             hint = f"Indent {listed(map(clip, others))} further than '{known[0]}'."
         elif (kind := value.get("kind", value.get("name"))) in place.form.by_name:
             hint = f"Write '{kind}: {{...}}' without '{'kind' if 'kind' in value else 'name'}'."
-    message = f"a {what} is written '- name: {{settings}}', one name an item; found {show(value)}"
+    if place.path and isinstance(place.path[-1], int):
+        message = f"a {what} is written '- name: {{settings}}', one name an item; found {show(value)}"
+    else:
+        message = f"a {what} is written '{{name: settings}}', such as '{_example(place)}'; found {show(value)}"
     return Fault(context.marks.of_value(place.path), place.path, message, hint)
+
+
+def _example(place: Place) -> str:
+    """Return something that may be written where a name and its settings are expected."""
+    if isinstance(place.value, list) and place.value and "choice" in place.form.by_name:
+        options = ", ".join(show(option) for option in place.value[:2] if not isinstance(option, dict | list))
+        return f"{{choice: [{options}, ...]}}" if options else "{choice: [...]}"
+    return "{uniform: [0, 1]}" if "uniform" in place.form.by_name else f"{{{next(iter(place.form.by_name))}: ...}}"
 
 
 def _no_main_setting(context: _Context) -> Fault:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
@@ -167,10 +168,14 @@ class _Setter:
             hint = suggestion(name, [known for known in fields if known != "kind" or form.by_kind], "Known settings")
             others = sorted(other for other, cls in form.by_kind.items() if name in cls.model_fields)
             hint = f"It is a setting of {listed(others)}." if others else hint
+            if found := re.fullmatch(r"(\w+)\[(\d+)\]", name):
+                hint = f"Write {found[1]}.{found[2]}."
             raise NoSuchSetting((*path, name), f"unknown setting '{clip(name)}'", hint)
         if name == "kind" and not rest and kind not in (None, self._new):
-            section = {}
-            self._marks.put(path, self._mark)
+            kept = form.by_kind[self._new].stays if self._new in form.by_kind else ()
+            section = {name: value for name, value in section.items() if name in kept}
+            if not section:
+                self._marks.put(path, self._mark)
         default = _default(fields[name].model_fields[name])
         field_form = form_of_field(fields[name], name)
         section[name] = self.set(section.get(name, _ABSENT), field_form, rest, (*path, name), default)

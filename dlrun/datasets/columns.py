@@ -8,6 +8,7 @@ differ in more than half of the rows, unless `dataset.types` calls them categori
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from dlrun.datasets.dataset import LARGEST
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     import polars as pl
 
 ColumnType = Literal["numeric", "categorical"]
+
+MAX_INFERRED_CLASSES = 20
+"""Most different whole numbers that are taken for classes without being told."""
 
 MAX_TEXT_VALUES = 100
 """Different values that a text column may always have."""
@@ -54,8 +58,12 @@ def prepare(
     return frame, _notes(frame, types)
 
 
-def as_numbers(column: pl.Series) -> pl.Series:
+def as_numbers(column: pl.Series, remedy: str | None = None) -> pl.Series:
     """Return a column as 64-bit floats with null for missing values.
+
+    Args:
+        column: Numbers, or texts that are numbers.
+        remedy: What to do about others; by default what to change in the config.
 
     Raises:
         DataError: A value is not a number; the message counts these.
@@ -71,7 +79,8 @@ def as_numbers(column: pl.Series) -> pl.Series:
         raise DataError(
             f"column '{column.name}' holds no number in {counted(int(failed.sum()), 'row')}, the first is '{value}' in "
             f"row {first} (from 0)",
-            remedy=f"List texts that mean a missing value in dataset.missing, such as dataset.missing=['{value}'], "
+            remedy=remedy
+            or f"List texts that mean a missing value in dataset.missing, such as dataset.missing=['{value}'], "
             f"or set dataset.types.{column.name}=categorical.",
         )
     return numbers.fill_nan(None)
@@ -160,19 +169,58 @@ def _refuse_free_text(frame: pl.DataFrame, types: Mapping[str, ColumnType], drop
     import polars as pl
 
     refused = {}
-    hints = ""
     for column in frame:
         if column.dtype == pl.String and column.name not in types and _is_free_text(column):
+            if found := text_among_numbers(column):
+                raise DataError(
+                    f"column '{column.name}' {found}",
+                    remedy=f"Correct these values, or take them for missing with dataset.missing=['{found.first}'].",
+                )
             refused[column.name] = column.n_unique()
-            hints += _almost_numeric(column)
     if refused:
         counts = "; ".join(f"'{name}' has {count:,} different values" for name, count in list(refused.items())[:8])
         first = next(iter(refused))
         raise DataError(
-            f"text that differs in most rows that have one, as names and free text do: {counts}{hints}",
+            f"text that differs in most rows that have one, as names and free text do: {counts}",
             remedy=f"Leave them out with {_drop(list(refused), dropped)}, or make the most frequent values categories "
             f"with dataset.types.{first}=categorical.",
         )
+
+
+@dataclass(frozen=True)
+class TextAmongNumbers:
+    """A few texts in a column of numbers.
+
+    Args:
+        num_rows: Rows that hold text.
+        first: The first of these texts.
+        row: Its row, from 0.
+    """
+
+    num_rows: int
+    first: str
+    row: int
+
+    def __str__(self) -> str:
+        rows = counted(self.num_rows, "row")
+        return f"holds text in {rows} and numbers in all others; the first is '{self.first}' in row {self.row} (from 0)"
+
+
+def text_among_numbers(column: pl.Series) -> TextAmongNumbers | None:
+    """Find the texts of a column that otherwise holds numbers, of which there are many different ones; else None.
+
+    Args:
+        column: Text; missing values are null.
+    """
+    import polars as pl
+
+    numbers = column.str.strip_chars().cast(pl.Float64, strict=False)
+    strange = numbers.is_null() & column.is_not_null()
+    num_strange, num_numbers = int(strange.sum()), len(numbers) - numbers.null_count()
+    if not num_strange or num_strange > num_numbers or numbers.n_unique() <= MAX_INFERRED_CLASSES:
+        return None
+    row = strange.arg_max() or 0
+    return TextAmongNumbers(num_strange, str(column[row]), row)
 
 
 def _is_free_text(column: pl.Series) -> bool:

@@ -9,12 +9,12 @@ import numpy as np
 from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from dlrun.datasets.columns import ColumnType, as_numbers, is_whole, prepare
+from dlrun.datasets.columns import ColumnType, as_numbers, is_whole, prepare, text_among_numbers
 from dlrun.datasets.dataset import Dataset, DatasetFacts
 from dlrun.datasets.files import existing_file, naming, other_kind
 from dlrun.datasets.names import counted, listed, nearest
 from dlrun.datasets.source import Source
-from dlrun.datasets.targets import MAX_INFERRED_CLASSES, Targets, encode
+from dlrun.datasets.targets import Targets, encode
 from dlrun.errors import DataError
 from dlrun.settings import Items
 
@@ -186,29 +186,21 @@ class Table(Source):
         if len(columns) == 1 and not (columns[0].dtype.is_numeric() or columns[0].dtype == pl.Boolean):
             text = columns[0].cast(pl.String)
             if self.task in ("auto", "regression"):
-                _refuse_almost_numbers(text)
+                _refuse_text_among_numbers(text)
             class_names = text.unique().sort().to_list()
             codes = text.cast(pl.Enum(class_names)).to_physical().cast(pl.Int64).to_numpy()
             return encode(codes, self.task, self.target, tuple(class_names))
         return encode(_stacked(columns), self.task, self.target)
 
 
-def _refuse_almost_numbers(target: "pl.Series") -> None:
+def _refuse_text_among_numbers(target: "pl.Series") -> None:
     """Refuse a target of numbers that a few texts among them would turn into as many classes."""
-    import polars as pl
-
-    numbers = target.str.strip_chars().cast(pl.Float64, strict=False)
-    strange = numbers.is_null()
-    num_strange = int(strange.sum())
-    if num_strange == 0 or 2 * num_strange > len(target) or numbers.n_unique() <= MAX_INFERRED_CLASSES:
-        return
-    row = strange.arg_max() or 0
-    raise DataError(
-        f"the target '{target.name}' holds text in {counted(num_strange, 'row')} and numbers in all others; the first "
-        f"is '{target[row]}' in row {row} (from 0)",
-        remedy=f"Correct these values, or leave the rows out with dataset.missing=['{target[row]}'] and "
-        "dataset.drop_unlabeled_rows=true; dataset.task=multiclass takes all values for names of classes.",
-    )
+    if found := text_among_numbers(target):
+        raise DataError(
+            f"the target '{target.name}' {found}",
+            remedy=f"Correct these values, or leave the rows out with dataset.missing=['{found.first}'] and "
+            "dataset.drop_unlabeled_rows=true; dataset.task=multiclass takes all values for names of classes.",
+        )
 
 
 def _stacked(columns: "list[pl.Series]") -> np.ndarray[Any, np.dtype[Any]]:

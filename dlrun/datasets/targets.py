@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dlrun.datasets.columns import MAX_INFERRED_CLASSES
 from dlrun.datasets.dataset import Dataset, InputKind, Task
 from dlrun.datasets.names import counted, listed
 from dlrun.errors import DataError
@@ -21,9 +22,6 @@ from dlrun.settings import Auto
 
 if TYPE_CHECKING:
     import polars as pl
-
-MAX_INFERRED_CLASSES = 20
-"""Most different whole numbers that are taken for classes without being told."""
 
 _SET_TASK = "Set dataset.task to the task that is meant, or leave it at auto."
 

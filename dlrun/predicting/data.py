@@ -30,6 +30,8 @@ from dlrun.preprocessing.table import FittedTable
 if TYPE_CHECKING:
     import polars as pl
 
+_REMEDY = "Correct these values; dataset.missing of the run's config lists the texts that mean a missing one."
+
 Form = Literal["csv", "parquet", "npz"]
 
 SUFFIXES: dict[str, Form] = {
@@ -161,7 +163,7 @@ class _TableSource:
     def _inputs(self, frame: pl.DataFrame) -> NDArray[Any] | pl.DataFrame:
         if isinstance(self.fitted, FittedTable):
             return frame.with_columns([self._formed(column) for column in frame])
-        return np.column_stack([as_numbers(_no_dates(column)).to_numpy() for column in frame])
+        return np.column_stack([as_numbers(_no_dates(column), _REMEDY).to_numpy() for column in frame])
 
     def _formed(self, column: pl.Series) -> pl.Series:
         """Bring a column into the form that it had in training, as far as the file does not tell it."""

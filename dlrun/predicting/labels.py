@@ -38,7 +38,7 @@ def encode(targets: pl.DataFrame | NDArray[Any], description: Description) -> ND
     facts = description.facts
     if facts.task == "regression":
         _require_number(columns, facts.num_outputs, "targets")
-        numbers: NDArray[np.float64] = np.stack([as_numbers(column).to_numpy() for column in columns], axis=1)
+        numbers: NDArray[np.float64] = np.stack([as_numbers(column, _REMEDY).to_numpy() for column in columns], axis=1)
         return numbers
     if facts.task == "multilabel":
         _require_number(columns, facts.num_outputs, "labels")
@@ -87,7 +87,7 @@ def _zeros_and_ones(column: pl.Series) -> NDArray[Any]:
 
     if column.dtype == pl.String:
         column = column.str.to_lowercase().replace({"true": "1", "false": "0"})
-    values = as_numbers(column).to_numpy()
+    values = as_numbers(column, _REMEDY).to_numpy()
     if not ((values == 0) | (values == 1)).all():
         raise DataError(f"the label '{column.name}' holds values other than 0 and 1", remedy=_REMEDY)
     return np.asarray(values)

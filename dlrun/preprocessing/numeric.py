@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     import polars as pl
 
 
+_AS_TRAINED = "Correct these values; dataset.missing of the run's config lists the texts that mean a missing one."
+
+
 class NumericColumns(Settings):
     """How numeric columns of tables are prepared; `preprocessing.scaling` scales them afterwards."""
 
@@ -106,7 +109,7 @@ class FittedNumeric(Saved):
 
 def _values(column: "pl.Series") -> NDArray[np.float64]:
     """Return a copy as float64 with NaN for missing values."""
-    return np.array(as_numbers(column).to_numpy(), dtype=np.float64)
+    return np.array(as_numbers(column, _AS_TRAINED).to_numpy(), dtype=np.float64)
 
 
 def _fill(present: NDArray[np.float64], settings: NumericColumns) -> float | None:

@@ -69,7 +69,8 @@ def require_run(folder: RunFolder) -> None:
     if folder.file(STUDY).is_file():
         raise UsageError(
             f"{folder.id} is a study, which is no single run",
-            remedy=f"Go on with it by `dlrun tune --study {folder.id}`.",
+            remedy=f"`dlrun tune --study {folder.id}` goes on with it if it is unfinished; its trials and the refit of "
+            "its winner are runs of their own.",
         )
     if is_ensemble(folder):
         raise UsageError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,11 +23,12 @@ _MOST_LINES = 500
 _LONGEST_LABEL = 34
 
 
-def scale(values: Sequence[Any]) -> tuple[NDArray[np.float64], list[str] | None, bool]:
+def scale(values: Sequence[Any], *, log: bool | None = None) -> tuple[NDArray[np.float64], list[str] | None, bool]:
     """Place the values of one parameter on an axis.
 
     Args:
         values: Plain values; None where a trial does not have the parameter.
+        log: Whether the axis of numbers is logarithmic; None if the values are to decide.
 
     Returns:
         Their places, NaN where there is no value; the names of the places, None for numbers; whether the axis is to be
@@ -37,11 +38,20 @@ def scale(values: Sequence[Any]) -> tuple[NDArray[np.float64], list[str] | None,
     if all(isinstance(value, int | float) and not isinstance(value, bool) for value in known):
         places = np.array([math.nan if value is None else float(value) for value in values])
         finite = places[np.isfinite(places)]
-        is_log = bool(len(finite) and finite.min() > 0 and finite.max() / finite.min() >= _LOG_RATIO)
-        return places, None, is_log
+        if log is None:
+            log = bool(len(finite) and finite.min() > 0 and finite.max() / finite.min() >= _LOG_RATIO)
+        log = log and bool((finite > 0).any())
+        return np.where(places > 0, places, math.nan) if log else places, None, log
     names = sorted({str(value) for value in known})
     order = {name: float(number) for number, name in enumerate(names)}
     return np.array([math.nan if value is None else order[str(value)] for value in values]), names, False
+
+
+def _scale_of(
+    label: str, points: Sequence[Mapping[str, Any]], logarithmic: Collection[str] | None
+) -> tuple[NDArray[np.float64], list[str] | None, bool]:
+    log = None if logarithmic is None else label in logarithmic
+    return scale([point.get(label) for point in points], log=log)
 
 
 def plot_slices(
@@ -52,6 +62,7 @@ def plot_slices(
     labels: Sequence[str],
     metric: str,
     best: int,
+    logarithmic: Collection[str] | None = None,
     title: str = "",
 ) -> None:
     """Plot the objective over every parameter.
@@ -63,6 +74,7 @@ def plot_slices(
         labels: Parameters to show, the most important first.
         metric: Name of the objective.
         best: Position of the best trial.
+        logarithmic: Parameters with a logarithmic axis; None if their values are to decide.
         title: Written above the panels.
     """
     shown = list(labels[:_MOST_PANELS])
@@ -71,7 +83,7 @@ def plot_slices(
     limits = _limits(values)
     with figure(3.6 * num_columns + 0.6, 2.9 * num_rows + 0.9, path) as drawn:
         for panel, label in zip(grid(drawn, len(shown), num_columns), shown, strict=True):
-            places, names, is_log = scale([point.get(label) for point in points])
+            places, names, is_log = _scale_of(label, points, logarithmic)
             panel.scatter(places, values, s=14, c=np.arange(len(values)), cmap="Blues", edgecolors="#88888855", lw=0.4)
             panel.scatter(places[best], values[best], s=44, color=VALIDATION, zorder=3)
             _label_axis(panel, label, names, is_log)
@@ -119,6 +131,7 @@ def plot_parallel(
     metric: str,
     best: int,
     mode: str,
+    logarithmic: Collection[str] | None = None,
     title: str = "",
 ) -> None:
     """Plot every trial as a line through all parameters, the good ones dark.
@@ -131,12 +144,13 @@ def plot_parallel(
         metric: Name of the objective.
         best: Position of the best trial.
         mode: Whether the objective is to be `min` or `max`.
+        logarithmic: Parameters with a logarithmic axis; None if their values are to decide.
         title: Written above.
     """
     from matplotlib.collections import LineCollection
 
     shown = list(labels[:12])
-    axes = [scale([point.get(label) for point in points]) for label in shown]
+    axes = [_scale_of(label, points, logarithmic) for label in shown]
     columns = [_unit(np.log10(places) if is_log else places) for places, _, is_log in axes]
     sign = 1.0 if mode == "min" else -1.0
     rank = np.argsort(np.argsort(sign * np.asarray(values))) / max(len(values) - 1, 1)
@@ -171,6 +185,10 @@ def _ends(panel: Axes, place: int, places: NDArray[np.float64], names: list[str]
     """Write what the ends of an axis stand for."""
     finite = places[np.isfinite(places)]
     if not len(finite):
+        return
+    if finite.min() == finite.max():
+        only = f"{finite[0]:.3g}" if names is None else drawable(names, 12)[0][0]
+        panel.text(place, 0.53, only, ha="center", va="bottom", fontsize=7, color=MARK)
         return
     if names is None:
         ends = (f"{finite.min():.3g}", f"{finite.max():.3g}")

@@ -93,6 +93,7 @@ class Concluding:
         ordered: Whether the rows are in order of time, so that they cannot be divided anew.
         config_of: Makes the plain config of a trial.
         argv: The command line, for the record.
+        logarithmic: Labels of the settings whose logarithm is searched; None if there is no space.
     """
 
     def __init__(
@@ -105,7 +106,9 @@ class Concluding:
         ordered: bool,
         config_of: ConfigOf,
         argv: Sequence[str],
+        logarithmic: Sequence[str] | None = None,
     ) -> None:
+        self._logarithmic = logarithmic
         self._folder = folder
         self._workers = workers
         self._objective = objective
@@ -162,7 +165,7 @@ class Concluding:
 
     def _report_on(self, trials: Sequence[Trial]) -> Job:
         """Return the drawing of the study's plots."""
-        content = content_of(trials, self._objective, self._folder.id)
+        content = content_of(trials, self._objective, self._folder.id, self._logarithmic)
         return Job(_REPORT, "report", str(self._folder.path), content)
 
     def _take(self, ended: Ended) -> None:

@@ -286,6 +286,7 @@ class _Driver:
             ordered=self.loaded.experiment.validation.ordered,
             config_of=lambda trial, further: self._config_at(trial.overrides, further),
             argv=self.order.argv,
+            logarithmic=self.tuner.logarithmic,
         )
         return concluding.conclude(study.trials)
 

@@ -13,16 +13,20 @@ from dlrun.tuning.objective import Objective
 from dlrun.tuning.trial import Trial
 
 
-def content_of(trials: Sequence[Trial], objective: Objective, title: str) -> dict[str, Any]:
+def content_of(
+    trials: Sequence[Trial], objective: Objective, title: str, logarithmic: Sequence[str] | None
+) -> dict[str, Any]:
     """Return what there is to show, as plain values that can be sent to a worker.
 
     Args:
         trials: All of a study.
         objective: What was searched by.
         title: Name of the study.
+        logarithmic: Labels of the settings whose logarithm was searched; None if the values are to decide.
     """
     rows = [{"point": _shown(trial), "value": trial.value if trial.state == "finished" else None} for trial in trials]
-    return {"rows": rows, "metric": objective.metric, "mode": objective.mode, "title": title}
+    shown = {"metric": objective.metric, "mode": objective.mode, "title": title, "logarithmic": logarithmic}
+    return {"rows": rows, **shown}
 
 
 def _shown(trial: Trial) -> dict[str, Any]:
@@ -56,6 +60,7 @@ def illustrate_study(path: Path, content: Mapping[str, Any]) -> dict[str, Any]:
         plot_progress([_number(row["value"]) for row in rows], file, metric=metric, mode=mode, title=title)
     if len(finished) > 1 and labels:
         shown: dict[str, Any] = {"labels": labels, "metric": metric, "best": best, "title": title}
+        shown["logarithmic"] = content["logarithmic"]
         with folder.publish("plots/slices.png") as file:
             plot_slices(points, values, file, **shown)
         with folder.publish("plots/parallel.png") as file:

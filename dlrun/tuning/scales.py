@@ -72,11 +72,13 @@ class Scale(ABC):
     Args:
         prior: How the coordinates are distributed.
         num_values: Number of different values; None for infinitely many.
+        is_log: Whether the logarithm of the values is what is distributed.
     """
 
-    def __init__(self, prior: Prior, num_values: int | None = None) -> None:
+    def __init__(self, prior: Prior, num_values: int | None = None, *, is_log: bool = False) -> None:
         self.prior = prior
         self.num_values = num_values
+        self.is_log = is_log
 
     @abstractmethod
     def value(self, coordinate: float) -> Any:
@@ -95,33 +97,32 @@ class _Continuous(Scale):
     """Numbers between two bounds, or their logarithms."""
 
     def __init__(self, low: float, high: float, *, log: bool) -> None:
-        super().__init__(Interval(math.log(low), math.log(high)) if log else Interval(low, high))
-        self._low, self._high, self._log = low, high, log
+        super().__init__(Interval(math.log(low), math.log(high)) if log else Interval(low, high), is_log=log)
+        self._low, self._high = low, high
 
     def value(self, coordinate: float) -> float:
-        value = math.exp(min(coordinate, 700.0)) if self._log else coordinate
+        value = math.exp(min(coordinate, 700.0)) if self.is_log else coordinate
         return float(min(max(value, self._low), self._high))
 
     def coordinate(self, value: Any) -> float | None:
         if not _is_number(value) or not self._low <= value <= self._high:
             return None
-        return math.log(value) if self._log else float(value)
+        return math.log(value) if self.is_log else float(value)
 
 
 class _Around(Scale):
     """Normally distributed numbers, or numbers whose logarithm is."""
 
     def __init__(self, mean: float, deviation: float, *, log: bool) -> None:
-        super().__init__(Bell(math.log(mean) if log else mean, deviation))
-        self._log = log
+        super().__init__(Bell(math.log(mean) if log else mean, deviation), is_log=log)
 
     def value(self, coordinate: float) -> float:
-        return math.exp(min(max(coordinate, -700.0), 700.0)) if self._log else float(coordinate)
+        return math.exp(min(max(coordinate, -700.0), 700.0)) if self.is_log else float(coordinate)
 
     def coordinate(self, value: Any) -> float | None:
-        if not _is_number(value) or (self._log and value <= 0):
+        if not _is_number(value) or (self.is_log and value <= 0):
             return None
-        return math.log(value) if self._log else float(value)
+        return math.log(value) if self.is_log else float(value)
 
 
 class _Steps(Scale):
@@ -131,12 +132,12 @@ class _Steps(Scale):
         number, step = distribution.num_values, distribution.bounds[2]
         low, high = distribution.value(0), distribution.value(number - 1)
         edges = Interval(math.log(max(low - step / 2, low / 2)), math.log(high + step / 2)) if log else None
-        super().__init__(edges or Interval(0, number), number)
-        self._distribution, self._log = distribution, log
+        super().__init__(edges or Interval(0, number), number, is_log=log)
+        self._distribution = distribution
         self._low, self._step, self._last = float(low), step, number - 1
 
     def value(self, coordinate: float) -> Any:
-        steps = (math.exp(min(coordinate, 700.0)) - self._low) / self._step + 0.5 if self._log else coordinate
+        steps = (math.exp(min(coordinate, 700.0)) - self._low) / self._step + 0.5 if self.is_log else coordinate
         return self.nth(math.floor(min(max(steps, 0), self._last)))
 
     def coordinate(self, value: Any) -> float | None:
@@ -145,7 +146,7 @@ class _Steps(Scale):
         steps = round((value - self._low) / self._step)
         if not 0 <= steps <= self._last or not math.isclose(self.nth(steps), value, rel_tol=1e-9, abs_tol=1e-300):
             return None
-        return math.log(value) if self._log else steps + 0.5
+        return math.log(value) if self.is_log else steps + 0.5
 
     def nth(self, number: int) -> Any:
         return self._distribution.value(number)

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -59,6 +59,10 @@ class Tuning(Settings, ABC):
 
     kind: str
 
+    stays: ClassVar[frozenset[str]] = frozenset(
+        ("seed", "objectives", "latency_rows", "pruner", "failures", "selection", "keep_weights", "trials")
+    )
+
     seed: Annotated[int, Field(ge=0)] | Auto = "auto"
     """Where the randomness of the search comes from; `auto` is the experiment's own seed."""
 
@@ -96,6 +100,11 @@ class Tuning(Settings, ABC):
             )
         return self
 
+    @property
+    def logarithmic(self) -> list[str] | None:
+        """Labels of the settings whose logarithm is searched; None if there is no space that says so."""
+        return None
+
     @abstractmethod
     def sampler(self, seed: int, written: Mapping[str, Any]) -> Sampler:
         """Return what chooses the points.
@@ -111,6 +120,8 @@ class Tuning(Settings, ABC):
 
 class Search(Tuning, ABC):
     """Base of the searches over a space."""
+
+    stays: ClassVar[frozenset[str]] = Tuning.stays | {"space", "constraints"}
 
     space: dict[str, Distribution] = Field(min_length=1)
     """What each setting may be, by its path as the YAML is written, such as `model.layers.0.dense.units`."""
@@ -141,6 +152,10 @@ class Search(Tuning, ABC):
                 found = {"number": number, "sides": ", ".join(str(side) for side in constraint.sides)}
                 raise PydanticCustomError("constraint", message, found | {"hint": hint, "setting": "constraints"})
         return self
+
+    @property
+    def logarithmic(self) -> list[str] | None:
+        return Space(self.space).logarithmic
 
     def _is_searched(self, side: str | float) -> bool:
         return isinstance(side, str) and any(side == path or side.startswith(f"{path}.") for path in self.space)

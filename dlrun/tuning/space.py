@@ -55,6 +55,11 @@ class Space:
         """Labels of all that is searched, those inside options after the choice itself."""
         return [dimension.label for dimension in self.all_dimensions]
 
+    @property
+    def logarithmic(self) -> list[str]:
+        """Labels of the settings whose logarithm is distributed."""
+        return [dimension.label for dimension in self.all_dimensions if dimension.scale.is_log]
+
     def point(self, coordinates: Mapping[str, float]) -> Point:
         """Return the point at coordinates; those of options that are not chosen have no effect and may be absent."""
         point: Point = {}

@@ -133,6 +133,19 @@ def test_another_kind_drops_what_was_written_for_the_old_one(small: type[Setting
     assert data_of(small, "dataset=iris")["dataset"] == "iris"
 
 
+def test_another_kind_of_search_keeps_what_all_of_them_know(small: type[Settings]) -> None:
+    config = CONFIG + "tuner: {kind: tpe, random_trials: 3, trials: 7, space: {training.epochs: {int: [1, 2]}}}\n"
+    tuner = settings_of(small, "tuner.kind=anneal", config=config).tuner
+    assert (tuner.kind, tuner.trials, list(tuner.space)) == ("anneal", 7, ["training.epochs"])
+    with pytest.raises(ConfigError, match=r"tuner\.points: required setting is missing"):
+        settings_of(small, "tuner.kind=manual", config=config)
+
+
+def test_a_place_in_brackets_is_pointed_out(small: type[Settings]) -> None:
+    with pytest.raises(ConfigError, match=r"unknown setting 'layers\[0\]'\. Write layers\.0\."):
+        settings_of(small, "model.layers[0]=flatten")
+
+
 def test_the_same_kind_again_drops_nothing(small: type[Settings]) -> None:
     assert data_of(small, "dataset.kind=csv")["dataset"] == {"kind": "csv", "path": "a.csv", "target": "y"}
 

@@ -43,6 +43,10 @@ def test_scales_tell_numbers_from_names() -> None:
     places, names, is_log = scale([1e-4, None, 1e-1])
     assert (names, is_log) == (None, True)
     assert np.isnan(places[1])
+    assert scale([1e-4, 0.6], log=False)[2] is False
+    places, _, is_log = scale([0.0, 1e-4, 1e-1], log=True)
+    assert (is_log, list(np.isnan(places))) == (True, [True, False, False])
+    assert scale([0.0, None], log=True)[2] is False
     places, names, is_log = scale([True, False, None])
     assert (list(places[:2]), names, is_log) == ([1.0, 0.0], ["False", "True"], False)
 
