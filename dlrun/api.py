@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from dlrun.predicting.predictor import Predictor
     from dlrun.run import Run
     from dlrun.training.listener import Listener
-    from dlrun.tuning.driver import StudyResult
     from dlrun.tuning.listeners import StudyListener
+    from dlrun.tuning.order import StudyResult
 
 RUNS_DIR = "runs"
 
@@ -98,8 +98,8 @@ def tune(
         RunFailed, StorageError: No trial finished, or a file could not be written.
     """
     from dlrun.tuning.default_space import with_default_tuner
-    from dlrun.tuning.driver import Order
     from dlrun.tuning.driver import tune as carry_out
+    from dlrun.tuning.order import Order
     from dlrun.tuning.study_folder import config_of, find_study
 
     folder = None if study is None else find_study(Path(runs_dir), str(study))

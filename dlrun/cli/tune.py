@@ -15,7 +15,7 @@ from dlrun.cli.output import Output
 if TYPE_CHECKING:
     from dlrun.config import LoadedConfig
     from dlrun.records.folder import RunFolder
-    from dlrun.tuning.driver import StudyResult
+    from dlrun.tuning.order import StudyResult
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
@@ -70,8 +70,8 @@ def tune(
     from dlrun.cli.configs import placing
     from dlrun.cli.tune_display import study_display
     from dlrun.tuning.checking import idle_pruner
-    from dlrun.tuning.driver import Order
     from dlrun.tuning.driver import tune as carry_out
+    from dlrun.tuning.order import Order
 
     if note := idle_pruner(loaded.experiment):
         out.say_if_heard(f"note: {note}")

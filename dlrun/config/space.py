@@ -27,7 +27,18 @@ _SHARED = {
 """Sections that are the same in all trials, and why."""
 
 _OF_INPUTS = frozenset(
-    {"drop", "types", "missing", "as_images", "num_words", "length", "target_transform", "arguments"}
+    (
+        "drop",
+        "types",
+        "missing",
+        "as_images",
+        "num_words",
+        "length",
+        "encoding",
+        "input_kind",
+        "target_transform",
+        "arguments",
+    )
 )
 """Settings of datasets that leave rows and targets as they are."""
 
@@ -139,11 +150,16 @@ def _shared_setting(base: Mapping[str, Any], values: Mapping[str, Any], path: Pa
         reason = _SHARED.get(section)
         if section == "dataset" and rest.split(".")[0] not in _OF_INPUTS:
             reason = "all trials are scored on the same rows and targets"
-        if section == "seed" and not (isinstance(scheme, Mapping) and isinstance(scheme.get("seed"), int)):
+        if section == "seed" and not _has_own_order(scheme):
             reason = "it divides the rows, and all trials are scored on the same; with a validation.seed it does not"
         if reason:
             return Fault(mark, path, f"{setting} cannot be searched: {reason}")
     return None
+
+
+def _has_own_order(scheme: Any) -> bool:
+    """Tell whether a validation scheme divides the rows whatever the seed of the experiment is."""
+    return isinstance(scheme, Mapping) and (isinstance(scheme.get("seed"), int) or scheme.get("shuffle") is False)
 
 
 def _try(

@@ -26,6 +26,9 @@ MAX_INFERRED_CLASSES = 20
 MAX_TEXT_VALUES = 100
 """Different values that a text column may always have."""
 
+_FEW_TEXTS = 3
+"""Different texts in a column of numbers that are taken for marks or mistakes; more are a part of what it holds."""
+
 _CORRECT = "Correct the values, or leave them empty to have them treated as missing."
 _MOSTLY = 0.5
 _FEW_ROWS = 20
@@ -168,23 +171,28 @@ def _refuse_infinite(frame: pl.DataFrame) -> None:
 def _refuse_free_text(frame: pl.DataFrame, types: Mapping[str, ColumnType], dropped: Sequence[str]) -> None:
     import polars as pl
 
-    refused = {}
+    refused: dict[str, int] = {}
+    spoiled: dict[str, TextAmongNumbers] = {}
     for column in frame:
         if column.dtype == pl.String and column.name not in types and _is_free_text(column):
             if found := text_among_numbers(column):
-                raise DataError(
-                    f"column '{column.name}' {found}",
-                    remedy=f"Correct these values, or take them for missing with dataset.missing=['{found.first}'].",
-                )
-            refused[column.name] = column.n_unique()
+                spoiled[column.name] = found
+            else:
+                refused[column.name] = column.n_unique()
+    messages, remedies = [f"column '{name}' {found}" for name, found in spoiled.items()], []
+    if spoiled:
+        marks = listed(dict.fromkeys(text for found in spoiled.values() for text in found.texts))
+        remedies.append(f"Correct {marks}, or add them to dataset.missing.")
     if refused:
         counts = "; ".join(f"'{name}' has {count:,} different values" for name, count in list(refused.items())[:8])
         first = next(iter(refused))
-        raise DataError(
-            f"text that differs in most rows that have one, as names and free text do: {counts}",
-            remedy=f"Leave them out with {_drop(list(refused), dropped)}, or make the most frequent values categories "
-            f"with dataset.types.{first}=categorical.",
+        messages.append(f"text that differs in most rows that have one, as names and free text do: {counts}")
+        remedies.append(
+            f"Leave them out with {_drop(list(refused), dropped)}, or make the most frequent values categories "
+            f"with dataset.types.{first}=categorical."
         )
+    if messages:
+        raise DataError("; ".join(messages), remedy=" ".join(remedies))
 
 
 @dataclass(frozen=True)
@@ -193,21 +201,22 @@ class TextAmongNumbers:
 
     Args:
         num_rows: Rows that hold text.
-        first: The first of these texts.
-        row: Its row, from 0.
+        texts: The different texts.
+        row: The first row that holds one, from 0.
     """
 
     num_rows: int
-    first: str
+    texts: tuple[str, ...]
     row: int
 
     def __str__(self) -> str:
         rows = counted(self.num_rows, "row")
-        return f"holds text in {rows} and numbers in all others; the first is '{self.first}' in row {self.row} (from 0)"
+        first = f"the first is '{self.texts[0]}' in row {self.row} (from 0)"
+        return f"holds text in {rows} and numbers in all others; {first}"
 
 
 def text_among_numbers(column: pl.Series) -> TextAmongNumbers | None:
-    """Find the texts of a column that otherwise holds numbers, of which there are many different ones; else None.
+    """Find the few different texts of a column that otherwise holds many different numbers; None if it is another.
 
     Args:
         column: Text; missing values are null.
@@ -217,10 +226,10 @@ def text_among_numbers(column: pl.Series) -> TextAmongNumbers | None:
     numbers = column.str.strip_chars().cast(pl.Float64, strict=False)
     strange = numbers.is_null() & column.is_not_null()
     num_strange, num_numbers = int(strange.sum()), len(numbers) - numbers.null_count()
-    if not num_strange or num_strange > num_numbers or numbers.n_unique() <= MAX_INFERRED_CLASSES:
+    if not 0 < num_strange < num_numbers or numbers.n_unique() <= MAX_INFERRED_CLASSES:
         return None
-    row = strange.arg_max() or 0
-    return TextAmongNumbers(num_strange, str(column[row]), row)
+    texts = column.filter(strange).unique(maintain_order=True).to_list()
+    return TextAmongNumbers(num_strange, tuple(texts), strange.arg_max() or 0) if len(texts) <= _FEW_TEXTS else None
 
 
 def _is_free_text(column: pl.Series) -> bool:

@@ -26,6 +26,9 @@ MISSING = ("", "NA", "N/A", "#N/A", "NaN", "nan", "null", "NULL")
 
 _GZIP = b"\x1f\x8b"
 
+LONGEST_CELL = 2**20
+"""Characters of a cell that Python's reader of CSV takes."""
+
 _UNREADABLE = (ValueError, LookupError, OSError, EOFError, zlib.error)
 """What reading a file in a wrong encoding, or a damaged one, raises."""
 
@@ -104,6 +107,7 @@ class Csv(Table):
     def _refuse_uneven(self, path: Path) -> None:
         """Raise DataError if a line has more or fewer values than the header, and say which; empty lines are none."""
         with contextlib.suppress(csv.Error, *_UNREADABLE), self._opened(path) as stream:
+            csv.field_size_limit(LONGEST_CELL)
             reader = csv.reader(stream, delimiter=self.separator)
             rows = filter(None, reader)
             width = len(next(rows, []))

@@ -105,6 +105,8 @@ class Table(Source):
             with naming(test_path):
                 frame = self._with_test(frame, test_path)
         unlabeled = self._unlabeled(frame)
+        if self.task in ("auto", "regression") and len(self.target) == 1:
+            _refuse_text_among_numbers(frame[self.target[0]])
         x, notes = prepare(frame.filter(~unlabeled).select(inputs), self.types, self.drop)
         targets = self._targets(frame.filter(~unlabeled))
         first_test = num_rows - int(unlabeled.head(num_rows).sum())
@@ -185,8 +187,6 @@ class Table(Source):
                 )
         if len(columns) == 1 and not (columns[0].dtype.is_numeric() or columns[0].dtype == pl.Boolean):
             text = columns[0].cast(pl.String)
-            if self.task in ("auto", "regression"):
-                _refuse_text_among_numbers(text)
             class_names = text.unique().sort().to_list()
             codes = text.cast(pl.Enum(class_names)).to_physical().cast(pl.Int64).to_numpy()
             return encode(codes, self.task, self.target, tuple(class_names))
@@ -195,11 +195,13 @@ class Table(Source):
 
 def _refuse_text_among_numbers(target: "pl.Series") -> None:
     """Refuse a target of numbers that a few texts among them would turn into as many classes."""
-    if found := text_among_numbers(target):
+    import polars as pl
+
+    if target.dtype == pl.String and (found := text_among_numbers(target)):
         raise DataError(
             f"the target '{target.name}' {found}",
-            remedy=f"Correct these values, or leave the rows out with dataset.missing=['{found.first}'] and "
-            "dataset.drop_unlabeled_rows=true; dataset.task=multiclass takes all values for names of classes.",
+            remedy=f"Correct {listed(found.texts)}, or leave the rows out: add them to dataset.missing, and set "
+            "dataset.drop_unlabeled_rows=true. dataset.task=multiclass takes all values for names of classes.",
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +14,10 @@ from dlrun.errors import DlrunError
 from dlrun.predicting.predictor import Description
 from dlrun.predicting.stored import Stored
 
-_LARGEST = 2**28
-"""Bytes of a file that is read again for the comparison."""
+_MOST_VALUES = 20_000_000
+"""Values that are read again and compared; they take some seconds."""
+
+_ROWS_AT_ONCE = 65_536
 
 
 def overlap_note(stored: Stored, description: Description, hashes: NDArray[np.uint64], test: NDArray[np.uint64]) -> str:
@@ -27,16 +29,24 @@ def overlap_note(stored: Stored, description: Description, hashes: NDArray[np.ui
         hashes: Hashes of the rows that were scored.
         test: Hashes of the test rows of the run, which it has not learned from.
     """
-    source = description.experiment.dataset
-    if not isinstance(source, Table | Npz):  # a function's own code is not run for this
+    facts, source = description.facts, description.experiment.dataset
+    if not isinstance(source, Table | Npz):  # what lies in no file of the user's, or is made by a function
         return ""
-    paths = [Path(path).expanduser() for path in (source.path, getattr(source, "test_path", None)) if path]
-    if not all(path.is_file() for path in paths):
-        return ""
-    if sum(path.stat().st_size for path in paths) > _LARGEST:
-        return "not compared with the rows that the run learned from, as these are many"
-    learned = _learned(stored, description)
-    number = int((np.isin(hashes, learned) & ~np.isin(hashes, test)).sum())
+    if facts.num_rows * prod(facts.input_shape) > _MOST_VALUES:
+        return _not_compared("they are too many")
+    try:
+        dataset = source.load()
+    except DlrunError:
+        return _not_compared(f"'{source.path}' cannot be read any more")
+    if dataset.fingerprint != stored.json("dataset.json").get("fingerprint"):
+        return _not_compared(f"'{source.path}' has changed since")
+    (test_rows,) = stored.arrays("split.npz", "test")
+    learned = np.setdiff1d(np.arange(dataset.num_rows), test_rows)
+    known = np.zeros(len(hashes), bool)
+    for first in range(0, len(learned), _ROWS_AT_ONCE):
+        x = dataset.x[learned[first : first + _ROWS_AT_ONCE]]
+        known |= np.isin(hashes, row_hashes(x, tuple(description.columns)))
+    number = int((known & ~np.isin(hashes, test)).sum())
     if not number:
         return ""
     return (
@@ -45,15 +55,5 @@ def overlap_note(stored: Stored, description: Description, hashes: NDArray[np.ui
     )
 
 
-def _learned(stored: Stored, description: Description) -> NDArray[np.uint64]:
-    """Return the hashes of all rows of the run but its test rows; none if its data are not those of the time."""
-    nothing: NDArray[np.uint64] = np.empty(0, np.uint64)
-    try:
-        dataset = description.experiment.dataset.load()
-    except DlrunError:
-        return nothing
-    if dataset.fingerprint != stored.json("dataset.json").get("fingerprint"):
-        return nothing
-    (test,) = stored.arrays("split.npz", "test")
-    rows = np.setdiff1d(np.arange(dataset.num_rows), test)
-    return row_hashes(dataset.x[rows], tuple(description.columns))
+def _not_compared(why: str) -> str:
+    return f"not compared with the rows that the run learned from: {why}"

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from dlrun.datasets.csv import MISSING
+from dlrun.datasets.csv import LONGEST_CELL, MISSING
 from dlrun.datasets.names import listed, nearest
 from dlrun.errors import DataError
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 _ALL_COLUMNS = "Give data with all columns that the run was trained on, by the same names."
 _GZIP = b"\x1f\x8b"
 _BLOCK_ROWS = 65_536
-_LONGEST_CELL = 2**20
 
 
 class TableFile(ABC):
@@ -123,7 +122,7 @@ class CsvFile(TableFile):
     def _rows(self) -> Iterator[Iterator[list[str]]]:
         """Yield the rows of the file, the header first; empty lines are skipped, uneven ones refused."""
         with self._readable(), self._open() as stream:
-            csv.field_size_limit(_LONGEST_CELL)
+            csv.field_size_limit(LONGEST_CELL)
             reader = csv.reader(stream, delimiter=self._separator, strict=True)
             yield self._even(reader)
 

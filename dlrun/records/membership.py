@@ -20,13 +20,15 @@ def ensembles_of(folders: Sequence[RunFolder]) -> dict[Path, set[Path]]:
     Args:
         folders: All runs, among them the ensembles.
     """
-    known = {folder.path for folder in folders}
+    ensembles = {folder.path: members for folder in folders if (members := _members(folder))}
+    known = {os.path.realpath(folder.path): folder.path for folder in folders} if ensembles else {}
     found: dict[Path, set[Path]] = {}
-    for folder in folders:
-        for member in _members(folder):
-            for path in (member, *member.parents):
-                if path in known:
-                    found.setdefault(path, set()).add(folder.path)
+    for ensemble, members in ensembles.items():
+        for member in members:
+            place = Path(os.path.realpath(member))
+            for path in (place, *place.parents):
+                if str(path) in known:
+                    found.setdefault(known[str(path)], set()).add(ensemble)
     return found
 
 
@@ -35,7 +37,7 @@ def _members(folder: RunFolder) -> list[Path]:
         return []
     try:
         entries = folder.read_json(MEMBERS)["members"]
-        beside = [Path(os.path.normpath(folder.path / str(entry["path"]))) for entry in entries]
+        beside = [folder.path / str(entry["path"]) for entry in entries]
         moved = [folder.path.parent / Path(str(entry["id"])).name for entry in entries]
     except (StorageError, LookupError, TypeError):
         return []

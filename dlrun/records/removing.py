@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import heapq
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -123,16 +124,22 @@ def plan_cleaning(runs_dir: Path, keep: Sequence[RunFolder], budget: int | None)
     return Cleaning(tuple(items), whole, budget)
 
 
-def _oldest_first(waiting: list[RunFolder], ensembles: dict[Path, set[Path]]) -> Iterator[RunFolder]:
+def _oldest_first(waiting: Sequence[RunFolder], ensembles: Mapping[Path, set[Path]]) -> Iterator[RunFolder]:
     """Yield runs in the order in which they may go: an ensemble cannot predict without its members, so it is first."""
-    while waiting:
-        gone = next((folder for folder in waiting if not ensembles.get(folder.path)), None)
-        if gone is None:
-            return
-        yield gone
-        waiting.remove(gone)
-        for users in ensembles.values():
-            users.discard(gone.path)
+    places = {folder.path: place for place, folder in enumerate(waiting)}
+    members: dict[Path, list[Path]] = {}
+    for member, users in ensembles.items():
+        for ensemble in users:
+            members.setdefault(ensemble, []).append(member)
+    num_users = {member: len(users) for member, users in ensembles.items()}
+    free = [place for path, place in places.items() if not num_users.get(path)]  # in order, so it is a heap
+    while free:
+        folder = waiting[heapq.heappop(free)]
+        yield folder
+        for member in members.get(folder.path, ()):
+            num_users[member] -= 1
+            if not num_users[member] and member in places:
+                heapq.heappush(free, places[member])
 
 
 def clean(cleaning: Cleaning) -> list[Item]:

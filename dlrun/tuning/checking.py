@@ -30,21 +30,24 @@ def check_search(experiment: Experiment) -> None:
 
 
 def idle_pruner(experiment: Experiment) -> str | None:
-    """Say why the tuner's pruner could stop no trial of the config as written; None if it could.
+    """Say why the tuner's pruner can stop no trial; None if it could stop some.
 
     Args:
         experiment: As it was written.
     """
-    pruner = None if experiment.tuner is None else experiment.tuner.pruner
-    if pruner is None or pruner.kind == "none":
+    tuner = experiment.tuner
+    if tuner is None or tuner.pruner.kind == "none":
         return None
-    if experiment.model.kind != "network" and pruner.per == "epoch":
-        return f"the pruner {pruner.kind} stops nothing: a {experiment.model.kind} model has no epochs"
+    pruner, searched = tuner.pruner, tuner.searched
     if pruner.per == "fold" and "fold" not in experiment.validation.kind:
         return (
             f"the pruner {pruner.kind} stops nothing: it looks at folds, and validation is {experiment.validation.kind}"
         )
+    if pruner.per == "fold" or searched & {"model", "model.kind", "training", "training.epochs"}:
+        return None
+    if experiment.model.kind != "network":
+        return f"the pruner {pruner.kind} stops nothing: a {experiment.model.kind} model has no epochs"
     first = getattr(pruner, "min_epochs", getattr(pruner, "epochs", 0))
-    if pruner.per == "epoch" and first >= experiment.training.epochs:
+    if first >= experiment.training.epochs:
         return f"the pruner {pruner.kind} stops nothing: it waits for epoch {first} of {experiment.training.epochs}"
     return None

@@ -23,9 +23,10 @@ from dlrun.tuning.listeners import StudyListener
 from dlrun.tuning.local_workers import LocalWorkers
 from dlrun.tuning.loop import SearchLoop
 from dlrun.tuning.objective import Objective, mode_of, objective_of
+from dlrun.tuning.order import Order, StudyResult
 from dlrun.tuning.points import config_at
 from dlrun.tuning.study import Study
-from dlrun.tuning.study_folder import FINAL, TRIALS, StudyFacts, amend_facts, claim_study, digest_of, settle_data
+from dlrun.tuning.study_folder import TRIALS, StudyFacts, amend_facts, claim_study, digest_of, settle_data
 from dlrun.tuning.study_report import write_report
 from dlrun.tuning.table import FreshTable, write_table
 from dlrun.tuning.trial import Suggestion, Trial
@@ -33,63 +34,6 @@ from dlrun.tuning.trial_runs import TrialRuns, trial_name
 
 if TYPE_CHECKING:
     from dlrun.config import LoadedConfig
-
-
-@dataclass(frozen=True)
-class Order:
-    """How a study is to be carried out.
-
-    Args:
-        num_trials: Number of trials, trial 0 included; None for the tuner's own.
-        seconds: After so long no new trial is begun, and the winner is chosen; None for no limit.
-        num_jobs: Trials at a time; None for one on each core or GPU.
-        gpus: Which GPUs: `auto`, `none` or a number.
-        argv: The command line, for the record.
-    """
-
-    num_trials: int | None = None
-    seconds: float | None = None
-    num_jobs: int | None = None
-    gpus: str = "auto"
-    argv: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class StudyResult:
-    """A study as a command leaves it.
-
-    Args:
-        path: Its folder.
-        trials: All trials.
-        objective: What was searched by.
-        conclusion: What came out; None if time was up before any trial was done.
-        metrics: Content of the study's `metrics.json`; None without a conclusion.
-        stopped: Why the search ended early; None if it did not.
-    """
-
-    path: Path
-    trials: tuple[Trial, ...]
-    objective: Objective
-    conclusion: Conclusion | None
-    metrics: dict[str, Any] | None
-    stopped: str | None = None
-
-    @property
-    def id(self) -> str:
-        """Name of the folder."""
-        return self.path.name
-
-    @property
-    def best(self) -> Trial | None:
-        """The winner; None without a conclusion."""
-        return None if self.conclusion is None else self.conclusion.winner.trial
-
-    @property
-    def final(self) -> Path | None:
-        """Run folder of the winner's refit, which predicts; None without a conclusion."""
-        if self.conclusion is None or self.best is None:
-            return None
-        return self.path / FINAL / self.conclusion.finals[self.best.id]
 
 
 def tune(
@@ -179,7 +123,7 @@ class _Driver:
                 self.listener.opened(folder.path, study.trials, num_trials, self.objective)
                 amend_facts(folder, trials=num_trials, complete=False)
                 try:
-                    result = self._finish(folder, study, workers, num_trials)
+                    result = self._finish(folder, study, workers)
                 except KeyboardInterrupt:
                     self.listener.interrupted()
                     workers.stop()
@@ -190,15 +134,17 @@ class _Driver:
                     heartbeat.end("interrupted")
                 else:
                     complete = result.stopped is None  # with more time, or once the cause is mended, it goes on
-                    amend_facts(folder, trials=num_trials or len(result.trials), complete=complete)
+                    amend_facts(
+                        folder, trials=num_trials or (len(result.trials) if complete else None), complete=complete
+                    )
                 return result
 
-    def _finish(self, folder: RunFolder, study: Study, workers: LocalWorkers, num_trials: int | None) -> StudyResult:
+    def _finish(self, folder: RunFolder, study: Study, workers: LocalWorkers) -> StudyResult:
         """Search, conclude and report."""
         study.prepare()
         self._search(folder, study, workers)
         trials = tuple(study.trials)
-        stopped = study.stopped or self._time_is_up(len(trials), num_trials)
+        stopped = study.stopped or self._time_is_up(study)
         if not trials:
             return StudyResult(folder.path, trials, self.objective, None, None, stopped)
         self.listener.concluding()
@@ -268,11 +214,12 @@ class _Driver:
         table = FreshTable(folder, study, self.listener)
         SearchLoop(study, workers, job_of, runs, self.objective, table, self._deadline).run()
 
-    def _time_is_up(self, begun: int, num_trials: int | None) -> str | None:
+    def _time_is_up(self, study: Study) -> str | None:
         """Say that time was up before all trials were begun, if it was."""
-        if self._deadline is None or time.monotonic() < self._deadline or (num_trials and begun >= num_trials):
+        if self._deadline is None or time.monotonic() < self._deadline or study.is_exhausted:
             return None
-        return f"time is up after {begun:,}{f' of {num_trials:,}' if num_trials else ''} trials"
+        of = f" of {study.num_trials:,}" if study.num_trials else ""
+        return f"time is up after {len(study.trials):,}{of} trials"
 
     def _config_at(self, *overrides: Mapping[str, Any]) -> dict[str, Any]:
         return config_at(self.loaded.data, self.fixed, *overrides)

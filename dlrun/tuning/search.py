@@ -101,6 +101,11 @@ class Tuning(Settings, ABC):
         return self
 
     @property
+    @abstractmethod
+    def searched(self) -> frozenset[str]:
+        """Paths of the settings that trials differ in."""
+
+    @property
     def logarithmic(self) -> list[str] | None:
         """Labels of the settings whose logarithm is searched; None if there is no space that says so."""
         return None
@@ -152,6 +157,10 @@ class Search(Tuning, ABC):
                 found = {"number": number, "sides": ", ".join(str(side) for side in constraint.sides)}
                 raise PydanticCustomError("constraint", message, found | {"hint": hint, "setting": "constraints"})
         return self
+
+    @property
+    def searched(self) -> frozenset[str]:
+        return frozenset(self.space)
 
     @property
     def logarithmic(self) -> list[str] | None:

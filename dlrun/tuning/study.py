@@ -244,6 +244,14 @@ class Study:
         """Number of trials that the study is to have; None if its points alone bound it."""
         return self._num_trials
 
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether all trials have been begun, or the points that there are have all been tried."""
+        if self._is_complete:
+            return True
+        number = len(self._book.trials)
+        return number > 0 and self._num_trials is None and self._sampler.suggest(number, self._book.history) is None
+
     def close(self) -> None:
         """Close the journal and release the lock; so does the end of a `with` block."""
         self._journal.close()

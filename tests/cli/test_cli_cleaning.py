@@ -144,7 +144,13 @@ def test_members_stay_as_long_as_their_ensemble(runs: Path, make_run: Any, capsy
     size = sum(file.stat().st_size for folder in runs.iterdir() for file in folder.rglob("*") if file.is_file())
     assert budget(size - 1) == [other.id]
     assert budget(0) == [other.id, ensemble.id, member.id, study.id]
+    (runs.parent / "sub").mkdir()
     told = f"{member.id} is a member of {ensemble.id}, which then cannot predict any more"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(runs.parent / "sub")
+        patch.setattr(sys, "stdin", Terminal("n\n"))
+        assert run(["rm", member.id, "--runs-dir", "../runs"]) == 1
+        assert told in capsys.readouterr().out
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "stdin", Terminal("n\n"))
         assert run(["rm", member.id]) == 1

@@ -67,6 +67,13 @@ def test_numbers_spoiled_by_a_mark_are_pointed_out() -> None:
         DataError, match=r"'a' holds text in 1 row and numbers in all others; the first is '\?' in row 3"
     ):
         prepare(pl.DataFrame({"a": values}), {})
+    different = [f"name {row}" for row in range(ROWS)]
+    with pytest.raises(DataError, match=r"'a' holds text in 1 row .*; text that differs .*: 'b' has") as caught:
+        prepare(pl.DataFrame({"a": values, "b": different}), {})
+    assert str(caught.value.remedy).startswith("Correct '?', or add them to dataset.missing. Leave them out with ")
+    names = [f"{row}{'' if row % 3 else 'A'}" for row in range(ROWS)]
+    with pytest.raises(DataError, match="as names and free text do: 'a'"):
+        prepare(pl.DataFrame({"a": names}), {})
     _, notes = prepare(pl.DataFrame({"a": ["1", "2", "?", "3"]}), {})
     assert notes[0].startswith("column 'a' is taken for categories; 3 of the 4 values of 'a' are numbers: list in")
 

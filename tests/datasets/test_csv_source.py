@@ -285,13 +285,34 @@ def test_a_few_texts_among_numbers_make_no_classes(tmp_path: Path) -> None:
     rows[7] = "7,abc"
     path = write(tmp_path, "a,y\n" + "\n".join(rows) + "\n")
     for task in ("auto", "regression"):
-        with pytest.raises(DataError, match="'y' holds text in 1 row and numbers in all others; the first is 'abc' in"):
+        with pytest.raises(DataError, match="numbers in all others; the first is 'abc' in row 7") as caught:
             Csv(path=path, target="y", task=task).load()
+    assert "Correct 'abc', or leave the rows out: add them to dataset.missing" in str(caught.value.remedy)
     dataset = Csv(path=path, target="y", missing=("abc",), drop_unlabeled_rows=True).load()
     assert (dataset.task, dataset.num_rows) == ("regression", 39)
     assert len(Csv(path=path, target="y", task="multiclass").load().class_names) == 40
     few = write(tmp_path, "a,y\n" + "\n".join(f"{row},{row % 5 or 'none'}" for row in range(40)) + "\n")
     assert Csv(path=few, target="y").load().class_names == ("1", "2", "3", "4", "none")
+
+
+def test_rows_of_texts_among_numbers_are_counted_in_the_file(tmp_path: Path) -> None:
+    rows = ["0,", "1,", *(f"{row},{row}.5" for row in range(2, 40))]
+    rows[9] = "9,abc"
+    path = write(tmp_path, "a,y\n" + "\n".join(rows) + "\n")
+    with pytest.raises(DataError, match="the first is 'abc' in row 9"):
+        Csv(path=path, target="y", drop_unlabeled_rows=True).load()
+
+
+def test_names_that_are_numbers_in_part_are_names(tmp_path: Path) -> None:
+    rows = [f"{row},{row}{'' if row % 3 else 'A'}" for row in range(90)]
+    path = write(tmp_path, "a,y\n" + "\n".join(rows) + "\n")
+    assert len(Csv(path=path, target="y").load().class_names) == 90
+
+
+def test_short_lines_after_a_long_cell_are_found(tmp_path: Path) -> None:
+    path = write(tmp_path, "y,s,b\n0,k,1\n1," + "x" * 140_000 + ",2\n1,k\n")
+    with pytest.raises(DataError, match="line 4 holds 2 values"):
+        Csv(path=path, target="y", types={"s": "categorical"}).load()
 
 
 def test_empty_lines_before_the_header_are_skipped(tmp_path: Path) -> None:

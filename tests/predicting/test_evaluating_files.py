@@ -10,6 +10,7 @@ import pytest
 
 from dlrun.config import load_text
 from dlrun.errors import DataError
+from dlrun.predicting import overlap
 from dlrun.predicting.data import open_data
 from dlrun.predicting.evaluating import evaluate_file
 from dlrun.predicting.labels import encode
@@ -131,16 +132,21 @@ def test_single_rows_of_the_training_are_recognized(copied, files, stored, train
     assert found.test_looks is None
 
 
-def test_rows_are_not_compared_with_data_that_have_changed(people_frame, tmp_path) -> None:
+def test_rows_are_not_compared_with_data_that_have_changed(people_frame, tmp_path, monkeypatch) -> None:
     people_frame(80).drop("id").write_csv(tmp_path / "train.csv")
     config = f"dataset: {{kind: csv, path: {tmp_path}/train.csv, target: kind}}\nmodel: {{kind: linear}}\n"
     run = run_experiment(load_text(config, "config.yaml").experiment, runs_dir=tmp_path / "runs")
     people_frame(80)[:70].drop("id").write_csv(tmp_path / "some.csv")
     assert "have the inputs of rows that the run learned from" in evaluated(run.path, tmp_path / "some.csv").notes[0]
     people_frame(80, seed=1).drop("id").write_csv(tmp_path / "train.csv")
-    assert not any("learned from" in note for note in evaluated(run.path, tmp_path / "some.csv").notes)
+    not_compared = "not compared with the rows that the run learned from: "
+    note, *_ = evaluated(run.path, tmp_path / "some.csv").notes
+    assert note == f"{not_compared}'{tmp_path}/train.csv' has changed since"
     (tmp_path / "train.csv").unlink()
-    assert not any("learned from" in note for note in evaluated(run.path, tmp_path / "some.csv").notes)
+    note, *_ = evaluated(run.path, tmp_path / "some.csv").notes
+    assert note == f"{not_compared}'{tmp_path}/train.csv' cannot be read any more"
+    monkeypatch.setattr(overlap, "_MOST_VALUES", 80)
+    assert evaluated(run.path, tmp_path / "some.csv").notes[0] == f"{not_compared}they are too many"
 
 
 def test_the_rows_of_the_training_are_recognized_beside_an_own_test_part(people_frame, tmp_path) -> None:

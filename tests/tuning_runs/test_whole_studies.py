@@ -157,6 +157,22 @@ def test_time_ends_a_study_with_a_winner_and_it_goes_on_later(dlrun: Any, linear
     assert json.loads((study.path / "study.json").read_text())["complete"] is True
 
 
+def test_a_grid_that_ran_out_of_time_goes_on_to_its_end(dlrun: Any, config: Any, studies: Any) -> None:
+    name = config(
+        "dataset: iris\nmodel: {kind: linear}\nevaluation: {bootstrap: 20}\n"
+        "tuner: {kind: grid, space: {model.l2: {choice: [0.1, 1, 10, 100, 1000]}}, selection: {rescorings: 0}}\n"
+    )
+    ended = dlrun("tune", name, "--time", "0.0001s", "--jobs", "1", "--json")
+    begun = json.loads(ended.out)["trials"]["total"]
+    assert begun < 5
+    assert f"time is up after {begun} trials" in ended.err
+    again = dlrun("tune", name, "--json")
+    assert json.loads(again.out)["trials"]["total"] == 5  # trial 0 is one of the points
+    assert "time is up" not in again.err
+    assert len(studies()) == 1
+    assert json.loads((studies()[0].path / "study.json").read_text())["complete"] is True
+
+
 def test_time_that_does_not_suffice_for_a_trial(dlrun: Any, linear: str) -> None:
     ended = dlrun("tune", linear, "--trials", "400", "--time", "0s", "--json")
     assert ended.code == 0

@@ -24,6 +24,10 @@ class Manual(Tuning):
         del seed
         return ManualSampler(self.points, written)
 
+    @property
+    def searched(self) -> frozenset[str]:
+        return frozenset(path for point in self.points for path in point)
+
 
 class ManualSampler(Sampler):
     """Takes the points in the order of the list.
