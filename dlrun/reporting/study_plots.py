@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 _LOG_RATIO = 50.0
 """Ratio of the largest to the smallest value from which an axis is logarithmic."""
 
+_FEW_DECADES = 100.0
+"""Ratio of the ends of a logarithmic axis up to which it is labelled at 2 and 5 times the powers of ten as well."""
+
 _MOST_PANELS = 24
 _MOST_LINES = 500
 _LONGEST_LABEL = 34
@@ -94,9 +97,12 @@ def plot_slices(
 
 def _label_axis(panel: Axes, label: str, names: list[str] | None, is_log: bool) -> None:
     if is_log:
-        from matplotlib.ticker import FuncFormatter, NullFormatter
+        from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
         panel.set_xscale("log")
+        low, high = panel.get_xlim()
+        if high < _FEW_DECADES * low:  # powers of ten alone would be one label or none
+            panel.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
         panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         panel.xaxis.set_minor_formatter(NullFormatter())
     if names is not None:
