@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import tempfile
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,14 +20,15 @@ def write(model: keras.Model, path: Path) -> None:
 
     Args:
         model: The network.
-        path: The file.
+        path: The file, under a temporary name.
 
     Raises:
         OSError: The file cannot be written.
     """
-    model.save(path)
-    with tempfile.TemporaryFile(dir=path.parent) as packed:
-        with zipfile.ZipFile(path) as source, zipfile.ZipFile(packed, "w") as target:
+    dated = path.with_suffix(f".dated{path.suffix}")  # if the process is killed, its name tells that it was temporary
+    try:
+        model.save(dated)
+        with zipfile.ZipFile(dated) as source, zipfile.ZipFile(path, "w") as target:
             for name in source.namelist():
                 entry = zipfile.ZipInfo(name)  # carries 1980-01-01
                 with source.open(name) as content, target.open(entry, "w", force_zip64=True) as out:
@@ -36,9 +36,8 @@ def write(model: keras.Model, path: Path) -> None:
                         out.write(json.dumps(_settled(json.load(content), {})).encode())
                     else:
                         shutil.copyfileobj(content, out)
-        packed.seek(0)
-        with path.open("wb") as whole:
-            shutil.copyfileobj(packed, whole)
+    finally:
+        dated.unlink(missing_ok=True)
 
 
 def _settled(value: Any, known: dict[int, int]) -> Any:
