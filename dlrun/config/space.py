@@ -171,7 +171,7 @@ def _try(
     *,
     weighed: bool,
 ) -> Fault | None:
-    """Set values on the config; return what is wrong with the result. If `weighed`, it must have parameters."""
+    """Set values on the config; return what is wrong with the result. If `weighed`, models must have parameters."""
     data, marks = deepcopy(dict(base)), Marks()
     marks.put((), mark)
     for setting, value in values.items():
@@ -188,7 +188,7 @@ def _try(
         hint = "Search integers with int, logint or quniform." if is_float and "an integer" in fault.message else ""
         return Fault(mark, path, f"{shown} would be refused: {fault.message}", fault.hint or hint)
     kind = getattr(getattr(tried, "model", None), "kind", "network")
-    if weighed and kind != "network":
+    if weighed and kind != "network" and not values.keys().isdisjoint(("model", "model.kind")):
         message = f"a {kind} model has no number of parameters, which is an objective"
         return Fault(mark, path, message, "Choose the objective latency or seconds, or leave this model out.")
     return None
