@@ -247,28 +247,25 @@ def test_few_epochs_that_all_improve_are_too_few() -> None:
     assert found.finding == "improving"
 
 
-def test_a_start_far_above_the_baseline_is_no_standing_still() -> None:
-    slow = history([2.307, 2.178, 2.091], [2.684, 2.563, 2.472])
-    scores = {"loss": 2.472, "r2": -1.478}
+@pytest.mark.parametrize(
+    ("training", "validation", "finding"),
+    [
+        ([2.307, 2.178, 2.091], [2.684, 2.563, 2.472], "improving"),
+        ([2.3, 2.0, 2.2, 2.1], [2.7, 2.6, 2.5, 2.4], "does_not_train"),
+    ],
+)
+def test_a_steady_fall_from_far_above_the_baseline_is_no_standing_still(
+    training: list[float], validation: list[float], finding: str
+) -> None:
     found = diagnose(
         metric="r2",
         train={"loss": 2.0, "r2": -1.3},
-        validation=scores,
+        validation={"loss": 2.472, "r2": -1.478},
         baseline={"loss": 1.051, "r2": 0.0},
-        history=slow,
-        num_epochs_allowed=3,
+        history=history(training, validation),
+        num_epochs_allowed=len(training),
     )
-    assert found.finding == "improving"
-    leaping = history([2.3, 2.0, 2.2, 2.1], [2.7, 2.6, 2.5, 2.4])
-    found = diagnose(
-        metric="r2",
-        train={"loss": 2.0, "r2": -1.3},
-        validation=scores,
-        baseline={"loss": 1.051, "r2": 0.0},
-        history=leaping,
-        num_epochs_allowed=4,
-    )
-    assert found.finding == "does_not_train"
+    assert found.finding == finding
 
 
 def test_early_stopping_is_not_running_out_of_epochs() -> None:
