@@ -29,6 +29,9 @@ MAX_TEXT_VALUES = 100
 _FEW_TEXTS = 3
 """Different texts in a column of numbers that are taken for marks or mistakes; more are a part of what it holds."""
 
+AS_TRAINED = "Correct these values; dataset.missing of the run's config lists the texts that mean a missing one."
+"""What to do about a value that a run which is over cannot take for a number."""
+
 _CORRECT = "Correct the values, or leave them empty to have them treated as missing."
 _MOSTLY = 0.5
 _FEW_ROWS = 20

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from dlrun.datasets.columns import as_numbers
+from dlrun.datasets.columns import AS_TRAINED, as_numbers
 from dlrun.datasets.csv import Csv
 from dlrun.datasets.files import existing_file
 from dlrun.datasets.names import listed
@@ -29,8 +29,6 @@ from dlrun.preprocessing.table import FittedTable
 
 if TYPE_CHECKING:
     import polars as pl
-
-_REMEDY = "Correct these values; dataset.missing of the run's config lists the texts that mean a missing one."
 
 Form = Literal["csv", "parquet", "npz"]
 
@@ -163,7 +161,7 @@ class _TableSource:
     def _inputs(self, frame: pl.DataFrame) -> NDArray[Any] | pl.DataFrame:
         if isinstance(self.fitted, FittedTable):
             return frame.with_columns([self._formed(column) for column in frame])
-        return np.column_stack([as_numbers(_no_dates(column), _REMEDY).to_numpy() for column in frame])
+        return np.column_stack([as_numbers(_no_dates(column), AS_TRAINED).to_numpy() for column in frame])
 
     def _formed(self, column: pl.Series) -> pl.Series:
         """Bring a column into the form that it had in training, as far as the file does not tell it."""

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from dlrun.config import load_text
@@ -192,20 +189,15 @@ def residuals(stored: Stored, facts: DatasetFacts) -> Residuals | None:
     """
     if facts.task != "regression":
         return None
-    if stored.has(RESIDUALS):
-        found = _arrays(stored, RESIDUALS, lambda arrays: Residuals(np.sort(arrays["residuals"], axis=0)))
-    else:
-        name = "predictions/validation.npz"
-        found = _arrays(stored, name, lambda arrays: Residuals.of(arrays["y_true"], arrays["y_pred"]))
+    name = RESIDUALS if stored.has(RESIDUALS) else "predictions/validation.npz"
+    try:
+        if name == RESIDUALS:
+            (values,) = stored.arrays(name, "residuals")
+            found = Residuals(np.sort(values, axis=0))
+        else:
+            found = Residuals.of(*stored.arrays(name, "y_true", "y_pred"))
+    except (ValueError, TypeError) as error:
+        raise stored.damaged(name, str(error)) from error
     if found.values.ndim != 2 or found.values.shape[1] != facts.num_outputs or not len(found.values):
         raise stored.damaged("the record of validation predictions", f"its shape is {found.values.shape}")
     return found
-
-
-def _arrays(stored: Stored, name: str, use: Callable[[Mapping[str, NDArray[Any]]], Residuals]) -> Residuals:
-    content = stored.read(name)
-    try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-            return use(arrays)
-    except (ValueError, LookupError, TypeError, OSError, EOFError, MemoryError, zipfile.BadZipFile) as error:
-        raise stored.damaged(name, str(error)) from error

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from dlrun.datasets.columns import as_numbers
+from dlrun.datasets.columns import AS_TRAINED, as_numbers
 from dlrun.datasets.names import counted
 from dlrun.errors import DataError
 from dlrun.preprocessing.fitted import Saved
@@ -15,9 +15,6 @@ from dlrun.validation.plan import Rows
 
 if TYPE_CHECKING:
     import polars as pl
-
-
-_AS_TRAINED = "Correct these values; dataset.missing of the run's config lists the texts that mean a missing one."
 
 
 class NumericColumns(Settings):
@@ -109,7 +106,7 @@ class FittedNumeric(Saved):
 
 def _values(column: "pl.Series") -> NDArray[np.float64]:
     """Return a copy as float64 with NaN for missing values."""
-    return np.array(as_numbers(column, _AS_TRAINED).to_numpy(), dtype=np.float64)
+    return np.array(as_numbers(column, AS_TRAINED).to_numpy(), dtype=np.float64)
 
 
 def _fill(present: NDArray[np.float64], settings: NumericColumns) -> float | None:
