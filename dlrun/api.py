@@ -149,7 +149,7 @@ def load(run: str | Path | Run | EnsembleRun, *, runs_dir: str | Path = RUNS_DIR
     """Load a finished run, an ensemble or a bundle, so that it predicts new rows.
 
     Args:
-        run: What `train` or `ensemble` returned; an id, its unique beginning, `latest` or `best`; the path of a run
+        run: What `train` or `ensemble` returned; an id, a unique part of it, `latest` or `best`; the path of a run
             folder or of a bundle.
         runs_dir: Folder of all runs, for ids.
 

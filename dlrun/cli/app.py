@@ -31,7 +31,7 @@ _OBJECTS_BETWEEN_COLLECTIONS = 200_000
 
 _EXAMPLES = {
     "train": ("dlrun train config.yaml optimizer.learning_rate=1e-3 --name small-steps",),
-    "resume": ("dlrun resume latest",),
+    "resume": ("dlrun resume",),
     "tune": ("dlrun tune config.yaml --trials 50",),
     "check": ("dlrun check config.yaml --model",),
     "init": ("dlrun init csv-classification --output titanic.yaml",),
@@ -47,7 +47,7 @@ _EXAMPLES = {
     ),
     "ls": ("dlrun ls --last 10",),
     "show": ("dlrun show latest",),
-    "logs": ("dlrun logs latest --follow",),
+    "logs": ("dlrun logs --follow",),
     "reproduce": ("dlrun reproduce best",),
     "rm": ("dlrun rm latest",),
     "gc": ("dlrun gc --budget 20GB --dry-run",),

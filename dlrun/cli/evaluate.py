@@ -66,4 +66,4 @@ def _tell(out: Output, run: str, data: str, found: Evaluated) -> None:
     out.say(f"{run} on {found.num_rows:,} rows of {data}")
     for note in found.notes:
         out.say(note)
-    out.say("\n".join(["", *summary_lines(metrics, parts=("scores",))]))
+    out.say("\n".join(["", *summary_lines(metrics, width=out.text_width, parts=("scores",))]))

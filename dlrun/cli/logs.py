@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
-from dlrun.cli.options import DEFAULT_RUNS_DIR, Json, Metric, Run, RunsDir
+from dlrun.cli.options import DEFAULT_RUNS_DIR, Json, Metric, RunOrLatest, RunsDir
 from dlrun.cli.output import Output
 from dlrun.errors import UsageError
 
@@ -18,7 +18,7 @@ _SECONDS_BETWEEN_LOOKS = 0.5
 
 
 def logs(
-    run: Run,
+    run: RunOrLatest = None,
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Go on printing until the run ends; Ctrl-C leaves it alone.")
     ] = False,
@@ -27,11 +27,11 @@ def logs(
     json: Json = False,
 ) -> None:
     """Print what the screen showed during a run."""
-    from dlrun.cli.references import find
+    from dlrun.cli.references import find_or_latest
     from dlrun.records.files import open_regular, storage_error
 
     out = Output(json=json)
-    folder = find(runs_dir, run, metric)
+    folder = find_or_latest(runs_dir, run, metric)
     path = folder.file("output.log")
     lines: list[str] = []
     inside = [] if path.exists() else sorted(folder.path.glob("trials/*/output.log"))

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from dlrun.cli.options import DEFAULT_RUNS_DIR, Json, RunsDir
-from dlrun.cli.output import Output, table
+from dlrun.cli.output import Output, fitted_table, left_out
 
 if TYPE_CHECKING:
     from dlrun.records.index import RunSummary
 
 _HEADER = ["run", "state", "age", "dataset", "model", "validation", "test", "seconds"]
 _RIGHT = (2, 7)
+_EXPENDABLE = tuple(map(_HEADER.index, ("seconds", "dataset", "model", "age", "test")))
+"""What a narrow terminal does without, first to last."""
 _UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 
 
@@ -34,9 +37,8 @@ def ls(
     out = Output(json=json)
     runs = index(runs_dir, last=last)
     whole = [run for run in runs if run.problem is None]
-    now = datetime.now(UTC)
     if whole:
-        out.say("\n".join(table(_HEADER, [_row(run, now) for run in whole], right=_RIGHT)))
+        out.say("\n".join(_laid_out(whole, datetime.now(UTC), out.columns)))
     if not runs:
         out.say(f"no runs in {runs_dir}. Train one with `dlrun train`.")
     for run in runs:
@@ -46,15 +48,25 @@ def ls(
         out.result({"runs_dir": runs_dir.absolute(), "runs": [_object(run) for run in runs]})
 
 
-def _row(run: RunSummary, now: datetime) -> list[str]:
+def _laid_out(runs: Sequence[RunSummary], now: datetime, width: int | None) -> list[str]:
+    """Lay out the table; where it is too wide, with one score in place of two, and then with fewer columns."""
+    for num_scores in (2, 1):
+        rows = [_row(run, now, num_scores) for run in runs]
+        lines, missing = fitted_table(_HEADER, rows, width=width, expendable=_EXPENDABLE, right=_RIGHT)
+        if not missing:
+            break
+    return [*lines, *left_out(missing)]
+
+
+def _row(run: RunSummary, now: datetime, num_scores: int) -> list[str]:
     return [
         run.id,
         str(run.state),
         age(run.started, now),
         run.dataset or "",
         _model(run),
-        _score(run, run.validation),
-        _score(run, run.test),
+        _scores(run, run.validation, num_scores),
+        _scores(run, run.test, num_scores),
         f"{run.seconds:.1f}" if run.seconds is not None else "",
     ]
 
@@ -65,15 +77,15 @@ def _model(run: RunSummary) -> str:
     return kind if run.trials is None else f"{kind}, {run.trials or 'all'} trials"
 
 
-def _score(run: RunSummary, scores: dict[str, float] | None) -> str:
+def _scores(run: RunSummary, scores: dict[str, float] | None, num: int) -> str:
     """Show the metric that the run was selected by, and the first one beside the loss."""
     from dlrun.records.log import number
 
     if not scores:
         return ""
     first = next((name for name in scores if name != "loss"), "loss")
-    names = dict.fromkeys(name for name in (run.primary, first) if name in scores)
-    return ", ".join(f"{name} {number(scores[name])}" for name in names if name is not None)
+    names = list(dict.fromkeys(name for name in (run.primary, first) if name is not None and name in scores))
+    return ", ".join(f"{name} {number(scores[name])}" for name in names[:num])
 
 
 def age(started: str | None, now: datetime) -> str:

@@ -41,7 +41,17 @@ Run = Annotated[
     str,
     typer.Argument(
         metavar="RUN",
-        help="An id, its unique beginning, 'latest', 'best', or the path of a run folder.",
+        help="An id, a unique part of it, 'latest', 'best', or the path of a run folder.",
+        autocompletion=complete_run,
+        show_default=False,
+    ),
+]
+
+RunOrLatest = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="RUN",
+        help="An id, a unique part of it, 'latest', 'best', or the path of a run folder; the latest run without it.",
         autocompletion=complete_run,
         show_default=False,
     ),
@@ -51,7 +61,7 @@ RunOrBundle = Annotated[
     str,
     typer.Argument(
         metavar="RUN",
-        help="An id, its unique beginning, 'latest', 'best', the path of a run folder, or a bundle.",
+        help="An id, a unique part of it, 'latest', 'best', the path of a run folder, or a bundle.",
         autocompletion=complete_run_or_bundle,
         show_default=False,
     ),

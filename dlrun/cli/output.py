@@ -13,6 +13,9 @@ from typing import TextIO
 from dlrun.errors import StorageError
 from dlrun.records.text import json_text, printable
 
+WIDEST_TEXT = 100
+_NARROWEST_TEXT = 40
+
 
 class Output:
     """Where a command's words go: to stdout, or to stderr if stdout is to carry one JSON object.
@@ -33,6 +36,26 @@ class Output:
     def stream(self) -> TextIO:
         """The stream for people."""
         return sys.stderr if self.json else sys.stdout
+
+    @property
+    def columns(self) -> int | None:
+        """Letters on a line of the terminal that the words go to; None where they go to a file or a program.
+
+        COLUMNS in the environment goes before what the terminal says, and counts for files as well.
+        """
+        told = os.environ.get("COLUMNS", "")
+        if told.isascii() and told.isdigit() and int(told) > 0:
+            return int(told)
+        if not self.stream.isatty():
+            return None
+        with contextlib.suppress(OSError, ValueError):
+            return os.get_terminal_size(self.stream.fileno()).columns or None
+        return None
+
+    @property
+    def text_width(self) -> int:
+        """Letters on a line of running text: what the terminal holds, but no more than can be read well."""
+        return max(min(self.columns or WIDEST_TEXT, WIDEST_TEXT), _NARROWEST_TEXT)
 
     def say(self, text: str = "") -> None:
         """Print one or more lines for people, unless quiet. Raises BrokenPipeError if nobody reads any more."""
@@ -88,7 +111,7 @@ def is_live(stream: TextIO) -> bool:
     return stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
-def width(text: str) -> int:
+def width_of(text: str) -> int:
     """Return how many columns a text takes on a terminal."""
     wide = sum(unicodedata.east_asian_width(character) in {"W", "F"} for character in text)
     joined = sum(unicodedata.category(character) in {"Mn", "Me"} for character in text)
@@ -107,13 +130,50 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]], *, right: Iterab
         One line for the titles, one for each row.
     """
     lines = [[printable(cell) for cell in cells] for cells in (header, *rows)]
-    widths = [max(width(line[column]) for line in lines) for column in range(len(header))]
+    widths = [max(width_of(line[column]) for line in lines) for column in range(len(header))]
     to_right = set(right)
     laid_out = []
     for line in lines:
         cells = []
         for column, cell in enumerate(line):
-            space = " " * (widths[column] - width(cell))
+            space = " " * (widths[column] - width_of(cell))
             cells.append(space + cell if column in to_right else cell + space)
         laid_out.append("  ".join(cells).rstrip())
     return laid_out
+
+
+def fitted_table(
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    width: int | None,
+    expendable: Sequence[int],
+    right: Iterable[int] = (),
+) -> tuple[list[str], list[str]]:
+    """Lay out a table that fits a terminal, by leaving out columns where it would be too wide.
+
+    Args:
+        header: As for `table`.
+        rows: As for `table`.
+        width: Letters on a line of the terminal; None for any number.
+        expendable: Positions of columns that may be left out, in the order in which they go.
+        right: As for `table`.
+
+    Returns:
+        The lines, and the titles of what was left out.
+    """
+    kept, to_right = list(range(len(header))), set(right)
+    for candidate in [None, *expendable]:
+        if candidate is not None:
+            kept.remove(candidate)
+        cells = [[line[column] for column in kept] for line in (header, *rows)]
+        aligned = [place for place, column in enumerate(kept) if column in to_right]
+        lines = table(cells[0], cells[1:], right=aligned)
+        if width is None or max(map(width_of, lines)) <= width:
+            break
+    return lines, [title for column, title in enumerate(header) if column not in kept]
+
+
+def left_out(titles: Sequence[str]) -> list[str]:
+    """Say which columns a terminal had no room for."""
+    return [f"no room for: {', '.join(titles)} (--json has all)"] if titles else []

@@ -18,7 +18,7 @@ def find(runs_dir: Path, reference: str, metric: str | None) -> RunFolder:
 
     Args:
         runs_dir: Folder of all runs.
-        reference: An id, its unique beginning, `latest`, `best`, or the path of a run folder.
+        reference: An id, a unique part of it, `latest`, `best`, or the path of a run folder.
         metric: Validation score that `best` compares; what the run was selected by unless given.
 
     Raises:
@@ -27,6 +27,26 @@ def find(runs_dir: Path, reference: str, metric: str | None) -> RunFolder:
     from dlrun.records.index import find_run
 
     return find_run(runs_dir, reference, higher_is_better=_higher_is_better, metric=metric)
+
+
+def find_or_latest(runs_dir: Path, reference: str | None, metric: str | None) -> RunFolder:
+    """Find the run that a user means; the latest one, which is told on stderr, where none was named.
+
+    Args:
+        runs_dir: Folder of all runs.
+        reference: As for `find`, or None.
+        metric: As for `find`.
+
+    Raises:
+        UsageError: As `find`.
+    """
+    if reference is not None:
+        return find(runs_dir, reference, metric)
+    from dlrun.cli.output import Output
+
+    folder = find(runs_dir, "latest", metric)
+    Output(json=True).say_if_heard(f"latest run: {folder.id}")
+    return folder
 
 
 def find_stored(runs_dir: Path, reference: str, metric: str | None) -> Stored:

@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from dlrun.cli.options import DEFAULT_RUNS_DIR, Json, Run, RunsDir, Trust
+from dlrun.cli.options import DEFAULT_RUNS_DIR, Json, RunOrLatest, RunsDir, Trust
 from dlrun.cli.output import Output
 
 
 def resume(
     context: typer.Context,
-    run: Run,
+    run: RunOrLatest = None,
     force: Annotated[
         bool, typer.Option("--force", help="Go on although config or data have changed; the record says so.")
     ] = False,
@@ -27,13 +27,13 @@ def resume(
     It continues from its last checkpoint and ends with the same weights, history, predictions and scores as if
     nothing had happened.
     """
-    from dlrun.cli.references import find
+    from dlrun.cli.references import find_or_latest
     from dlrun.cli.running import report, watching
     from dlrun.resuming import resume_run
     from dlrun.tuning.study_folder import latency_rows_of
 
     out = Output(json=json, quiet=quiet)
-    folder = find(runs_dir, run, None)
+    folder = find_or_latest(runs_dir, run, None)
     with watching(out, context) as listener:
         argv, rows = ["dlrun", *sys.argv[1:]], latency_rows_of(folder)
         ended = resume_run(folder, force=force, trust=trust, argv=argv, listener=listener, latency_rows=rows)

@@ -19,7 +19,7 @@ Runs = Annotated[
     list[str],
     typer.Argument(
         metavar="RUN",
-        help="Ids, their unique beginnings, 'latest', 'best', or paths of run folders.",
+        help="Ids, unique parts of them, 'latest', 'best', or paths of run folders.",
         autocompletion=complete_run,
         show_default=False,
     ),

@@ -47,7 +47,7 @@ def report(out: Output, run: Run) -> None:
         out.tell(str(run.path))
     else:
         metrics: Mapping[str, Any] = run.metrics
-        for line in ["", *summary_lines(metrics), "", f"run folder {run.path}"]:
+        for line in ["", *summary_lines(metrics, width=out.text_width), "", f"run folder {run.path}"]:
             out.say_if_heard(line)
     if out.json:
         out.result({"id": run.id, "path": run.path, "state": run.state, "metrics": run.metrics})

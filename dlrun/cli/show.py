@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dlrun.cli.options import DEFAULT_RUNS_DIR, Json, Metric, Run, RunsDir
+from dlrun.cli.options import DEFAULT_RUNS_DIR, Json, Metric, RunOrLatest, RunsDir
 from dlrun.cli.output import Output, table
 from dlrun.cli.show_study import study_rows, trial_lines
 from dlrun.errors import StorageError
@@ -23,7 +23,7 @@ _MAX_FILES = 200
 
 
 def show(
-    run: Run,
+    run: RunOrLatest = None,
     metric: Metric = None,
     best_config: Annotated[
         bool, typer.Option("--best-config", help="Print nothing but the config of a study's winner.")
@@ -35,11 +35,11 @@ def show(
 
     Its state, scores with intervals, baseline, diagnosis, config and files.
     """
-    from dlrun.cli.references import find
+    from dlrun.cli.references import find_or_latest
     from dlrun.records.status import read_status
 
     out = Output(json=json)
-    folder = find(runs_dir, run, metric)
+    folder = find_or_latest(runs_dir, run, metric)
     if best_config:
         from dlrun.tuning.study_folder import best_config as config_of_winner
 
@@ -106,7 +106,7 @@ def _tell(
     if status.error is not None:
         out.say(f"error: {status.error}")
     if metrics is not None:
-        out.say("\n".join(["", *_summary(folder, metrics)]))
+        out.say("\n".join(["", *_summary(folder, metrics, out.text_width)]))
     if trials is not None:
         out.say("\n".join(["", *trial_lines(trials, metrics)]))
     if config:
@@ -120,12 +120,12 @@ def _tell(
         out.say(f"  and {len(files) - _MAX_FILES:,} more")
 
 
-def _summary(folder: RunFolder, metrics: Any) -> list[str]:
+def _summary(folder: RunFolder, metrics: Any, width: int) -> list[str]:
     from dlrun.reporting.study_summary import study_lines
     from dlrun.reporting.summary import summary_lines
 
     try:
-        return study_lines(metrics) if metrics.get("study") else summary_lines(metrics)
+        return study_lines(metrics) if metrics.get("study") else summary_lines(metrics, width=width)
     except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
         path = printable(str(folder.file("metrics.json")))
         raise StorageError(f"{path} is damaged: it does not hold what dlrun writes") from error

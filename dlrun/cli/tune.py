@@ -46,7 +46,7 @@ def tune(
     gpus: Annotated[str, typer.Option("--gpus", metavar="auto|none|N", help="GPUs that trials take in turn.")] = "auto",
     study: Annotated[
         str | None,
-        typer.Option("--study", metavar="STUDY", help="The study to go on with: an id, its beginning, a path."),
+        typer.Option("--study", metavar="STUDY", help="The study to go on with: an id, a part of it, a path."),
     ] = None,
     new: Annotated[
         bool, typer.Option("--new", help="Begin a new study even if one of this config is unfinished.")

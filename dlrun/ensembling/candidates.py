@@ -39,7 +39,7 @@ def find_candidates(
 
     Args:
         runs_dir: Folder of all runs.
-        references: Ids and their beginnings, `latest`, `best`, paths of runs, of studies, of folders of runs, and
+        references: Ids and parts of them, `latest`, `best`, paths of runs, of studies, of folders of runs, and
             patterns such as `runs/*`, with whatever lies there.
         top: Trials that are taken of each study, the best by validation score; None for all.
         metric: Score that trials are compared by; what each study was selected by unless given.

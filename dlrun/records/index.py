@@ -173,7 +173,8 @@ def find_run(
 
     Args:
         runs_dir: Folder of all runs.
-        reference: An id, its unique beginning, `latest`, `best`, or the path of a run folder.
+        reference: An id, a part of it that no other run has, `latest`, `best`, or the path of a run folder. What begins
+            an id goes before what stands inside of one, and runs go before the trials of studies.
         higher_is_better: Tells the direction of a metric, for `best`.
         metric: Metric that `best` compares; what the latest finished run was selected by unless given.
 
@@ -188,28 +189,34 @@ def find_run(
         return _best(runs_dir, folders, metric, higher_is_better)
     if not _LEAF.fullmatch(reference):
         return _at_path(reference)
-    matching = [folder for folder in folders if folder.id.startswith(reference)]
-    exact = [folder for folder in matching if folder.id == reference]
-    if exact or len(matching) == 1:
-        return (exact or matching)[0]
-    if matching:
-        raise UsageError(
-            f"'{reference}' is the beginning of {len(matching)} runs: {_listed([folder.id for folder in matching])}",
-            remedy="Type more of the id.",
-        )
+    if begun := _beginning(folders, reference):
+        return _only(begun, reference, "the beginning of", "runs")
     renamed = (Path(runs_dir, reference), Path(reference)) if len(reference) <= _MAX_REFERENCE else ()
     for path in renamed:  # a folder that somebody renamed still is a run
         if path.is_symlink() or (path / "status.json").is_file():
             return _at_path(str(path))
-    inner = _inside_studies(folders, reference)
-    if len(inner) == 1:
-        return inner[0]
-    if inner:
-        listed = _listed([folder.id for folder in inner])
-        raise UsageError(
-            f"'{reference}' is the beginning of {len(inner)} trials: {listed}", remedy="Type more of the id."
-        )
+    if containing := [folder for folder in folders if reference in folder.id]:
+        return _only(containing, reference, "a part of", "runs")
+    inner = _inside_studies(folders)
+    if begun := _beginning(inner, reference):
+        return _only(begun, reference, "the beginning of", "trials")
+    if containing := [folder for folder in inner if reference in folder.id]:
+        return _only(containing, reference, "a part of", "trials")
     raise _unknown(runs_dir, reference, [folder.id for folder in folders])
+
+
+def _beginning(folders: Sequence[RunFolder], reference: str) -> list[RunFolder]:
+    """Return the run of that very id, or else those whose ids begin so."""
+    matching = [folder for folder in folders if folder.id.startswith(reference)]
+    return [folder for folder in matching if folder.id == reference] or matching
+
+
+def _only(found: Sequence[RunFolder], reference: str, how: str, what: str) -> RunFolder:
+    """Take the one that was found, or say that there are several."""
+    if len(found) == 1:
+        return found[0]
+    listed = _listed([folder.id for folder in found])
+    raise UsageError(f"'{reference}' is {how} {len(found)} {what}: {listed}", remedy="Type more of the id.")
 
 
 def is_trial(folder: RunFolder) -> bool:
@@ -217,19 +224,18 @@ def is_trial(folder: RunFolder) -> bool:
     return folder.path.parent.name == TRIALS and (folder.path.parent.parent / STUDY).is_file()
 
 
-def _inside_studies(folders: Sequence[RunFolder], reference: str) -> list[RunFolder]:
-    """Return the trials of studies and the snapshots of runs whose ids begin with a text."""
+def _inside_studies(folders: Sequence[RunFolder]) -> list[RunFolder]:
+    """Return the trials of studies and the snapshots of runs."""
     studies = [folder for folder in folders if folder.file(STUDY).is_file()]
     inner = [found for study in studies for part in INSIDE for found in run_folders(study.file(part))]
-    inner += [found for folder in [*folders, *inner] for found in run_folders(folder.file(SNAPSHOTS))]
-    return [folder for folder in inner if folder.id.startswith(reference)]
+    return inner + [found for folder in [*folders, *inner] for found in run_folders(folder.file(SNAPSHOTS))]
 
 
 def _at_path(reference: str) -> RunFolder:
     """Take a path that leads to a run folder; neither the folder nor its status may be a link."""
     shown = printable(reference[:_MAX_SHOWN])
     if not reference or "\0" in reference or any(len(part) > _MAX_REFERENCE for part in Path(reference).parts):
-        raise UsageError(f"'{shown}' is no name of a run", remedy="Type an id, its beginning, latest, best, or a path.")
+        raise UsageError(f"'{shown}' is no name of a run", remedy="Type an id, a part of it, latest, best, or a path.")
     path = Path(reference)
     if path.is_symlink():
         raise UsageError(f"{shown} is a link", remedy="Type the path that it leads to.")
@@ -241,7 +247,6 @@ def _at_path(reference: str) -> RunFolder:
 def _unknown(runs_dir: Path, reference: str, ids: Sequence[str]) -> UsageError:
     message = f"there is no run '{printable(reference[:_MAX_REFERENCE])}' in {printable(str(runs_dir))}"
     near = difflib.get_close_matches(reference, ids, n=3, cutoff=0.5)
-    near += [run for run in ids if reference in run and run not in near]
     if near:
         return UsageError(message, remedy=f"Did you mean {_listed(near)}?")
     return UsageError(message, remedy="`dlrun ls` lists the runs." if ids else "Train one first, with `dlrun train`.")

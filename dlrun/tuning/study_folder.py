@@ -185,7 +185,7 @@ def find_study(runs_dir: Path, reference: str) -> RunFolder:
 
     Args:
         runs_dir: Folder of all runs.
-        reference: An id, its unique beginning, `latest`, or the path of a study.
+        reference: An id, a unique part of it, `latest`, or the path of a study.
 
     Raises:
         UsageError: There is no such run, or it is no study.

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dlrun.cli.display import LiveDisplay, PlainDisplay, Progress, bar, display, duration
-from dlrun.cli.output import Output, table, width
+from dlrun.cli.output import Output, fitted_table, table, width_of
 from dlrun.training.listener import REFIT, EpochReport
 
 
@@ -36,6 +36,17 @@ def test_progress_knows_the_folds_to_come() -> None:
 @pytest.mark.parametrize(("seconds", "text"), [(0.2, "0:00"), (59.6, "1:00"), (61, "1:01"), (3661, "1:01:01")])
 def test_duration(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+def test_a_table_leaves_out_columns_until_it_fits() -> None:
+    header, rows = ["name", "size", "kind"], [["a" * 10, "1234", "東京"]]
+    whole = fitted_table(header, rows, width=None, expendable=(2, 1), right=[1])
+    assert whole == (["name        size  kind", "aaaaaaaaaa  1234  東京"], [])
+    assert fitted_table(header, rows, width=22, expendable=(2, 1), right=[1]) == whole
+    assert fitted_table(header, rows, width=21, expendable=(2, 1), right=[1])[1] == ["kind"]
+    lines, missing = fitted_table(header, rows, width=12, expendable=(2, 1), right=[1])
+    assert (lines, missing) == (["name", "aaaaaaaaaa"], ["size", "kind"])
+    assert fitted_table(header, rows, width=3, expendable=(2, 1)) == (lines, missing)
 
 
 def test_bar() -> None:
@@ -113,4 +124,4 @@ def test_a_run_goes_on_when_nobody_reads(monkeypatch) -> None:
 def test_tables_align_wide_characters_and_escape_controls() -> None:
     lines = table(["name", "n"], [["東京", "1"], ["e\u0301", "22"], ["a\x1b", "333"]], right=[1])
     assert lines == ["name     n", "東京     1", "e\u0301       22", "a\\x1b  333"]
-    assert [width(text) for text in ("東京", "e\u0301", "abc")] == [4, 1, 3]
+    assert [width_of(text) for text in ("東京", "e\u0301", "abc")] == [4, 1, 3]

@@ -48,6 +48,31 @@ def test_ls_tells_whole_damaged_and_hostile_runs(dlrun, make_run, golden) -> Non
     golden("cli/ls.txt", ended.out.replace(str(dlrun.folder), "FOLDER"))
 
 
+@pytest.mark.parametrize(
+    ("columns", "titles"),
+    [
+        (200, ["run", "state", "age", "dataset", "model", "validation", "test", "seconds"]),
+        (70, ["run", "state", "age", "validation", "test"]),
+        (1, ["run", "state", "validation"]),
+    ],
+)
+def test_ls_fits_the_terminal_and_tells_what_it_has_no_room_for(dlrun, make_run, columns: int, titles) -> None:
+    for minute in range(2):
+        make_run(dlrun.folder / "runs", minute=minute, started=ago(90_000), finished=ago(89_000))
+    ended = dlrun("ls", environment={"COLUMNS": str(columns)})
+    lines = ended.out.splitlines()
+    assert lines[0].split() == titles
+    assert len(lines) == (3 if columns == 200 else 4)
+    assert columns == 1 or max(map(len, lines)) <= columns
+    assert ("no room for: dataset, model, seconds (--json has all)" in ended.out) == (columns == 70)
+    assert ("loss 0.0800, accuracy 0.9700" in ended.out) == (columns == 200)
+
+
+def test_ls_keeps_every_column_for_a_program_that_reads_it(dlrun, make_run) -> None:
+    make_run(dlrun.folder / "runs")
+    assert "seconds" in dlrun("ls", environment={"COLUMNS": ""}).out
+
+
 def test_ls_json_and_runs_dir(dlrun, make_run) -> None:
     for minute in range(3):
         make_run(dlrun.folder / "elsewhere", minute=minute)
@@ -67,6 +92,26 @@ def test_show(dlrun, make_run, golden) -> None:
     summary = "\n".join(summary_lines(folder.read_json("metrics.json")))
     assert "0.960 [0.940, 0.980]" in summary
     golden("cli/show.txt", ended.out.replace(summary, "SUMMARY").replace(str(dlrun.folder), "FOLDER"))
+
+
+@pytest.mark.parametrize("command", ["show", "logs"])
+def test_without_a_run_the_latest_is_taken_and_told(dlrun, make_run, command: str) -> None:
+    make_run(dlrun.folder / "runs", "older")
+    newest = make_run(dlrun.folder / "runs", "newer", minute=1)
+    ended, named = dlrun(command), dlrun(command, "newer")
+    assert (ended.code, ended.out) == (0, named.out)
+    assert (ended.err, named.err) == (f"latest run: {newest.id}\n", "")
+    assert json.loads(dlrun(command, "--json").out)["id"] == newest.id
+
+
+def test_running_text_fits_the_terminal(dlrun, make_run) -> None:
+    diagnosis = {"summary": "word " * 60, "evidence": ["proof " * 40], "suggestions": ["advice " * 40]}
+    folder = make_run(dlrun.folder / "runs")
+    folder.write_json("metrics.json", folder.read_json("metrics.json") | {"diagnosis": diagnosis})
+    lines = dlrun("show", environment={"COLUMNS": "60"}).out.splitlines()
+    text = [line for line in lines if line.split() and line.split()[-1] in {"word", "proof", "advice"}]
+    assert {len(line) for line in text} <= set(range(61))
+    assert max(map(len, text)) > 50
 
 
 @pytest.mark.parametrize("content", ["[1]", '{"validation": 3}', '"text"', '{"validation": {"loss": "a"}}', "{"])

@@ -155,10 +155,40 @@ def test_ambiguous_beginnings_list_the_runs(tmp_path: Path) -> None:
     assert "and 2 more" in caught.value.message
 
 
+def test_a_run_answers_to_any_part_of_its_id_that_no_other_has(tmp_path: Path) -> None:
+    forest, network = finished(tmp_path, "titanic-rf"), finished(tmp_path, "titanic-net", minute=1)
+    assert find(tmp_path, "titanic-rf") == forest
+    assert find(tmp_path, network.id[-6:]) == network
+    assert find(tmp_path, "191602-titanic") == network
+    with pytest.raises(UsageError, match="'titanic' is a part of 2 runs") as caught:
+        find(tmp_path, "titanic")
+    assert forest.id in caught.value.message
+    assert network.id in caught.value.message
+
+
+def test_what_begins_an_id_goes_before_what_stands_inside_of_one(tmp_path: Path) -> None:
+    inside = finished(tmp_path, "20261121")
+    begun = RunFolder(tmp_path / "20261121-191503-x-0000")
+    inside.path.rename(tmp_path / "20250101-000000-20261121-ffff")
+    begun.path.mkdir()
+    assert find(tmp_path, "20261121") == begun
+
+
+def test_trials_answer_to_a_part_of_their_id_behind_the_runs(tmp_path: Path) -> None:
+    study = finished(tmp_path, "study")
+    study.write_json("study.json", {"trials": 2})
+    trials = [finished(study.file("trials"), name, minute=1) for name in ("x-00001", "x-00002")]
+    assert find(tmp_path, "00002") == trials[1]
+    with pytest.raises(UsageError, match="'x-0000' is a part of 2 trials"):
+        find(tmp_path, "x-0000")
+    run = finished(tmp_path, "y-00002", minute=2)
+    assert find(tmp_path, "00002") == run
+
+
 def test_unknown_runs_suggest_near_ones(tmp_path: Path) -> None:
     folder = finished(tmp_path, "digits-dense")
     with pytest.raises(UsageError, match="there is no run") as caught:
-        find(tmp_path, "digits")
+        find(tmp_path, folder.id.replace("dense", "danse"))
     assert folder.id in str(caught.value.remedy)
     with pytest.raises(UsageError) as caught:
         find(tmp_path / "empty", "digits")
