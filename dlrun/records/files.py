@@ -35,8 +35,11 @@ _REASONS = {
 }
 
 
-_TEMPORARY = re.compile(r"\..*-[0-9a-f]{8}\.tmp(\..*)?")
+TEMPORARY = re.compile(r"\..*-[0-9a-f]{8}\.tmp(\..*)?", re.DOTALL)
 """Names that `publish` gives to what is not complete."""
+
+_TEMPORARY_STEM, _TEMPORARY_SUFFIX = 100, 20
+"""Bytes that a temporary name takes over of the name that the file is to have; systems take 255 in all."""
 
 
 def storage_error(verb: str, path: Path, error: OSError) -> StorageError:
@@ -66,7 +69,7 @@ def publish(path: Path) -> Iterator[Path]:
     Raises:
         StorageError: The system refused a step, inside the block or after it.
     """
-    temporary = path.with_name(f".{path.stem[:100]}-{os.urandom(4).hex()}.tmp{path.suffix}")
+    temporary = path.with_name(_temporary_name(path))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
@@ -81,6 +84,13 @@ def publish(path: Path) -> Iterator[Path]:
         raise
 
 
+def _temporary_name(path: Path) -> str:
+    """Make up a name that tells whose it is, and that every system takes which takes the name of the file."""
+    stem = os.fsdecode(os.fsencode(path.stem)[:_TEMPORARY_STEM])
+    suffix = path.suffix if len(os.fsencode(path.suffix)) <= _TEMPORARY_SUFFIX else ""
+    return f".{stem}-{os.urandom(4).hex()}.tmp{suffix}"
+
+
 def _discard(path: Path) -> None:
     if path.is_dir():
         shutil.rmtree(path, ignore_errors=True)
@@ -93,7 +103,7 @@ def discard_temporaries(folder: Path) -> None:
     """Remove what writers that were killed have left in a folder and those below it; nobody may be writing there."""
     for place, subfolders, names in os.walk(folder):
         for name in (*subfolders, *names):
-            if _TEMPORARY.fullmatch(name):
+            if TEMPORARY.fullmatch(name):
                 _discard(Path(place, name))
 
 

@@ -19,7 +19,6 @@ from dlrun.records.membership import ensembles_of
 REMOVED = ".removed-"
 """Beginning of the name that a run folder gets before its files go, so that a half removed run is none."""
 
-_TEMPORARY = re.compile(r"\..*-[0-9a-f]{8}\.tmp(\..*)?", re.DOTALL)
 _ENDED = ("finished", "failed", "pruned")
 
 
@@ -187,9 +186,9 @@ def _remains(folder: RunFolder, run: RunSummary) -> Iterator[Item]:
         subfolders[:] = sorted(name for name in subfolders if Path(parent, name) != fits or run.state != "finished")
         for name in sorted([*names, *subfolders]):
             path = Path(parent, name)
-            if _TEMPORARY.fullmatch(name):
+            if files.TEMPORARY.fullmatch(name):
                 yield Item(path, _size(path), "a file that was never completed")
-        subfolders[:] = [name for name in subfolders if not _TEMPORARY.fullmatch(name)]
+        subfolders[:] = [name for name in subfolders if not files.TEMPORARY.fullmatch(name)]
 
 
 def _size(path: Path) -> int:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
-import select
+import selectors
 import socket
+from collections.abc import Sequence
 from typing import Any
 
 Message = dict[str, Any]
@@ -57,7 +58,7 @@ class Channel:
         """Wait until a whole message has come or the other end has closed; empty if neither happens in time."""
         messages: list[Message] = []
         while not messages and not self.over:
-            if seconds is not None and not select.select([self._socket], [], [], seconds)[0]:
+            if seconds is not None and not readable([self], seconds):
                 break
             messages = self.receive()
         return messages
@@ -87,6 +88,24 @@ class Channel:
             return []
         *lines, self._rest = (self._rest + content).split(b"\n")
         return [json.loads(line) for line in lines]
+
+
+def readable(files: Sequence[Channel | int], seconds: float | None = None) -> list[Channel | int]:
+    """Wait until something can be read.
+
+    Unlike `select.select`, this works for a process that holds more than 1,024 files open.
+
+    Args:
+        files: What to wait for.
+        seconds: How long; None for as long as it takes.
+
+    Returns:
+        Those of `files` that can be read; none if nothing came in time.
+    """
+    with selectors.PollSelector() as selector:  # takes no file of its own, which a process may have none left of
+        for file in files:
+            selector.register(file, selectors.EVENT_READ, file)
+        return [key.data for key, _ in selector.select(seconds)]
 
 
 def pair() -> tuple[Channel, socket.socket]:

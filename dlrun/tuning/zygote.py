@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import gc
 import os
-import select
 import signal
 import socket
 import sys
@@ -24,7 +23,7 @@ from dlrun import interruption
 from dlrun.datasets.checks import check_parts, check_values
 from dlrun.datasets.sharing import is_table, read_dataset, stored_fingerprint, write_dataset
 from dlrun.errors import DlrunError
-from dlrun.tuning.channel import Channel, Message
+from dlrun.tuning.channel import Channel, Message, readable
 from dlrun.tuning.job import Job
 from dlrun.tuning.worker import Shared, work
 
@@ -196,11 +195,11 @@ class _Zygote:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
         while not self._control.over:
-            ready, _, _ = select.select([self._control.fileno(), woken], [], [])
+            ready = readable([self._control, woken])
             if woken in ready:
                 os.read(woken, 512)
                 self._collect()
-            if self._control.fileno() in ready:
+            if self._control in ready:
                 messages, connections = self._control.receive_with_files()
                 self._connections += connections
                 for message in messages:

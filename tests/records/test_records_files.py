@@ -102,6 +102,19 @@ def test_publish_keeps_the_suffix_and_removes_a_failed_attempt(tmp_path: Path) -
     assert path.read_bytes() == b"whole"
 
 
+@pytest.mark.parametrize(
+    "name", ["予測" * 41 + ".csv", "a" * 251 + ".npz", "." + "é" * 127, "a." + "b" * 253, "x\ny" + "z" * 250]
+)
+def test_whatever_name_the_system_takes_can_be_written(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.touch()
+    with files.publish(path) as temporary:
+        assert files.TEMPORARY.fullmatch(temporary.name)
+        temporary.write_text("new")
+    assert path.read_text() == "new"
+    assert len(names(tmp_path)) == 1
+
+
 def test_what_a_killed_writer_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
     kept = [".lock", "a.tmp", ".hidden.tmp", "metrics-0123abcd.tmp.json", ".x-0123abcd.json"]
     for name in (*kept, "checkpoints/last/.state-0123abcd.tmp.safetensors", ".status-00ff00ff.tmp.json"):
