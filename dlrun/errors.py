@@ -7,7 +7,8 @@
     ├── ModelError        2    the model cannot be built, or does not fit the data
     ├── RunFailed         1    training started and could not end well
     │   └── Diverged      1    the loss became NaN or infinite
-    └── StorageError      1    a file of a run could not be written or read
+    ├── StorageError      1    a file of a run could not be written or read
+    └── OutOfResources    1    the system gives this process no more files, processes, threads or memory
     KeyboardInterrupt
     └── Interrupted  130/143   a signal asked the run to stop
 
@@ -16,6 +17,7 @@ Library code raises; only `dlrun.cli.app` turns an error into text and an exit c
 
 from __future__ import annotations
 
+import errno
 import signal
 from dataclasses import dataclass
 
@@ -104,6 +106,42 @@ class Diverged(RunFailed):
 
 class StorageError(DlrunError):
     """A file of a run could not be written or read."""
+
+
+class OutOfResources(DlrunError):
+    """The system gives this process no more files, processes, threads or memory."""
+
+
+NO_MORE = {
+    errno.EMFILE: ("this process may open no more files", "Raise the limit, as with `ulimit -n 1024`."),
+    errno.ENFILE: ("the system opens no more files", "Close other programs, or run fewer jobs at a time."),
+    errno.EAGAIN: (
+        "the system starts no more processes or threads for this user",
+        "Raise the limit, as with `ulimit -u 4096`, or run fewer jobs at a time.",
+    ),
+    errno.ENOMEM: ("memory ran out", "Use fewer rows with dataset.limit, or a machine with more memory."),
+}
+"""What the system says when it gives a process no more of something, in words, and what to do."""
+
+_NO_THREAD = "can't start new thread"
+"""What Python says, in an error that has no class of its own."""
+
+
+def own(error: BaseException) -> BaseException:
+    """Return dlrun's own error for a refusal of the system that can come up anywhere; any other error as it is.
+
+    Args:
+        error: Whatever was caught.
+    """
+    number = error.errno if isinstance(error, OSError) else None
+    if isinstance(error, MemoryError):
+        number = errno.ENOMEM
+    elif isinstance(error, RuntimeError) and str(error) == _NO_THREAD:
+        number = errno.EAGAIN
+    if number not in NO_MORE or isinstance(error, ConnectionError):
+        return error
+    message, remedy = NO_MORE[number]
+    return OutOfResources(message, remedy=remedy)
 
 
 class Interrupted(KeyboardInterrupt):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from dlrun.cli.output import Output
-from dlrun.errors import ConfigError, DlrunError, Interrupted, Problem, StorageError
+from dlrun.errors import ConfigError, DlrunError, Interrupted, OutOfResources, Problem, StorageError, own
 from dlrun.records.folder import RunFolder
 from dlrun.records.kinds import STUDY, is_ensemble
 
@@ -41,15 +41,14 @@ class Failure:
 
 def failure_of(error: BaseException) -> Failure:
     """Put any error into words."""
+    error = own(error)
     if isinstance(error, ConfigError):
         return Failure(_headline(error.problems), None, error.problems, error.exit_code)
     if isinstance(error, DlrunError):
-        stopped = isinstance(error, StorageError)
+        stopped = isinstance(error, StorageError | OutOfResources)
         return Failure(error.message, error.remedy, exit_code=error.exit_code, resumable=stopped)
     if isinstance(error, Interrupted):
         return Failure(error.message, exit_code=error.exit_code, label="", resumable=True)
-    if isinstance(error, MemoryError):
-        return Failure("memory ran out", "Use fewer rows with dataset.limit, or a machine with more memory.")
     if isinstance(error, FileNotFoundError) and _is_nowhere():
         return Failure("the current folder is gone", "Change to another folder, or make this one anew.", exit_code=2)
     if isinstance(error, BrokenPipeError):

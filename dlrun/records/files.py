@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlrun.errors import StorageError
+from dlrun.errors import NO_MORE, StorageError
 from dlrun.records.text import printable
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-_REASONS = {
+_REASONS = NO_MORE | {
     errno.ENOSPC: ("the disk is full", "Free some space, or choose another folder with --runs-dir."),
     errno.EDQUOT: ("the disk quota is used up", "Free some space, or choose another folder with --runs-dir."),
     errno.EFBIG: (
@@ -52,7 +52,10 @@ def storage_error(verb: str, path: Path, error: OSError) -> StorageError:
     """
     unknown = (error.strerror or str(error) or type(error).__name__, None)
     reason, remedy = _REASONS.get(error.errno or 0, unknown)
-    return StorageError(f"cannot {verb} {printable(str(path))}: {reason}", remedy=None if verb == "read" else remedy)
+    return StorageError(
+        f"cannot {verb} {printable(str(path))}: {reason}",
+        remedy=None if verb == "read" and error.errno not in NO_MORE else remedy,
+    )
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, get_args
 
-from dlrun.errors import DlrunError, Interrupted, StorageError
+from dlrun.errors import DlrunError, Interrupted, StorageError, own
 from dlrun.records import files
 from dlrun.records.folder import RunFolder
 from dlrun.records.text import json_text, printable
@@ -265,6 +265,7 @@ class Heartbeat:
 
 def error_text(error: BaseException) -> str:
     """Put an error into words for the user: message and remedy of dlrun's own, name and message of others."""
+    error = own(error)
     if isinstance(error, DlrunError | Interrupted):
         return str(error)
     if isinstance(error, KeyboardInterrupt):

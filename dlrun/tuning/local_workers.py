@@ -14,7 +14,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Self
 
-from dlrun.errors import DataError, Interrupted, StorageError
+from dlrun.errors import DataError, Interrupted, StorageError, own
 from dlrun.tuning.channel import Channel, pair
 from dlrun.tuning.job import Claimed, Ended, Epoch, FoldEnded, Job, News
 
@@ -107,7 +107,7 @@ class LocalWorkers:
                     start_new_session=True,  # Ctrl-C is for the driver, which then stops the workers in order
                 )
         except OSError as error:
-            raise StorageError(f"cannot start the workers: {error}") from error
+            raise _not_started(error) from error
         finally:
             theirs.close()
         self._control = control
@@ -301,6 +301,11 @@ class _Worker:
     def take(self, job: Job) -> None:
         """Take note of the job that it was given."""
         self.key, self.run, self.ended, self.began = job.key, None, None, time.monotonic()
+
+
+def _not_started(error: OSError) -> BaseException:
+    known = own(error)
+    return StorageError(f"cannot start the workers: {error}") if known is error else known
 
 
 def _no_workers(log: Path) -> StorageError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import signal
 from pathlib import Path
@@ -10,7 +11,8 @@ import pytest
 
 from dlrun.cli import app
 from dlrun.cli.failure import failure_of, report
-from dlrun.errors import ConfigError, DataError, Interrupted, Problem, RunFailed
+from dlrun.errors import ConfigError, DataError, Interrupted, Problem, RunFailed, own
+from dlrun.records.status import error_text
 
 PROBLEMS = [
     Problem("a.yaml:1:2", "seed", "found 'x', expected a whole number"),
@@ -27,6 +29,31 @@ def told(error: BaseException, capsys, *, as_json: bool = False, run=None) -> tu
 def test_message_and_remedy_are_lines(capsys) -> None:
     error = DataError("no column 'y'", remedy="Name one of a, b.")
     assert told(error, capsys) == (2, "", "error: no column 'y'\nName one of a, b.\n")
+
+
+@pytest.mark.parametrize(
+    ("error", "message", "remedy"),
+    [
+        (OSError(errno.EMFILE, "Too many open files", "/dev/null"), "this process may open no more files", "ulimit -n"),
+        (OSError(errno.ENFILE, "Too many open files in system"), "the system opens no more files", "fewer jobs"),
+        (BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable"), "no more processes", "ulimit -u"),
+        (RuntimeError("can't start new thread"), "no more processes or threads", "ulimit -u"),
+        (OSError(errno.ENOMEM, "Cannot allocate memory"), "memory ran out", "dataset.limit"),
+        (MemoryError(), "memory ran out", "dataset.limit"),
+    ],
+)
+def test_what_the_system_gives_no_more_of_is_told_in_words(capsys, error, message: str, remedy: str) -> None:
+    code, out, err = told(error, capsys)
+    assert (code, out) == (1, "")
+    assert message in err
+    assert remedy in err
+    assert message in error_text(error)
+
+
+def test_other_errors_of_the_system_stay_faults(capsys) -> None:
+    for error in (OSError(errno.EINVAL, "x"), RuntimeError("x"), ConnectionResetError(errno.EAGAIN, "x")):
+        assert "internal error" in told(error, capsys)[2]
+        assert own(error) is error
 
 
 def test_every_problem_of_a_config_is_a_line(capsys) -> None:
