@@ -127,11 +127,12 @@ _NO_THREAD = "can't start new thread"
 """What Python says, in an error that has no class of its own."""
 
 
-def own(error: BaseException) -> BaseException:
-    """Return dlrun's own error for a refusal of the system that can come up anywhere; any other error as it is.
+def own(error: BaseException, otherwise: BaseException | None = None) -> BaseException:
+    """Return dlrun's own error for a refusal of the system that can come up anywhere.
 
     Args:
         error: Whatever was caught.
+        otherwise: What stands for any other error; the error itself unless given.
     """
     number = error.errno if isinstance(error, OSError) else None
     if isinstance(error, MemoryError):
@@ -139,7 +140,7 @@ def own(error: BaseException) -> BaseException:
     elif isinstance(error, RuntimeError) and str(error) == _NO_THREAD:
         number = errno.EAGAIN
     if number not in NO_MORE or isinstance(error, ConnectionError):
-        return error
+        return otherwise or error
     message, remedy = NO_MORE[number]
     return OutOfResources(message, remedy=remedy)
 

@@ -107,7 +107,7 @@ class LocalWorkers:
                     start_new_session=True,  # Ctrl-C is for the driver, which then stops the workers in order
                 )
         except OSError as error:
-            raise _not_started(error) from error
+            raise own(error, StorageError(f"cannot start the workers: {error}")) from error
         finally:
             theirs.close()
         self._control = control
@@ -301,11 +301,6 @@ class _Worker:
     def take(self, job: Job) -> None:
         """Take note of the job that it was given."""
         self.key, self.run, self.ended, self.began = job.key, None, None, time.monotonic()
-
-
-def _not_started(error: OSError) -> BaseException:
-    known = own(error)
-    return StorageError(f"cannot start the workers: {error}") if known is error else known
 
 
 def _no_workers(log: Path) -> StorageError:
