@@ -8,6 +8,7 @@ import importlib
 import io
 import os
 import sys
+import warnings
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Any
 
@@ -106,6 +107,7 @@ def main() -> None:
     gc.freeze()
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS, 10, 10)
     gc.enable()
+    _show_warnings()
     _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -142,6 +144,12 @@ def run(arguments: Sequence[str]) -> int:
 
         traceback.print_exception(error)
     return report(failure_of(error), json="--json" in arguments, run=facts.get("run"))
+
+
+def _show_warnings() -> None:
+    """Let warnings be shown where PYTHONWARNINGS or -W would make them errors: Keras has some that end every run."""
+    if any(option.startswith("error") for option in sys.warnoptions):
+        warnings.simplefilter("default")
 
 
 def _open_closed_streams() -> None:

@@ -124,3 +124,13 @@ def test_a_terminal_shows_a_block_and_then_the_summary(dlrun) -> None:
     last = text.rstrip().rpartition("\x1b")[2]
     assert "run folder" in last
     assert "loss" in last
+
+
+@pytest.mark.parametrize("environment", [{"PYTHONWARNINGS": "error"}, {"PYTHONDEVMODE": "1"}])
+def test_warnings_of_libraries_end_no_run(dlrun, environment) -> None:
+    (dlrun.folder / "config.yaml").write_text(
+        "dataset: iris\nmodel: {kind: network, layers: [{dense: 4}]}\ntraining: {epochs: 1}\nevaluation: {bootstrap: 10}\n"
+    )
+    ended = dlrun("train", "-q", environment=environment)
+    assert ended.code == 0
+    assert "internal error" not in ended.err
