@@ -21,9 +21,10 @@ from dlrun.learners import devices
 from dlrun.recording import present_environment
 from dlrun.records import files
 from dlrun.records.environment import environment_changes
-from dlrun.records.folder import RunFolder
+from dlrun.records.folder import RunFolder, check_ledger
 from dlrun.records.index import is_trial
 from dlrun.records.kinds import require_run
+from dlrun.records.ledger import home
 from dlrun.records.lock import locked
 from dlrun.records.status import State, Status, read_status
 from dlrun.records.text import json_text
@@ -70,6 +71,7 @@ def resume_run(
         RunFailed, Interrupted: As `run_experiment`.
     """
     clock = Clock(listener or Listener())
+    check_ledger(home(folder))
     with locked(folder):
         status = _resumable(folder, ended={"finished"} if pruned else {"finished", "pruned"})
         files.discard_temporaries(folder.path)

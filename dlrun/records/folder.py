@@ -19,6 +19,9 @@ from dlrun.records.text import json_text, printable
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+LEDGER = "ledger.jsonl"
+"""File beside the runs that counts the looks at test sets."""
+
 TEST_ROWS = "test_rows.npz"
 """File of a run with the number and the hash of every test row, by which `dlrun evaluate` knows them again."""
 
@@ -60,6 +63,24 @@ def check_place(runs_dir: Path) -> None:
     if not os.access(there, os.W_OK | os.X_OK):
         reason = errno.EROFS if _is_read_only(there) else errno.EACCES
         raise files.storage_error("create a run in", root, OSError(reason, os.strerror(reason)))
+    check_ledger(root)
+
+
+def check_ledger(runs_dir: Path) -> None:
+    """Refuse a folder of runs whose ledger cannot be written: hours later it would be too late to be told.
+
+    Args:
+        runs_dir: Folder of all runs; neither it nor a ledger need exist.
+
+    Raises:
+        StorageError: Another user's ledger stands there, or something else that cannot be written.
+    """
+    path = Path(runs_dir, LEDGER)
+    if os.path.lexists(path) and not (path.is_file() and os.access(path, os.R_OK | os.W_OK)):
+        raise StorageError(
+            f"cannot write {printable(str(path))}, in which every look at a test set is counted",
+            remedy="Have its owner let you write to it (`chmod a+rw`), or choose another folder with --runs-dir.",
+        )
 
 
 def _is_read_only(path: Path) -> bool:
@@ -147,12 +168,25 @@ class RunFolder:
         return path
 
     def publish(self, relative: str) -> AbstractContextManager[Path]:
-        """Yield a temporary path; when the block ends well, what lies there becomes the file. See `files.publish`."""
+        """Yield a temporary path; when the block ends well, what lies there becomes the file. See `files.publish`.
+
+        Raises:
+            StorageError: As `files.publish`; or the folder is not there any more, and nothing makes it anew.
+        """
+        self._require_there()
         return files.publish(self.file(relative))
 
     def write_bytes(self, relative: str, content: bytes) -> None:
-        """Put a file in place, atomically; raises StorageError."""
+        """Put a file in place, atomically; raises StorageError, also if the folder is not there any more."""
+        self._require_there()
         files.write_bytes(self.file(relative), content)
+
+    def _require_there(self) -> None:
+        if not self.path.is_dir():
+            raise StorageError(
+                f"the run folder {printable(str(self.path))} is gone: it was removed or moved while it was written to",
+                remedy="Nothing more can be kept of this run; start it anew.",
+            )
 
     def write_text(self, relative: str, text: str) -> None:
         """Put a UTF-8 text in place, atomically; names that are no text are escaped. Raises StorageError."""

@@ -35,7 +35,6 @@ class HistoryWriter:
         self._path = path
         self._columns: tuple[str, ...] | None = None
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o666)
         except OSError as error:
             raise files.storage_error("write", path, error) from error

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dlrun.records import files
+from dlrun.records.folder import LEDGER
 from dlrun.records.index import INSIDE, SNAPSHOTS
 from dlrun.records.text import json_text
 
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dlrun.records.folder import RunFolder
-
-NAME = "ledger.jsonl"
 
 
 @dataclass(frozen=True)
@@ -84,7 +83,7 @@ def append(runs_dir: Path, *, fingerprint: str, run: str, why: str, now: datetim
     Raises:
         StorageError: The ledger cannot be written or read.
     """
-    path = Path(runs_dir, NAME)
+    path = Path(runs_dir, LEDGER)
     time = (now or datetime.now(UTC)).astimezone(UTC).isoformat(timespec="milliseconds")
     line = json_text({"fingerprint": fingerprint, "run": run, "time": time, "why": why}, indent=None)
     try:
@@ -104,7 +103,7 @@ def looks(runs_dir: Path, fingerprint: str) -> list[Look]:
     Raises:
         StorageError: The ledger cannot be read.
     """
-    path = Path(runs_dir, NAME)
+    path = Path(runs_dir, LEDGER)
     if not path.exists():
         return []
     return [look for look in _read(files.read_bytes(path)) if look.fingerprint == fingerprint]

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from dlrun.errors import StorageError, UsageError
 from dlrun.records import files
-from dlrun.records.status import FILE, read_status
+from dlrun.records.status import FILE, INTERVAL, Status, read_status
 
 if TYPE_CHECKING:
     from dlrun.records.folder import RunFolder
 
 LOCK = ".lock"
 """The file that is locked. It stays when the run is over; the system forgets the lock when the process ends."""
+
+WATCH = 2.2 * INTERVAL
+"""Seconds in which a run that goes on gives at least one sign of life."""
+
+_BETWEEN_LOOKS = 0.1
 
 
 @contextmanager
@@ -56,9 +62,20 @@ def locked(folder: RunFolder) -> Iterator[None]:
 
 def _runs(folder: RunFolder) -> bool:
     try:
-        return read_status(folder).state == "running"
+        status = read_status(folder)
+        return status.state == "running" or (status.state == "lost" and status.is_ahead and _moves(folder, status))
     except StorageError:  # a damaged status tells of no process
         return False
+
+
+def _moves(folder: RunFolder, before: Status) -> bool:
+    """Watch a run whose last sign of life lies in the future: it may be dead, or the clock of its machine ahead."""
+    deadline = time.monotonic() + WATCH
+    while time.monotonic() < deadline:
+        time.sleep(_BETWEEN_LOOKS)
+        if read_status(folder).heartbeat != before.heartbeat:
+            return True
+    return False
 
 
 def _busy(folder: RunFolder) -> UsageError:

@@ -7,6 +7,7 @@ import math
 import os
 import socket
 import threading
+import time
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
@@ -27,7 +28,7 @@ FILE = "status.json"
 INTERVAL = 5.0
 """Seconds between two heartbeats."""
 LOST_AFTER = 60.0
-"""Seconds without a heartbeat after which a run on another machine counts as lost."""
+"""Seconds without a heartbeat after which a run on another machine counts as lost; one as far ahead is no better."""
 
 FORMAT = 1
 """Format of the records. Runs from before there were numbers count as 1; other formats are refused by name."""
@@ -51,6 +52,7 @@ class Status:
         exit_code: Exit code of the command; None while it goes on.
         resumed: When the run was last resumed; None if it never was.
         earlier: Seconds that it took before it was last resumed.
+        elapsed: Seconds that it has taken since, by a clock that nobody sets; None in records of older versions.
         format: Format of the records.
     """
 
@@ -65,13 +67,21 @@ class Status:
     exit_code: int | None = None
     resumed: str | None = None
     earlier: float = 0.0
+    elapsed: float | None = None
     format: int = FORMAT
 
     @property
     def seconds(self) -> float:
-        """Seconds that processes have worked on it, until the end or the last sign of life."""
-        now = _time(self.finished or self.heartbeat) - _time(self.resumed or self.started)
-        return self.earlier + now.total_seconds()
+        """Seconds that processes have worked on it, until the end or the last sign of life; never less than none."""
+        if self.elapsed is not None:
+            return self.earlier + self.elapsed
+        told = _time(self.finished or self.heartbeat) - _time(self.resumed or self.started)
+        return self.earlier + max(told.total_seconds(), 0.0)
+
+    @property
+    def is_ahead(self) -> bool:
+        """Whether the last sign of life came later than now, by a clock that is not ours or was set back since."""
+        return (_time(self.heartbeat) - datetime.now(UTC)).total_seconds() > LOST_AFTER
 
 
 def read_status(folder: RunFolder, *, now: datetime | None = None) -> Status:
@@ -114,8 +124,9 @@ def _check(status: Status) -> None:
         raise ValueError(status.state)
     texts = (status.host, status.process, status.error or "")
     numbers = (status.pid, status.exit_code or 0)
-    if type(status.earlier) not in (int, float) or not math.isfinite(status.earlier):
-        raise TypeError(status.earlier)
+    for seconds in (status.earlier, 0.0 if status.elapsed is None else status.elapsed):
+        if type(seconds) not in (int, float) or not math.isfinite(seconds):
+            raise TypeError(seconds)
     if not all(isinstance(text, str) for text in texts) or not all(type(number) is int for number in numbers):
         raise TypeError(texts, numbers)
     for moment in (
@@ -140,7 +151,7 @@ def _alive(status: Status, now: datetime) -> bool:
     where, _, start = status.process.rpartition(" ")
     if where and where == _system():
         return _start(status.pid) == start
-    return (now - _time(status.heartbeat)).total_seconds() <= LOST_AFTER
+    return abs((now - _time(status.heartbeat)).total_seconds()) <= LOST_AFTER
 
 
 def _system() -> str:
@@ -187,6 +198,7 @@ class Heartbeat:
 
     def __init__(self, folder: RunFolder, *, earlier: Status | None = None, interval: float = INTERVAL) -> None:
         now = _now()
+        self._began = time.monotonic()
         self._folder = folder
         self._interval = interval
         self._status = Status(
@@ -198,6 +210,7 @@ class Heartbeat:
             process=_this_process(),
             resumed=now if earlier else None,
             earlier=round(earlier.seconds, 3) if earlier else 0.0,
+            elapsed=0.0,
         )
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
@@ -243,7 +256,8 @@ class Heartbeat:
         if self._thread.ident is not None:
             self._thread.join()
         now = _now()
-        self._status = replace(self._status, state=state, heartbeat=now, finished=now, error=error, exit_code=exit_code)
+        ended = replace(self._status, state=state, heartbeat=now, finished=now, error=error, exit_code=exit_code)
+        self._status = replace(ended, elapsed=self._elapsed())
         try:
             self._write()
         except StorageError:
@@ -251,9 +265,12 @@ class Heartbeat:
 
     def _beat(self) -> None:
         while not self._over.wait(self._interval):
-            self._status = replace(self._status, heartbeat=_now())
+            self._status = replace(self._status, heartbeat=_now(), elapsed=self._elapsed())
             with suppress(StorageError):  # a disk that is full now may have room at the next beat
                 self._write()
+
+    def _elapsed(self) -> float:
+        return round(time.monotonic() - self._began, 3)
 
     def _write(self) -> None:
         self._folder.write_bytes(FILE, self._content())

@@ -115,6 +115,7 @@ class TensorBoard(Listener):
 
         with _storing(self._folder / run):
             if run not in self._writers:
+                self._folder.mkdir(exist_ok=True)  # the run's own folder is there, or gone for good
                 (self._folder / run).mkdir(parents=True, exist_ok=True)
                 self._writers[run] = EventsWriter(str(self._folder / run / "events"))
             self._writers[run].write_event(Event(wall_time=time.time(), step=step, summary=summary))

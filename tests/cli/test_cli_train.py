@@ -129,7 +129,8 @@ def test_a_terminal_shows_a_block_and_then_the_summary(dlrun) -> None:
 @pytest.mark.parametrize("environment", [{"PYTHONWARNINGS": "error"}, {"PYTHONDEVMODE": "1"}])
 def test_warnings_of_libraries_end_no_run(dlrun, environment) -> None:
     (dlrun.folder / "config.yaml").write_text(
-        "dataset: iris\nmodel: {kind: network, layers: [{dense: 4}]}\ntraining: {epochs: 1}\nevaluation: {bootstrap: 10}\n"
+        "dataset: iris\nmodel: {kind: network, layers: [{dense: 4}]}\n"
+        "training: {epochs: 1}\nevaluation: {bootstrap: 10}\n"
     )
     ended = dlrun("train", "-q", environment=environment)
     assert ended.code == 0

@@ -17,6 +17,7 @@ from dlrun.predicting.labels import encode
 from dlrun.predicting.loading import load_stored
 from dlrun.predicting.stored import open_stored
 from dlrun.records import ledger
+from dlrun.records.folder import LEDGER
 from dlrun.run import run_experiment
 
 
@@ -57,7 +58,7 @@ def test_new_rows_are_no_look(copied, people_frame, tmp_path) -> None:
     people_frame(40, seed=8).write_csv(tmp_path / "new.csv")
     found = evaluated(folder, tmp_path / "new.csv")
     assert (found.test_looks, found.notes) == (None, ())
-    assert not (folder.parent / ledger.NAME).exists()
+    assert not (folder.parent / LEDGER).exists()
 
 
 @pytest.mark.parametrize("case", ["table-linear", "numbers-network", "table-forest"])

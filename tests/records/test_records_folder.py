@@ -147,3 +147,31 @@ def test_at_needs_a_folder(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no run folder"):
         RunFolder.at(tmp_path / "absent")
     assert RunFolder.at(tmp_path).path == tmp_path
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is forbidden to the superuser")
+def test_a_ledger_of_another_user_is_told_before_anything_begins(tmp_path: Path) -> None:
+    (tmp_path / "ledger.jsonl").touch(0o444)
+    with pytest.raises(StorageError, match="every look at a test set is counted"):
+        check_place(tmp_path)
+
+
+def test_something_else_in_the_place_of_the_ledger_is_told_before_anything_begins(tmp_path: Path) -> None:
+    check_place(tmp_path)
+    (tmp_path / "ledger.jsonl").touch()
+    check_place(tmp_path)
+    (tmp_path / "ledger.jsonl").unlink()
+    (tmp_path / "ledger.jsonl").mkdir()
+    with pytest.raises(StorageError, match=r"cannot write .*ledger\.jsonl, in which every look") as caught:
+        check_place(tmp_path)
+    assert "chmod" in str(caught.value.remedy)
+
+
+def test_a_folder_that_is_gone_is_not_made_anew(tmp_path: Path) -> None:
+    folder = RunFolder.claim(tmp_path, "x")
+    folder.path.rmdir()
+    with pytest.raises(StorageError, match="is gone"):
+        folder.write_text("metrics.json", "{}")
+    with pytest.raises(StorageError, match="is gone"), folder.publish("plots/curves.png"):
+        pass
+    assert list(tmp_path.iterdir()) == []

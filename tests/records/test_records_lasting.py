@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from dlrun.errors import StorageError, UsageError
-from dlrun.records import files
+from dlrun.records import files, lock
 from dlrun.records.environment import environment_changes
 from dlrun.records.folder import RunFolder
 from dlrun.records.history import HistoryWriter, read_history, rewrite_history
@@ -86,6 +88,34 @@ def test_a_lock_does_not_follow_links(tmp_path: Path) -> None:
     with pytest.raises(StorageError), locked(RunFolder(tmp_path / "run")):
         pass
     assert not (tmp_path / "canary").exists()
+
+
+FAR_AHEAD = {"state": "running", "process": "another-boot pid:[1] 5", "heartbeat": "2931-01-01T00:00:00.000+00:00"}
+
+
+def test_a_sign_of_life_in_the_future_holds_nobody_up_for_ever(tmp_path: Path, monkeypatch: Any) -> None:
+    folder = RunFolder.claim(tmp_path, "x")
+    with Heartbeat(folder):
+        pass
+    folder.write_json("status.json", folder.read_json("status.json") | FAR_AHEAD)
+    monkeypatch.setattr(lock, "WATCH", 0.3)
+    with locked(folder):
+        pass
+
+
+def test_a_run_whose_clock_is_ahead_is_left_alone(tmp_path: Path, monkeypatch: Any) -> None:
+    folder = RunFolder.claim(tmp_path, "x")
+    with Heartbeat(folder):
+        pass
+    values = folder.read_json("status.json") | FAR_AHEAD
+    folder.write_json("status.json", values)
+    later = values | {"heartbeat": "2931-01-01T00:00:05.000+00:00"}
+    timer = threading.Timer(0.3, folder.write_json, ("status.json", later))
+    monkeypatch.setattr(lock, "WATCH", 20.0)
+    timer.start()
+    with pytest.raises(UsageError, match="in the hands of"), locked(folder):
+        pass
+    timer.join()
 
 
 def test_a_resumed_run_keeps_its_beginning_and_counts_the_seconds_of_all_processes(tmp_path: Path) -> None:

@@ -157,11 +157,23 @@ def test_a_later_process_with_the_same_number_is_not_the_run(folder: RunFolder) 
     assert read_status(folder).state == "lost"
 
 
-@pytest.mark.parametrize(("age", "state"), [(59, "running"), (61, "lost")])
+@pytest.mark.parametrize(("age", "state"), [(59, "running"), (61, "lost"), (-59, "running"), (-61, "lost")])
 def test_a_run_on_another_machine_is_judged_by_its_heartbeat(folder: RunFolder, age: float, state: str) -> None:
     claimed_by(folder, process="another-boot pid:[1] 5", host="elsewhere", pid=1)
     heartbeat = datetime.fromisoformat(folder.read_json("status.json")["heartbeat"])
     assert read_status(folder, now=heartbeat + timedelta(seconds=age)).state == state
+
+
+def test_a_clock_that_is_set_back_gives_no_negative_seconds(folder: RunFolder) -> None:
+    with Heartbeat(folder):
+        time.sleep(0.01)
+    values = folder.read_json("status.json")
+    assert 0.01 <= values["elapsed"] < 60
+    folder.write_json("status.json", values | {"started": "2031-01-01T00:00:00.000+00:00"})
+    assert read_status(folder).seconds == values["elapsed"]
+    del values["elapsed"]  # as older versions wrote it
+    folder.write_json("status.json", values | {"started": "2031-01-01T00:00:00.000+00:00"})
+    assert read_status(folder).seconds == 0
 
 
 def test_an_ended_run_is_never_lost(folder: RunFolder) -> None:
