@@ -42,6 +42,10 @@ _TEMPORARY_STEM, _TEMPORARY_SUFFIX = 100, 20
 """Bytes that a temporary name takes over of the name that the file is to have; systems take 255 in all."""
 
 
+_NO_SYNC = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EBADF)
+"""What CIFS and FUSE say of a folder, whose list of names they write at once or not at all."""
+
+
 def storage_error(verb: str, path: Path, error: OSError) -> StorageError:
     """Say which file could not be read or written, and why.
 
@@ -111,7 +115,7 @@ def discard_temporaries(folder: Path) -> None:
 
 
 def sync(path: Path) -> None:
-    """Wait until a file, or a folder's list of names, is on the disk.
+    """Wait until a file, or a folder's list of names where the disk can sync that, is on the disk.
 
     Raises:
         OSError: The disk refused.
@@ -121,6 +125,9 @@ def sync(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY if os.name != "nt" else os.O_RDWR)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if not (error.errno in _NO_SYNC and path.is_dir()):
+            raise
     finally:
         os.close(descriptor)
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from dlrun.errors import StorageError, UsageError
-from dlrun.records import files
+from dlrun.records.exclusive import Busy, Lock
 from dlrun.records.status import FILE, INTERVAL, Status, read_status
 
 if TYPE_CHECKING:
@@ -38,26 +37,16 @@ def locked(folder: RunFolder) -> Iterator[None]:
         UsageError: Another process holds the run.
         StorageError: The lock file cannot be made.
     """
-    import fcntl
-
-    path = folder.file(LOCK)
-    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
     try:
-        descriptor = os.open(path, flags, 0o666)
-    except OSError as error:
-        raise files.storage_error("write", path, error) from error
+        lock = Lock(folder.file(LOCK))
+    except Busy as error:
+        raise _busy(folder, error) from None
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise _busy(folder) from None
-        except OSError as error:
-            raise files.storage_error("lock", path, error) from error
         if folder.file(FILE).is_file() and _runs(folder):
             raise _busy(folder)
         yield
     finally:
-        os.close(descriptor)
+        lock.close()
 
 
 def _runs(folder: RunFolder) -> bool:
@@ -78,10 +67,10 @@ def _moves(folder: RunFolder, before: Status) -> bool:
     return False
 
 
-def _busy(folder: RunFolder) -> UsageError:
-    try:
+def _busy(folder: RunFolder, busy: Busy | None = None) -> UsageError:
+    holder, remedy = (busy.holder, busy.remedy) if busy else ("another process", "Wait for it, or stop it first.")
+    with suppress(StorageError):
         status = read_status(folder)
-        holder = f"process {status.pid} on {status.host}" if status.state == "running" else "another process"
-    except StorageError:
-        holder = "another process"
-    return UsageError(f"the run {folder.id} is in the hands of {holder}", remedy="Wait for it, or stop it first.")
+        if status.state == "running":
+            holder = f"process {status.pid} on {status.host}"
+    return UsageError(f"the run {folder.id} is in the hands of {holder}", remedy=remedy)

@@ -18,6 +18,7 @@ from typing import Any, Literal, get_args
 from dlrun.errors import DlrunError, Interrupted, StorageError, own
 from dlrun.records import files
 from dlrun.records.folder import RunFolder
+from dlrun.records.process import is_there, this_process
 from dlrun.records.text import json_text, printable
 from dlrun.training.listener import Pruned
 
@@ -148,37 +149,8 @@ def _now() -> str:
 
 
 def _alive(status: Status, now: datetime) -> bool:
-    where, _, start = status.process.rpartition(" ")
-    if where and where == _system():
-        return _start(status.pid) == start
-    return abs((now - _time(status.heartbeat)).total_seconds()) <= LOST_AFTER
-
-
-def _system() -> str:
-    """Name the kernel's present run and its set of process numbers, or nothing where /proc does not tell them.
-
-    A host name would not do: containers may share one and still count their processes apart.
-    """
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-        return f"{boot} {os.readlink('/proc/self/ns/pid')}"  # noqa: PTH115 - the link names no path
-    except (OSError, ValueError):
-        return ""
-
-
-def _start(pid: int) -> str:
-    """Return when a process started, in clock ticks since boot; empty if there is none or it is a zombie."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_bytes()
-    except OSError:
-        return ""
-    after_name = stat[stat.rfind(b")") + 1 :].split()
-    return "" if after_name[0] in {b"Z", b"X"} else after_name[19].decode()
-
-
-def _this_process() -> str:
-    system = _system()
-    return f"{system} {_start(os.getpid())}" if system else ""
+    there = is_there(status.process, status.pid)
+    return abs((now - _time(status.heartbeat)).total_seconds()) <= LOST_AFTER if there is None else there
 
 
 class Heartbeat:
@@ -207,7 +179,7 @@ class Heartbeat:
             now,
             pid=os.getpid(),
             host=socket.gethostname(),
-            process=_this_process(),
+            process=this_process(),
             resumed=now if earlier else None,
             earlier=round(earlier.seconds, 3) if earlier else 0.0,
             elapsed=0.0,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from dlrun.errors import StorageError, UsageError
 from dlrun.records import files
+from dlrun.records.exclusive import Busy, Lock
 from dlrun.records.text import printable
 from dlrun.tuning.events import fault_of
 
@@ -45,14 +45,17 @@ class Journal:
         self._path = folder / FILE
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self._lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
         except OSError as error:
-            raise files.storage_error("write", folder / LOCK, error) from error
+            raise files.storage_error("write", folder, error) from error
         try:
-            _lock(self._lock, folder)
+            self._lock = Lock(folder / LOCK)
+        except Busy as error:
+            message = f"the study {printable(folder.name)} is being carried out by {error.holder}"
+            raise StudyLocked(message, remedy=error.remedy) from None
+        try:
             self._file, self.events = self._open()
         except BaseException:
-            os.close(self._lock)
+            self._lock.close()
             raise
 
     def _open(self) -> tuple[int, list[dict[str, Any]]]:
@@ -101,7 +104,7 @@ class Journal:
     def close(self) -> None:
         """Close the file and release the lock."""
         os.close(self._file)
-        os.close(self._lock)
+        self._lock.close()
 
 
 def read_events(folder: Path, *, reports: bool = True) -> Iterator[dict[str, Any]]:
@@ -143,21 +146,3 @@ def _parse(path: Path, content: bytes, *, reports: bool) -> Iterator[dict[str, A
 def _damaged(path: Path, number: int, fault: str = "") -> StorageError:
     what = f" ({printable(fault)})" if fault else ""
     return StorageError(f"{printable(str(path))} is damaged: line {number} is no line of a journal{what}")
-
-
-def _lock(descriptor: int, folder: Path) -> None:
-    """Lock a file until it is closed or this process ends, and write into it who holds it."""
-    import fcntl
-
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        holder = os.pread(descriptor, 1000, 0).decode("utf-8", "replace").strip() or "another process"
-        raise StudyLocked(
-            f"the study {printable(folder.name)} is being carried out by {printable(holder)}",
-            remedy="Wait for it to end, or stop it.",
-        ) from error
-    except OSError as error:
-        raise files.storage_error("write", folder / LOCK, error) from error
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)

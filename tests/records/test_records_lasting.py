@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import threading
 from pathlib import Path
 from typing import Any
@@ -63,7 +64,7 @@ def test_a_torn_line_spoils_none_but_itself(tmp_path: Path) -> None:
 def test_a_lock_holds_until_its_block_ends(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
     with locked(folder):
-        with pytest.raises(UsageError, match="in the hands of another process"), locked(folder):
+        with pytest.raises(UsageError, match=f"in the hands of process {os.getpid()} on "), locked(folder):
             pass
         assert (tmp_path / LOCK).is_file()
     with locked(folder):
