@@ -38,7 +38,7 @@ class Ensemble(Settings):
     fitted on the others."""
     near_copy: float = Field(default=0.98, gt=0, le=1)
     """Correlation of predictions and of errors above which two members count as near copies."""
-    bootstrap: int = Field(default=1000, ge=0)
+    bootstrap: int = Field(default=1000, ge=0, le=100_000)
     """Number of bootstrap draws behind each interval; 0 for no intervals."""
     confidence: float = Field(default=0.95, gt=0, lt=1)
     """Share of the bootstrap draws that an interval holds."""

@@ -13,7 +13,7 @@ class GradientBoosting(EstimatorSettings):
 
     kind: Literal["gradient_boosting"] = "gradient_boosting"
 
-    num_iterations: int = Field(default=100, ge=1)
+    num_iterations: int = Field(default=100, ge=1, le=100_000)
     """Most rounds; a round adds a tree, or one for each class."""
 
     learning_rate: float = Field(default=0.1, gt=0, allow_inf_nan=False)

@@ -17,7 +17,7 @@ class Linear(EstimatorSettings):
     l2: float = Field(default=1.0, ge=0, allow_inf_nan=False)
     """Strength of the penalty on squared weights: Ridge's alpha, and 1/C of LogisticRegression; 0 is none."""
 
-    max_iterations: int = Field(default=1000, ge=1)
+    max_iterations: int = Field(default=1000, ge=1, le=10_000_000)
     """Most iterations of the solver of the logistic regression."""
 
     tolerance: float = Field(default=1e-4, gt=0)

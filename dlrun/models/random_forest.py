@@ -13,7 +13,7 @@ class RandomForest(EstimatorSettings):
 
     kind: Literal["random_forest"] = "random_forest"
 
-    num_trees: int = Field(default=100, ge=1)
+    num_trees: int = Field(default=100, ge=1, le=100_000)
     """Number of trees."""
 
     max_depth: int | None = Field(default=None, ge=1)

@@ -34,7 +34,7 @@ class Failures(Settings):
     lost: Policy = "retry"
     """The worker died without a word."""
 
-    retries: int = Field(1, ge=0)
+    retries: int = Field(1, ge=0, le=100)
     """How often `retry` tries a trial again; after that it is penalized."""
 
     stop_after: int | None = Field(5, ge=1)
@@ -44,10 +44,10 @@ class Failures(Settings):
 class Selection(Settings):
     """How the winner is found among the best trials."""
 
-    finalists: int = Field(5, ge=1)
+    finalists: int = Field(5, ge=1, le=1000)
     """Number of best trials that are scored again, to see by how much the winner's score flatters."""
 
-    rescorings: int = Field(2, ge=0)
+    rescorings: int = Field(2, ge=0, le=1000)
     """Number of fresh splits that each of them is scored on; 0 leaves this out."""
 
     winner: Literal["score", "rescored"] = "score"
@@ -71,7 +71,7 @@ class Tuning(Settings, ABC):
     (of the whole trial); `auto` is what early stopping monitors. The first decides which trial is best and which are
     stopped early; several have a Pareto front. Times are noisy: they depend on what else the machine does."""
 
-    latency_rows: int = Field(1, ge=1)
+    latency_rows: int = Field(1, ge=1, le=1_000_000)
     """Rows that are predicted at once where `latency` is an objective."""
 
     pruner: Pruner = NoPruner()

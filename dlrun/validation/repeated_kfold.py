@@ -22,7 +22,7 @@ class RepeatedKFold(Scheme):
     kind: Literal["repeated_kfold"] = "repeated_kfold"
     folds: int = Field(default=5, ge=2)
     """Number of folds that the rows outside the test part are cut into."""
-    repeats: int = Field(default=3, ge=1)
+    repeats: int = Field(default=3, ge=1, le=1000)
     """Number of times that the rows are shuffled and cut. Each fold of each repeat trains a learner."""
 
     @property

@@ -52,7 +52,7 @@ class Muon(OptimizerSettings):
     nesterov: bool = True
     """Whether to take the gradient where the momentum leads."""
 
-    ns_steps: int = Field(default=5, ge=1)
+    ns_steps: int = Field(default=5, ge=1, le=100)
     """Newton-Schulz iterations of the orthogonalization."""
 
     muon_a: float = 3.4445

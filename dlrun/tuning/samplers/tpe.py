@@ -18,7 +18,7 @@ class TPE(Draws):
     random_trials: int = Field(20, ge=1)
     """Number of trials that must have ended before the search learns from them; until then it is random."""
 
-    candidates: int = Field(24, ge=1)
+    candidates: int = Field(24, ge=1, le=100_000)
     """Number of points of which the most promising one is tried."""
 
     def draws(self, space: Space, seed: int) -> "TPESampler":
