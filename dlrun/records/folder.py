@@ -92,6 +92,17 @@ def is_id(text: str) -> bool:
     return _ID.fullmatch(text) is not None
 
 
+def check_id(text: str) -> str:
+    """Return a text that a file gives as the id of a run, if it has the form of one and so leads out of no folder.
+
+    Raises:
+        ValueError: It has not.
+    """
+    if not is_id(text):
+        raise ValueError("it is no id of a run")
+    return text
+
+
 @dataclass(frozen=True)
 class RunFolder:
     """The folder of one run.

@@ -6,15 +6,18 @@ import heapq
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from dlrun.errors import UsageError
+from dlrun.errors import StorageError, UsageError
 from dlrun.records import files
-from dlrun.records.folder import RunFolder
+from dlrun.records.folder import RunFolder, is_id
 from dlrun.records.index import SHARED, RunSummary, run_folders, summarize
 from dlrun.records.lock import locked
 from dlrun.records.membership import ensembles_of
+from dlrun.records.status import read_status
+from dlrun.records.text import printable
 
 REMOVED = ".removed-"
 """Beginning of the name that a run folder gets before its files go, so that a half removed run is none."""
@@ -31,12 +34,14 @@ class Item:
         bytes: What it takes on the disk.
         reason: Why it can go, in words.
         run: The run that goes as a whole; None for a part of one and for remains.
+        owner: The run that it is a part of; None for what is no run any more.
     """
 
     path: Path
     bytes: int
     reason: str
     run: RunFolder | None = None
+    owner: RunFolder | None = None
 
 
 @dataclass(frozen=True)
@@ -74,9 +79,10 @@ def remove_run(folder: RunFolder) -> None:
         folder: The run.
 
     Raises:
-        UsageError: The run is being carried out.
+        UsageError: The run is being carried out, or the folder is that of something else.
         StorageError: A file cannot be removed.
     """
+    _require_run(folder)
     with locked(folder):
         hidden = folder.path.with_name(f"{REMOVED}{folder.id}")
         try:
@@ -85,6 +91,21 @@ def remove_run(folder: RunFolder) -> None:
         except OSError as error:
             raise files.storage_error("remove", folder.path, error) from error
         files.remove(hidden)
+
+
+def _require_run(folder: RunFolder) -> None:
+    """Refuse a folder that dlrun has not made: `status.json` is a common name, and removing is for good."""
+    if is_id(folder.id):
+        return
+    with suppress(StorageError):
+        read_status(folder)
+        if folder.file("config.yaml").is_file():
+            return
+    raise UsageError(
+        f"{printable(str(folder.path))} is no run folder: its name is no id, and it does not hold dlrun's status.json "
+        "and config.yaml",
+        remedy="`dlrun ls` lists the runs. Remove another folder by other means.",
+    )
 
 
 def plan_cleaning(runs_dir: Path, keep: Sequence[RunFolder], budget: int | None) -> Cleaning:
@@ -153,7 +174,8 @@ def clean(cleaning: Cleaning) -> list[Item]:
             if item.run is not None:
                 remove_run(item.run)
             else:
-                files.remove(item.path)
+                with nullcontext() if item.owner is None else locked(item.owner):
+                    files.remove(item.path)
         except UsageError:
             continue
         gone.append(item)
@@ -178,16 +200,16 @@ def _remains(folder: RunFolder, run: RunSummary) -> Iterator[Item]:
         return
     fits = folder.file("checkpoints/fits")
     if run.state == "finished" and fits.is_dir() and not fits.is_symlink():
-        yield Item(fits, _size(fits), "fits of a run that is over")
+        yield Item(fits, _size(fits), "fits of a run that is over", owner=folder)
     shared = folder.file(SHARED)
     if run.trials is not None and shared.is_dir() and not shared.is_symlink():
-        yield Item(shared, _size(shared), "data that the workers of a study shared")
+        yield Item(shared, _size(shared), "data that the workers of a study shared", owner=folder)
     for parent, subfolders, names in os.walk(folder.path):
         subfolders[:] = sorted(name for name in subfolders if Path(parent, name) != fits or run.state != "finished")
         for name in sorted([*names, *subfolders]):
             path = Path(parent, name)
             if files.TEMPORARY.fullmatch(name):
-                yield Item(path, _size(path), "a file that was never completed")
+                yield Item(path, _size(path), "a file that was never completed", owner=folder)
         subfolders[:] = [name for name in subfolders if not files.TEMPORARY.fullmatch(name)]
 
 

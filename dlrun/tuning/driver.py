@@ -15,6 +15,7 @@ from dlrun.models.network.network import Network
 from dlrun.records.environment import usable_cpus
 from dlrun.records.folder import RunFolder
 from dlrun.records.index import SHARED
+from dlrun.records.lock import locked
 from dlrun.records.status import Heartbeat, Status, read_status
 from dlrun.tuning.conclusion import Concluding, Conclusion
 from dlrun.tuning.devices import gpus, num_jobs
@@ -116,7 +117,7 @@ class _Driver:
             raise
 
     def _carry_out(self, folder: RunFolder, num_trials: int | None) -> StudyResult:
-        with self._open(folder, num_trials) as study, self._workers(folder) as workers:
+        with self._open(folder, num_trials) as study, locked(folder), self._workers(folder) as workers:
             if study.trials:  # of an earlier session: nothing is touched before the data are known to be the same
                 workers.await_ready()
             with Heartbeat(folder, earlier=_status_of(folder)) as heartbeat:

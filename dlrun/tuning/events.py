@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from dlrun.records.folder import check_id
 from dlrun.tuning.trial import State
 
 Count = Annotated[int, Field(ge=0, lt=2**63)]
+RunId = Annotated[str, AfterValidator(check_id)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
@@ -45,7 +47,7 @@ class _Outcome(BaseModel):
 
     state: State
     value: Finite | None = None
-    run: str | None = None
+    run: RunId | None = None
     reason: str | None = None
     epochs: Count | None = None
     seconds: Finite | None = None

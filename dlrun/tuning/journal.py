@@ -11,6 +11,7 @@ from typing import Any
 from dlrun.errors import StorageError, UsageError
 from dlrun.records import files
 from dlrun.records.exclusive import Busy, Lock
+from dlrun.records.folder import RunFolder
 from dlrun.records.text import printable
 from dlrun.tuning.events import fault_of
 
@@ -42,13 +43,13 @@ class Journal:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._path = folder / FILE
+        self._path = RunFolder(folder).file(FILE)
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise files.storage_error("write", folder, error) from error
         try:
-            self._lock = Lock(folder / LOCK)
+            self._lock = Lock(RunFolder(folder).file(LOCK))
         except Busy as error:
             message = f"the study {printable(folder.name)} is being carried out by {error.holder}"
             raise StudyLocked(message, remedy=error.remedy) from None
@@ -117,8 +118,9 @@ def read_events(folder: Path, *, reports: bool = True) -> Iterator[dict[str, Any
     Raises:
         StorageError: It cannot be read or is damaged; the line is named.
     """
-    content = files.read_bytes(folder / FILE)
-    yield from _parse(folder / FILE, content[: content.rfind(b"\n") + 1], reports=reports)
+    path = RunFolder(folder).file(FILE)
+    content = files.read_bytes(path)
+    yield from _parse(path, content[: content.rfind(b"\n") + 1], reports=reports)
 
 
 def _parse(path: Path, content: bytes, *, reports: bool) -> Iterator[dict[str, Any]]:

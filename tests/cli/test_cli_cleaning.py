@@ -11,6 +11,7 @@ import pytest
 
 from dlrun.cli.app import run
 from dlrun.errors import UsageError
+from dlrun.records.lock import locked
 from dlrun.records.removing import parse_bytes
 
 FOREST = "dataset: {kind: iris}\nmodel: {kind: random_forest, num_trees: 3}\n"
@@ -79,6 +80,42 @@ def test_rm_leaves_alone_what_links_lead_to(runs: Path, make_run: Any, tmp_path:
     assert run(["rm", "-y", folder.id]) == 0
     assert (canary / "bird").read_text() == "alive"
     assert not folder.path.exists()
+
+
+@pytest.mark.parametrize("status", ['{"service": "up"}', "[]", "{"])
+def test_rm_removes_no_folder_that_dlrun_has_not_made(
+    runs: Path, capsys: pytest.CaptureFixture[str], status: str
+) -> None:
+    project = runs.parent / "project"
+    project.mkdir(parents=True)
+    (project / "status.json").write_text(status)
+    (project / "thesis.tex").write_text("precious")
+    assert run(["rm", "-y", str(project)]) == 2
+    assert "is no run folder" in capsys.readouterr().err
+    assert (project / "thesis.tex").read_text() == "precious"
+
+
+def test_rm_removes_damaged_runs_and_renamed_ones(runs: Path, make_run: Any) -> None:
+    damaged, renamed = make_run(runs), make_run(runs, minute=1)
+    damaged.file("status.json").write_text("{")
+    renamed.path.rename(runs / "champion")
+    assert run(["rm", "-y", damaged.id, str(runs / "champion")]) == 0
+    assert list(runs.iterdir()) == []
+
+
+def test_rm_and_gc_leave_a_study_alone_whose_lock_is_held(
+    runs: Path, make_run: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = make_run(runs)
+    study.write_json("study.json", {"trials": 3})
+    study.write_text("shared/x.npy", "data that the workers share")
+    study.write_text(".config-0123abcd.tmp.yaml", "half")
+    with locked(study):
+        assert run(["gc"]) == 0
+        assert run(["rm", "-y", study.id]) == 2
+    assert "in the hands of" in capsys.readouterr().err
+    assert study.file("shared/x.npy").is_file()
+    assert study.file(".config-0123abcd.tmp.yaml").is_file()
 
 
 def test_gc_takes_only_what_nobody_needs(runs: Path, make_run: Any, capsys: pytest.CaptureFixture[str]) -> None:

@@ -20,7 +20,7 @@ from pydantic import TypeAdapter
 
 from dlrun.errors import StorageError
 from dlrun.tuning.book import Book
-from dlrun.tuning.journal import FILE, read_events
+from dlrun.tuning.journal import FILE, Journal, read_events
 from dlrun.tuning.replay import read_trials
 from dlrun.tuning.study import Outcome, Study, StudyLocked
 from dlrun.tuning.tuner import Tuner
@@ -164,6 +164,7 @@ def test_sigkill_loses_no_finished_trial(tmp_path: Path, repository: Path) -> No
 import time
 from pathlib import Path
 from pydantic import TypeAdapter
+from dlrun.tuning.journal import Journal
 from dlrun.tuning.study import Outcome, Study
 from dlrun.tuning.tuner import Tuner
 tuner = TypeAdapter(Tuner).validate_python({GRID.model_dump(exclude={"objectives", "seed"}, mode="json")!r})
@@ -230,6 +231,11 @@ def test_a_failed_opening_releases_the_lock(tmp_path: Path) -> None:
             "event 3 cannot be",
         ),
         (
+            b'{"format": 1, "event": "told", "trial": 7, "then": "end", "last_epoch": 0, '
+            b'"outcome": {"state": "lost", "run": "../../victim"}}',
+            r"line 3 is no line of a journal \(outcome.run: Value error, it is no id of a run\)",
+        ),
+        (
             b'{"format": 1, "event": "told", "trial": 7, "then": "end", "outcome": {}, "last_epoch": 0}',
             r"line 3 is no line of a journal \(outcome.state: Field required\)",
         ),
@@ -292,3 +298,15 @@ def test_suggestions_say_what_they_had_seen(tmp_path: Path) -> None:
     assert asked[0]["seen"] == {"told": "", "pending": ""}
     assert asked[3]["seen"] == {"told": "", "pending": "0-2"}
     assert asked[4]["seen"] == {"told": "0,2-3", "pending": "1"}
+
+
+@pytest.mark.parametrize("name", ["journal.jsonl", "study.lock"])
+def test_links_in_a_study_are_not_followed(tmp_path: Path, name: str) -> None:
+    precious = tmp_path / "precious.txt"
+    precious.write_text("one line without an end")
+    study = tmp_path / "study"
+    study.mkdir()
+    (study / name).symlink_to(precious)
+    with pytest.raises(StorageError, match="is a link, and no file of a run"):
+        Journal(study)
+    assert precious.read_text() == "one line without an end"

@@ -29,7 +29,7 @@ def ask(study: Study) -> int:
 
 
 def finished(value: float) -> Outcome:
-    return Outcome("finished", value=value, run=f"run-{value}", epochs=3, seconds=1.5)
+    return Outcome("finished", value=value, run=f"20261121-191502-run-{value}-3fa9", epochs=3, seconds=1.5)
 
 
 def test_trials_are_numbered_and_keep_what_is_told(tmp_path: Path) -> None:
@@ -116,7 +116,7 @@ def test_pruned_trials_are_told_with_what_they_reached(tmp_path: Path) -> None:
 def test_an_interrupted_trial_is_handed_out_when_the_study_goes_on(tmp_path: Path) -> None:
     with open_study(tmp_path) as study:
         first = [study.ask() for _ in range(3)]
-        study.tell(1, Outcome("interrupted", run="run-1"))
+        study.tell(1, Outcome("interrupted", run="20261121-191502-run-3fa9"))
         study.tell(0, finished(1.0))
         assert study.pending() == [1, 2]
         assert ask(study) == 3
@@ -125,7 +125,7 @@ def test_an_interrupted_trial_is_handed_out_when_the_study_goes_on(tmp_path: Pat
         assert [(one.trial, one.attempt) for one in again if one] == [(1, 1), (2, 1), (3, 1), (4, 0)]
         assert [one.point for one in again[:2] if one] == [one.point for one in first[1:] if one]
         assert study.trials[1].outcome is not None
-        assert study.trials[1].outcome.run == "run-1"
+        assert study.trials[1].outcome.run == "20261121-191502-run-3fa9"
 
 
 def test_new_points_can_be_closed(tmp_path: Path) -> None:
