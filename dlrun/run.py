@@ -182,6 +182,7 @@ def carry_out(
             identity=ready.identity,
             kept=kept,
             earlier=earlier,
+            before=clock.spent,
             listener=clock.listener,
         ) as record,
         enough_memory(experiment),
@@ -273,6 +274,11 @@ class Clock:
         self.began[name] = time.perf_counter()
         self.listener.stage(name)
 
+    @property
+    def spent(self) -> float:
+        """Seconds of this process so far."""
+        return time.perf_counter() - self.started
+
     def seconds(self, outcome: Outcome) -> dict[str, float | None]:
         """Return the seconds of each stage and of all until the scores are written; `per_epoch` is the epochs' median.
 
@@ -282,7 +288,7 @@ class Clock:
         stages = {name: end - begin for (name, begin), end in zip(self.began.items(), ends, strict=True)}
         epochs = sorted(seconds for fitted in outcome.all for seconds in fitted.fit.epoch_seconds)
         return {
-            "total": self.earlier + time.perf_counter() - self.started,
+            "total": self.earlier + self.spent,
             **stages,
             "per_epoch": epochs[len(epochs) // 2] if epochs else None,
         }

@@ -82,7 +82,7 @@ def _facts(metrics: Mapping[str, Any]) -> str:
         facts.append(f"{metrics['num_parameters']:,} parameters")
     total = (metrics.get("seconds") or {}).get("total")
     if total is not None:
-        facts.append(f"{total:.1f} s")
+        facts.append(f"{total:.1f} s in all")
     return "; ".join(facts)
 
 
