@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dlrun import interruption
+from dlrun.averaging import RowLosses
 from dlrun.config.writing import to_yaml
 from dlrun.datasets.checks import PartsReport, check_parts, check_values
 from dlrun.datasets.dataset import Dataset
@@ -18,11 +19,12 @@ from dlrun.fitting import Context, FittedFold, Prepared, fit_fold, prepare, refi
 from dlrun.illustrating import illustrate
 from dlrun.keeping import Identity, Kept
 from dlrun.learners import devices, enough_memory, make_learner, settle
+from dlrun.preprocessing.target import BOUNDED
 from dlrun.recording import Recording, recording, write_inputs
 from dlrun.records.folder import RunFolder, check_place
 from dlrun.records.lock import locked
 from dlrun.records.status import Status
-from dlrun.scoring import Outcome, best_num_epochs, diagnosis, score, scores_of
+from dlrun.scoring import Outcome, best_num_epochs, diagnosis, num_bounded, score, scores_of
 from dlrun.snapshots import write_snapshots
 from dlrun.training.class_weights import check_class_weights
 from dlrun.training.latency import latency
@@ -209,10 +211,13 @@ def carry_out(
         if experiment.training.refit:
             clock.stage("refit")
             again = _refit(ready, context, record, folds)
-        outcome = Outcome(tuple(folds), again)
+        outcome = Outcome(tuple(folds), again, RowLosses.of(experiment, dataset, ready.learner, folds))
         measured = {"latency": _latency(ready, outcome, latency_rows)} if latency_rows else {}
 
         clock.stage("evaluate")
+        for part, number in num_bounded(experiment, dataset, outcome).items():
+            if number:
+                record.listener.note(f"{number:,} {part} row{'s' * (number > 1)} {BOUNDED}")
         metrics = score(experiment, dataset, outcome, look_at_test=not trial) | measured
         metrics["test_looks"] = None if trial else record.look_at_test(dataset, outcome.test)
         metrics["diagnosis"] = diagnosis(experiment, metrics, outcome)

@@ -71,7 +71,9 @@ def _facts(metrics: Mapping[str, Any]) -> str:
         facts.append(_BASELINES.get(baseline["kind"], f"baseline: {baseline['kind']}"))
     folds = metrics.get("folds") or []
     if len(folds) > 1:
-        facts.append(f"validation is the mean of {len(folds)} folds")
+        averaged = metrics.get("test") and not metrics.get("refit") and not metrics.get("ensemble")
+        of_test = ", test is of their averaged prediction" if averaged else ""
+        facts.append(f"validation is the mean of {len(folds)} folds{of_test}")
     if any((metrics.get("intervals") or {}).values()):
         facts.append("in brackets: bootstrap intervals")
     if metrics.get("test_looks"):

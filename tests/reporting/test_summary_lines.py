@@ -89,5 +89,14 @@ def test_every_part_stands_beside_its_own_baseline() -> None:
     assert mae == ["mae", "44.2", "[41.0,", "47.9]", "49.2", "27.0", "32.7"]
 
 
+def test_the_test_scores_of_folds_are_said_to_be_of_their_average() -> None:
+    folds = {**CLASSIFICATION, "folds": [{}] * 3}
+    assert "validation is the mean of 3 folds, test is of their averaged prediction;" in "\n".join(
+        summary_lines(folds, width=1000)
+    )
+    assert "averaged prediction" not in "\n".join(summary_lines({**folds, "refit": {"epochs": 3}}, width=1000))
+    assert "averaged prediction" not in "\n".join(summary_lines({**folds, "test": None}, width=1000))
+
+
 def test_a_table_of_two_parts_keeps_to_80_columns() -> None:
     assert max(map(len, summary_lines(CLASSIFICATION)[:4])) < 80
