@@ -220,7 +220,7 @@ def carry_out(
                 record.listener.note(f"{number:,} {part} row{'s' * (number > 1)} {BOUNDED}")
         metrics = score(experiment, dataset, outcome, look_at_test=not trial) | measured
         metrics["test_looks"] = None if trial else record.look_at_test(dataset, outcome.test)
-        metrics["diagnosis"] = diagnosis(experiment, metrics, outcome)
+        metrics["diagnosis"] = diagnosis(experiment, dataset, metrics, outcome)
 
         clock.stage("write")
         record.write_predictions(outcome)

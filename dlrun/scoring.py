@@ -178,11 +178,12 @@ def _on_slice(scorer: Scorer, own: slice, weights: NDArray[np.floating[Any]]) ->
     return scorer(weights[:, own])
 
 
-def diagnosis(experiment: Experiment, metrics: Mapping[str, Any], outcome: Outcome) -> dict[str, Any]:
+def diagnosis(experiment: Experiment, dataset: Dataset, metrics: Mapping[str, Any], outcome: Outcome) -> dict[str, Any]:
     """Say where the experiment stands between not training and overfitting, and what to try next.
 
     Args:
         experiment: Settled.
+        dataset: All rows.
         metrics: Returned by `score`.
         outcome: What all fits came to.
     """
@@ -200,5 +201,22 @@ def diagnosis(experiment: Experiment, metrics: Mapping[str, Any], outcome: Outco
         learner=experiment.model.kind,
         refit=experiment.training.refit,
         weighted=experiment.training.class_weights is not None,
+        test=metrics["test"],
+        test_baseline=metrics["baseline"]["test"],
+        unseen=_unseen(dataset, outcome, with_test=metrics["test"] is not None),
     )
     return found.to_json()
+
+
+def _unseen(dataset: Dataset, outcome: Outcome, *, with_test: bool) -> dict[str, list[str]]:
+    """Return the classes that a part holds and that were in none of the rows its predictions were learned from."""
+    if dataset.task not in ("binary", "multiclass"):
+        return {}
+    found: set[int] = set()
+    for fitted in outcome.folds:
+        found |= set(np.setdiff1d(fitted.validation.y_true, fitted.training.y_true).tolist())
+    parts = {"validation": found}
+    if with_test:
+        learned = np.concatenate([fitted.training.y_true for fitted in outcome.final])
+        parts["test"] = set(np.setdiff1d(outcome.test.y_true, learned).tolist())
+    return {part: [dataset.class_names[code] for code in sorted(codes)] for part, codes in parts.items() if codes}

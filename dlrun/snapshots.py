@@ -92,6 +92,6 @@ def _write(snapshot: RunFolder, folder: RunFolder, experiment: Experiment, datas
     write_predictions(snapshot, outcome)
     metrics: dict[str, Any] = score(experiment, dataset, outcome, look_at_test=False)
     metrics["test_looks"] = None
-    metrics["diagnosis"] = diagnosis(experiment, metrics, outcome)
+    metrics["diagnosis"] = diagnosis(experiment, dataset, metrics, outcome)
     snapshot.write_json("metrics.json", metrics)
     snapshot.write_text("output.log", "\n".join(summary_lines(metrics)) + "\n")

@@ -296,3 +296,11 @@ def test_a_bounded_network_watches_the_loss_of_what_it_delivers(train: Any, pric
     losses = [float(row["val_loss"]) for row in history(run)]
     assert "outside the range" in (run.path / "output.log").read_text()
     assert run.metrics["validation"]["loss"] == pytest.approx(min(losses), rel=1e-6)
+
+
+def test_classes_that_only_test_rows_hold_are_not_said_to_be_generalized_to(train: Any) -> None:
+    text = "name: sorted\ndataset: {kind: iris}\nmodel: linear\n"
+    run = train(text + "validation: {kind: holdout, fraction: 0.3, test_fraction: 0.33, shuffle: false}\n")
+    assert run.metrics["test"]["accuracy"] == 0
+    assert "generalizes" not in run.metrics["diagnosis"]["summary"]
+    assert any("'virginica', which no training row does" in line for line in run.metrics["diagnosis"]["evidence"])
