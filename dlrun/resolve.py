@@ -18,6 +18,13 @@ from dlrun.training.training import Training
 
 Device = Literal["cpu", "gpu"]
 
+LOG_MARGIN = 0.05
+"""Share of the range of logarithms by which predictions may leave it, unless the config says otherwise.
+
+Measured with ridge regression on 15 tables: without a bound R2 fell to -0.03 and far below on six of them, where 0.05
+kept it above 0.38; a bound at the very range costs where the truth goes further.
+"""
+
 _LOSSES: dict[Task, Loss] = {
     "binary": BinaryCrossentropy(),
     "multiclass": CategoricalCrossentropy(),
@@ -41,8 +48,13 @@ def resolve(experiment: Experiment, facts: DatasetFacts, device: Device = "cpu")
     """
     experiment.validation.check(facts)
     transform = _target_transform(experiment, facts)
+    margin = experiment.dataset.target_margin
+    if margin == "auto":
+        margin = LOG_MARGIN if transform == "log" and facts.task == "regression" else None
     settled: dict[str, Any] = {
-        "dataset": experiment.dataset.model_copy(update={"task": facts.task, "target_transform": transform}),
+        "dataset": experiment.dataset.model_copy(
+            update={"task": facts.task, "target_transform": transform, "target_margin": margin}
+        ),
         "preprocessing": experiment.preprocessing.resolve(facts.input_kind),
         "validation": experiment.validation.resolve(facts.task, experiment.seed),
         "evaluation": experiment.evaluation.resolve(facts.task, facts.num_outputs),

@@ -58,7 +58,8 @@ ALLOWED = {
     "resolve": {"datasets", "evaluation", "experiment", "models", "records.environment", "training"},
     "learners": {"datasets", "evaluation", "experiment", "models", "resolve", "training"},
     "fitting": {"datasets", "evaluation", "experiment", "preprocessing", "training", "validation"},
-    "scoring": {"datasets", "evaluation", "experiment", "fitting", "training"},
+    "averaging": {"datasets", "experiment", "fitting", "training"},
+    "scoring": {"averaging", "datasets", "evaluation", "experiment", "fitting", "training"},
     "keeping": {"datasets", "fitting", "records", "training", "validation"},
     "recording": {
         "config",
@@ -74,6 +75,7 @@ ALLOWED = {
     },
     "illustrating": {"datasets", "evaluation", "experiment", "fitting", "records", "reporting", "scoring", "training"},
     "run": {
+        "averaging",
         "config",
         "datasets",
         "experiment",
@@ -81,6 +83,7 @@ ALLOWED = {
         "illustrating",
         "keeping",
         "learners",
+        "preprocessing.target",
         "recording",
         "records",
         "scoring",

@@ -101,8 +101,11 @@ def _tell(
     files: list[tuple[str, int]],
     trials: list[dict[str, str]] | None,
 ) -> None:
+    from dlrun.records.status import seconds_in_all
+
+    seconds = seconds_in_all(status, metrics)
     started = datetime.fromisoformat(status.started).astimezone(UTC)
-    out.say(f"{folder.id}  {status.state}  started {started:%Y-%m-%d %H:%M:%S} UTC  {status.seconds:.1f} s")
+    out.say(f"{folder.id}  {status.state}  started {started:%Y-%m-%d %H:%M:%S} UTC  {seconds:.1f} s")
     if status.error is not None:
         out.say(f"error: {status.error}")
     if metrics is not None:

@@ -1,7 +1,7 @@
 """Source: what every kind of dataset has in common."""
 
 from abc import ABC, abstractmethod
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -25,6 +25,11 @@ class Source(Settings, ABC):
     """How regression targets are prepared for the learner; scores and predictions stay in original units. `standardize`
     uses the mean and standard deviation of the training rows, `log` takes log(1 + y) first; `auto` standardizes for
     networks."""
+
+    target_margin: Annotated[float, Field(ge=0, allow_inf_nan=False)] | Auto | None = "auto"
+    """How far predictions of a regression may lie outside the range of the training targets, as a share of that range,
+    of logarithms with `target_transform: log`; what lies further out is put at the bound. null for no bound; `auto` is
+    0.05 with `log`, where a small step of the learner is a large one in original units, and else no bound."""
 
     limit: int | None = Field(None, ge=1)
     """Keep only the first rows of each part (the rows to learn from, the own test part); to try things out."""

@@ -104,7 +104,7 @@ def run_ensemble(
     if claimed is not None:
         claimed(folder.path)
     write_inputs(folder, to_yaml(settings), admitted, argv)
-    with Heartbeat(folder):
+    with Heartbeat(folder, before=time.perf_counter() - started):
         outcome = _outcome(settings, admitted, choice, metric)
         looks = None if outcome.test is None else _look(folder, admitted)
         metrics = reporting.metrics(outcome, looks)

@@ -17,10 +17,9 @@ from dlrun.ensembling.combination import Combination
 from dlrun.errors import DataError
 from dlrun.evaluation.losses import row_losses
 from dlrun.experiment import Experiment
+from dlrun.predicting.fitted_model import FittedModel
 from dlrun.predicting.residuals import Residuals
-from dlrun.predicting.restoring import Restored
 from dlrun.preprocessing.fitted import FittedPreprocessing
-from dlrun.preprocessing.target import TargetTransform
 
 if TYPE_CHECKING:
     import polars as pl
@@ -63,6 +62,9 @@ class Predictor(ABC):
     def __init__(self, description: Description, residuals: Residuals | None) -> None:
         self.description = description
         self.residuals = residuals
+        self.num_bounded = 0
+        """Rows so far that were predicted outside the range of the training targets and put at its bound; of several
+        fits or members, those of the one that has most."""
 
     @property
     def id(self) -> str:
@@ -193,31 +195,6 @@ def decide(task: str, y_pred: NDArray[Any]) -> NDArray[np.int64]:
     return decided[:, 0] if task == "binary" else decided
 
 
-@dataclass(frozen=True)
-class FittedModel:
-    """One fit of a run.
-
-    Args:
-        preprocessing: Fitted on its training rows.
-        target: The way of the targets to the model and back; None leaves them as they are.
-        model: What was fitted.
-    """
-
-    preprocessing: FittedPreprocessing
-    target: TargetTransform | None
-    model: Restored
-
-    def predict(
-        self, x: NDArray[Any] | pl.DataFrame, y: NDArray[Any] | None
-    ) -> tuple[NDArray[Any], NDArray[np.floating[Any]]]:
-        """Predict rows, and the loss of each if their true values are given."""
-        raw = self.model.predict(self.model.prepare(self.preprocessing, x))
-        y_pred = raw if self.target is None else self.target.inverse(raw)
-        if y is None:
-            return y_pred, np.empty(0)
-        return y_pred, self.model.losses(y if self.target is None else self.target.transform(y), raw)
-
-
 class RunPredictor(Predictor):
     """A run: its refit or only fit predicts, or the fits of all folds, averaged.
 
@@ -242,11 +219,23 @@ class RunPredictor(Predictor):
     def predict_chunk(
         self, x: NDArray[Any] | pl.DataFrame, y: NDArray[Any] | None = None
     ) -> tuple[NDArray[Any], NDArray[np.floating[Any]]]:
-        each = [fit.predict(x, y) for fit in self.fits]
-        y_pred, losses = (
-            each[0] if len(each) == 1 else tuple(np.mean(parts, axis=0) for parts in zip(*each, strict=True))
-        )
-        return finite(y_pred), losses
+        if len(self.fits) == 1:
+            y_pred, losses = self.fits[0].predict(x, y)
+            self._count_bounded([y_pred])
+            return finite(y_pred), losses
+        each = [fit.predict(x, None)[0] for fit in self.fits]
+        self._count_bounded(each)
+        y_pred = finite(np.mean(each, axis=0))
+        return y_pred, np.empty(0) if y is None else self._losses(y, y_pred)
+
+    def _count_bounded(self, each: Sequence[NDArray[Any]]) -> None:
+        self.num_bounded += max(fit.num_bounded(y_pred) for fit, y_pred in zip(self.fits, each, strict=True))
+
+    def _losses(self, y: NDArray[Any], y_pred: NDArray[Any]) -> NDArray[np.floating[Any]]:
+        """Return the loss of the averaged predictions: the mean of those on the scales of all fits."""
+        fits = self.fits if self.task == "regression" else self.fits[:1]
+        losses: NDArray[np.floating[Any]] = np.mean([fit.losses(y, y_pred) for fit in fits], axis=0)
+        return losses
 
 
 class EnsemblePredictor(Predictor):
@@ -286,6 +275,7 @@ class EnsemblePredictor(Predictor):
         self, x: NDArray[Any] | pl.DataFrame, y: NDArray[Any] | None = None
     ) -> tuple[NDArray[Any], NDArray[np.floating[Any]]]:
         y_pred = finite(self.combination.combine(np.stack([member.predict_chunk(x)[0] for member in self.members])))
+        self.num_bounded = max(member.num_bounded for member in self.members)
         return y_pred, np.empty(0) if y is None else row_losses(self.description.facts.task, y, y_pred)
 
 

@@ -100,6 +100,16 @@ class Stored(ABC):
         except (ValueError, LookupError, TypeError, OSError, EOFError, MemoryError, zipfile.BadZipFile) as error:
             raise self.damaged(relative, str(error)) from error
 
+    def array_names(self, relative: str) -> list[str]:
+        """Return the names of the arrays of an npz file; raises StorageError."""
+        import numpy as np
+
+        try:
+            with np.load(io.BytesIO(self.read(relative)), allow_pickle=False) as arrays:
+                return list(arrays.files)
+        except (ValueError, AttributeError, OSError, EOFError, MemoryError, zipfile.BadZipFile) as error:
+            raise self.damaged(relative, str(error)) from error
+
     def damaged(self, relative: str, reason: str) -> StorageError:
         """Return the error for a file that does not hold what it should."""
         return StorageError(f"{printable(self.name)}: {printable(relative)} is damaged: {reason}")

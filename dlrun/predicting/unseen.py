@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from dlrun.datasets.columns import as_text
 from dlrun.datasets.names import counted, listed, nearest
 from dlrun.predicting.predictor import Predictor
+from dlrun.preprocessing.target import BOUNDED
 
 if TYPE_CHECKING:
     import polars as pl
@@ -27,13 +28,14 @@ class _Column:
 
 
 class Unseen:
-    """Counts unseen categories, a chunk of rows at a time.
+    """Counts unseen categories, a chunk of rows at a time, and what was predicted further out than training has seen.
 
     Args:
         predictor: A category is unseen if none of the training rows of any of its fits held it.
     """
 
     def __init__(self, predictor: Predictor) -> None:
+        self._predictor, self._bounded_before = predictor, predictor.num_bounded
         self._known: dict[str, set[str]] = {}
         for fitted in predictor.preprocessings:
             for name, categories in fitted.categories.items():
@@ -59,9 +61,12 @@ class Unseen:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What was unseen, by column."""
-        return tuple(
+        """What was unseen, by column, and how many predictions were bounded."""
+        bounded = self._predictor.num_bounded - self._bounded_before
+        told = (f"{counted(bounded, 'row')} {BOUNDED}",) if bounded else ()
+        columns = tuple(
             f"column '{name}' holds categories in {counted(column.num_rows, 'row')} that no training row held, such as "
             f"{listed(column.values)}: {nearest(column.values[0], sorted(self._known[name]))}"
             for name, column in self._found.items()
         )
+        return (*columns, *told)

@@ -15,7 +15,7 @@ from dlrun.errors import StorageError, UsageError
 from dlrun.records import files
 from dlrun.records.folder import RunFolder, is_id
 from dlrun.records.kinds import STUDY, kinds
-from dlrun.records.status import State, read_status
+from dlrun.records.status import State, read_status, seconds_in_all
 from dlrun.records.text import printable
 
 _LEAF = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -126,7 +126,7 @@ def summarize(folder: RunFolder) -> RunSummary:
         folder.path,
         status.state,
         status.started,
-        status.seconds,
+        seconds_in_all(status, metrics),
         config.get("dataset"),
         config.get("model"),
         _text(metrics.get("task")),

@@ -10,6 +10,12 @@ from dlrun.evaluation.wording import number, words
 
 _BULLET = "- "
 
+_BASELINES = {
+    "majority": "baseline: the majority of the training rows",
+    "mean": "baseline: the mean of the training rows",
+}
+"""What each kind of baseline predicts for all rows."""
+
 
 def summary_lines(
     metrics: Mapping[str, Any], *, width: int = 100, parts: Sequence[str] = ("validation", "test")
@@ -35,14 +41,20 @@ def summary_lines(
 
 
 def _score_table(metrics: Mapping[str, Any], wanted: Sequence[str]) -> list[str]:
+    """Set the scores of every part beside what the baseline scores on the rows of the same part."""
     parts = [part for part in wanted if metrics.get(part)]
     baseline = metrics.get("baseline") or {}
-    baselines: Mapping[str, float | None] = next((baseline[part] for part in reversed(parts) if baseline.get(part)), {})
-    rows = [["", *parts, f"baseline ({baseline['kind']})" if baselines else ""]]
+    header = [""]
+    for part in parts:
+        header += [part, "baseline"] if baseline.get(part) else [part]
+    rows = [header]
     for name in dict.fromkeys(name for part in parts for name in metrics[part]):
-        scores = [_score(metrics, part, name) for part in parts]
-        rows.append([words(name), *scores, number(baselines.get(name)) if baselines else ""])
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+        row = [words(name)]
+        for part in parts:
+            row.append(_score(metrics, part, name))
+            row += [number(baseline[part].get(name))] if baseline.get(part) else []
+        rows.append(row)
+    widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
@@ -54,9 +66,14 @@ def _score(metrics: Mapping[str, Any], part: str, name: str) -> str:
 
 def _facts(metrics: Mapping[str, Any]) -> str:
     facts = []
+    baseline = metrics.get("baseline") or {}
+    if any(scores for name, scores in baseline.items() if name != "kind"):
+        facts.append(_BASELINES.get(baseline["kind"], f"baseline: {baseline['kind']}"))
     folds = metrics.get("folds") or []
     if len(folds) > 1:
-        facts.append(f"validation is the mean of {len(folds)} folds")
+        averaged = metrics.get("test") and not metrics.get("refit") and not metrics.get("ensemble")
+        of_test = ", test is of their averaged prediction" if averaged else ""
+        facts.append(f"validation is the mean of {len(folds)} folds{of_test}")
     if any((metrics.get("intervals") or {}).values()):
         facts.append("in brackets: bootstrap intervals")
     if metrics.get("test_looks"):
@@ -67,7 +84,7 @@ def _facts(metrics: Mapping[str, Any]) -> str:
         facts.append(f"{metrics['num_parameters']:,} parameters")
     total = (metrics.get("seconds") or {}).get("total")
     if total is not None:
-        facts.append(f"{total:.1f} s")
+        facts.append(f"{total:.1f} s in all")
     return "; ".join(facts)
 
 

@@ -120,6 +120,36 @@ def test_intervals_hold_the_middle_share_of_residuals() -> None:
     assert (low[0, 0], high[0, 0]) == (100 + 0, 100 + 18)
 
 
+def test_intervals_of_logarithms_grow_with_the_prediction_and_stay_above_zero() -> None:
+    truth = np.array([[10.0], [20.0], [39.0]])
+    low, high = Residuals.of(truth, np.full((3, 1), 19.0), logarithmic=True).interval(np.array([[19.0], [1999.0]]), 0.9)
+    assert np.allclose(low[:, 0], [10, 11 / 20 * 2000 - 1])
+    assert np.allclose(high[:, 0], [39, 2 * 2000 - 1])
+    low, _ = Residuals.of(np.array([[0.0], [9.0]]), np.array([[4.0], [9.0]]), logarithmic=True).interval([[0.5]], 0.9)
+    assert low.tolist() == [[0.0]]  # 1.5 / 5 - 1 is below 0, where no target ever was
+    low, _ = Residuals.of(np.array([[-0.5], [9.0]]), np.array([[4.0], [9.0]]), logarithmic=True).interval([[0.5]], 0.9)
+    assert np.allclose(low, 1.5 / 10 - 1)
+
+
+def test_intervals_of_logarithms_cover_alike_at_every_price() -> None:
+    random = np.random.default_rng(0)
+    predicted = np.sort(np.exp(random.normal(11, 1, 20_000)))[:, None]
+    truth = (predicted + 1) * np.exp(random.normal(0, 0.3, predicted.shape)) - 1
+    known = np.arange(len(truth)) % 2 == 0
+    for logarithmic, spread in ((True, 0.03), (False, None)):
+        residuals = Residuals.of(truth[known], predicted[known], logarithmic=logarithmic)
+        low, high = residuals.interval(predicted[~known], 0.9)
+        inside = (low <= truth[~known]) & (truth[~known] <= high)
+        fifths = np.array([part.mean() for part in np.array_split(inside[:, 0], 5)])
+        assert inside.mean() == pytest.approx(0.9, abs=0.02)
+        if spread is None:  # as it was: one width for all
+            assert fifths[-1] < 0.7
+            assert low.min() < 0
+        else:
+            assert np.abs(fifths - 0.9).max() < spread
+            assert low.min() > 0
+
+
 def test_intervals_cover_as_much_as_they_say() -> None:
     random = np.random.default_rng(0)
     covered = []

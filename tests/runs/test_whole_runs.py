@@ -224,3 +224,83 @@ def test_a_schedule_reaches_the_history(train: Any) -> None:
     run = train(NETWORK, "optimizer.schedule={kind: exponential, decay_rate: 0.5}", "training.epochs=3")
     rates = [float(row["learning_rate"]) for row in history(run)]
     assert rates[0] > rates[1] > rates[2]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "dataset: {kind: iris}\nmodel: {kind: random_forest, num_trees: 9}\n",
+        "dataset: {kind: breast_cancer}\nmodel: {kind: network, layers: [dense: 4]}\ntraining: {epochs: 2}\n",
+    ],
+    ids=["forest", "network"],
+)
+@pytest.mark.parametrize("scheme", ["{kind: kfold, folds: 3}", "{kind: repeated_kfold, folds: 2, repeats: 2}"])
+def test_every_test_score_of_folds_is_that_of_the_averaged_prediction(train: Any, text: str, scheme: str) -> None:
+    run = train(f"name: folds\n{text}validation: {scheme}\nevaluation: {{metrics: [log_loss], bootstrap: 50}}\n")
+    stored, metrics = npz(run, "predictions/test.npz"), run.metrics
+    y_true, y_pred = stored["y_true"], stored["y_pred"].astype(np.float64)
+    of_truth = y_pred[np.arange(len(y_true)), y_true] if y_pred.shape[1] > 1 else np.abs(1 - y_true - y_pred[:, 0])
+    expected = -np.log(np.clip(of_truth, 1e-7, 1 - 1e-7)).mean()
+    assert metrics["test"]["log_loss"] == pytest.approx(expected, rel=1e-5)
+    assert metrics["test"]["loss"] == pytest.approx(expected, rel=1e-4)
+    assert metrics["intervals"]["test"]["loss"] == pytest.approx(metrics["intervals"]["test"]["log_loss"], rel=1e-4)
+    baseline = metrics["baseline"]["test"]
+    assert baseline["loss"] == pytest.approx(baseline["log_loss"], rel=1e-4)
+
+
+def test_the_test_loss_of_folds_is_on_the_mean_of_their_scales(train: Any) -> None:
+    run = train(
+        "name: scales\ndataset: {kind: diabetes}\nmodel: linear\nvalidation: {kind: kfold, folds: 3}\n"
+        "evaluation: {metrics: [mse], bootstrap: 0}\n"
+    )
+    files = run.path.glob("model/*.preprocessing.json")
+    scales = [json.loads(path.read_text())["target"]["scale"][0] for path in files]
+    assert len(set(scales)) == 3
+    factor = np.mean([scale**-2 for scale in scales])
+    assert run.metrics["test"]["loss"] == pytest.approx(run.metrics["test"]["mse"] * factor, rel=1e-4)
+
+
+@pytest.fixture
+def priced(tmp_path: Path) -> str:
+    """Write a table whose prices are proportional to one column, which a line through logarithms overshoots."""
+    random = np.random.default_rng(1)
+    area = random.lognormal(5, 1, 600)
+    price = 1000 * area * np.exp(random.normal(0, 0.2, 600))
+    lines = [f"{one:.1f},{other:.0f}" for one, other in zip(area, price, strict=True)]
+    (tmp_path / "prices.csv").write_text("\n".join(["area,price", *lines]) + "\n")
+    return f"name: prices\ndataset: {{kind: csv, path: {tmp_path}/prices.csv, target: price, target_transform: log}}\n"
+
+
+def test_predictions_of_logarithms_stay_near_the_training_range(train: Any, priced: str, tmp_path: Path) -> None:
+    free = train(priced + "model: linear\n", "dataset.target_margin=null")
+    run = train(priced + "model: linear\n")
+    assert "target_margin: 0.05" in (run.path / "config.yaml").read_text()
+    assert free.metrics["validation"]["r2"] < 0 < 0.4 < run.metrics["validation"]["r2"]
+    (low, high), *_ = json.loads((run.path / "model/model.preprocessing.json").read_text())["target"]["bounds"]
+    y = np.genfromtxt(tmp_path / "prices.csv", delimiter=",", skip_header=1)[:, 1]
+    known = np.log1p(y[npz(run, "split.npz")["training_0"]])
+    room = 0.05 * (known.max() - known.min())
+    assert (low, high) == pytest.approx((known.min() - room, known.max() + room))
+    predicted = npz(run, "predictions/validation.npz")["y_pred"]
+    num = int((predicted == np.expm1(high)).sum())
+    assert num > 0
+    assert predicted.max() == np.expm1(high)
+    told = f"{num} validation row{'s' * (num > 1)} predicted outside the range of the training targets"
+    assert told in (run.path / "output.log").read_text()
+    assert "outside the range" not in (free.path / "output.log").read_text()
+
+
+def test_a_bounded_network_watches_the_loss_of_what_it_delivers(train: Any, priced: str) -> None:
+    network = "model: {kind: network, layers: []}\ntraining: {epochs: 5}\n"
+    run = train(priced + network, "optimizer.learning_rate=0.05")
+    losses = [float(row["val_loss"]) for row in history(run)]
+    assert "outside the range" in (run.path / "output.log").read_text()
+    assert run.metrics["validation"]["loss"] == pytest.approx(min(losses), rel=1e-6)
+
+
+def test_classes_that_only_test_rows_hold_are_not_said_to_be_generalized_to(train: Any) -> None:
+    text = "name: sorted\ndataset: {kind: iris}\nmodel: linear\n"
+    run = train(text + "validation: {kind: holdout, fraction: 0.3, test_fraction: 0.33, shuffle: false}\n")
+    assert run.metrics["test"]["accuracy"] == 0
+    assert "generalizes" not in run.metrics["diagnosis"]["summary"]
+    assert any("'virginica', which no training row does" in line for line in run.metrics["diagnosis"]["evidence"])
