@@ -16,7 +16,7 @@ from pydantic import BeforeValidator, Field
 from dlrun.datasets.names import counted, listed
 from dlrun.datasets.table import Table, unreadable
 from dlrun.errors import DataError
-from dlrun.settings import Items
+from dlrun.settings import Names
 
 if TYPE_CHECKING:
     import polars as pl
@@ -48,7 +48,7 @@ class Csv(Table):
     separator: Annotated[str, BeforeValidator(_spelled_out)] = Field(",", min_length=1, max_length=1)
     """Character between the columns, such as `;` or `\\t`."""
 
-    missing: Items[str] = ()
+    missing: Names[str] = ()
     """Texts that mean a missing value, beside the empty text, NA, N/A, #N/A, NaN, nan, null and NULL."""
 
     encoding: str = "utf8"

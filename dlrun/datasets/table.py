@@ -3,10 +3,10 @@
 from abc import abstractmethod
 from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from dlrun.datasets.columns import ColumnType, as_numbers, is_whole, prepare, text_among_numbers
@@ -16,7 +16,7 @@ from dlrun.datasets.names import counted, listed, nearest
 from dlrun.datasets.source import Source
 from dlrun.datasets.targets import Targets, encode
 from dlrun.errors import DataError
-from dlrun.settings import Items
+from dlrun.settings import Names
 
 if TYPE_CHECKING:
     import polars as pl
@@ -25,30 +25,17 @@ _SMALL_FILE = 16 * 2**20
 _NAMED = 8
 
 
-def _one_or_more(value: object) -> object:
-    if isinstance(value, str):
-        return (value,)
-    return tuple(value) if isinstance(value, list) else value
-
-
-Names = Annotated[
-    tuple[str, ...],
-    BeforeValidator(_one_or_more, json_schema_input_type=str | list[str]),
-]
-"""One name, or a list of names."""
-
-
 class Table(Source):
     """Columns with names: some are inputs, one or more are the target."""
 
     path: str = Field(min_length=1)
     """The file; relative paths start at the current directory."""
 
-    target: Names = Field(min_length=1)
+    target: Names[str] = Field(min_length=1)
     """Name of the column to predict, or a list of names."""
 
-    drop: Items[str] = ()
-    """Columns to leave out."""
+    drop: Names[str] = ()
+    """Column to leave out, or a list of columns."""
 
     types: dict[str, ColumnType] = Field(default_factory=dict)
     """Columns to take as `numeric` or `categorical`, whatever they look like; by default columns of numbers are numeric
