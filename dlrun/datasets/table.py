@@ -123,9 +123,17 @@ class Table(Source):
             path.stem, "table", x, num_test=num_test, feature_names=tuple(inputs), notes=(*doubts, *notes)
         )
 
-    def facts(self) -> DatasetFacts | None:
+    def load_if_quick(self) -> Dataset | None:
         small = sum(path.stat().st_size for path in self._paths()) <= _SMALL_FILE
-        return self.load().facts if small else None
+        return self.load() if small else None
+
+    def facts(self) -> DatasetFacts | None:
+        dataset = self.load_if_quick()
+        return None if dataset is None else dataset.facts
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        return self.drop
 
     def _inputs(self, path: Path) -> list[str]:
         header = self._header(path)
