@@ -50,6 +50,19 @@ class Source(Settings, ABC):
             DataError: The data are missing or cannot be used as asked.
         """
 
+    def load_if_quick(self) -> Dataset | None:
+        """Read every row if that takes no time worth speaking of, so that a check can look at them; else return None.
+
+        Raises:
+            DataError: The data are missing or cannot be used as asked.
+        """
+        return None
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Names of columns that the config leaves out."""
+        return ()
+
     def kept(self, num_rows: int) -> int:
         """Return how many of a part's rows `limit` keeps."""
         return num_rows if self.limit is None else min(self.limit, num_rows)

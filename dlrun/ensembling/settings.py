@@ -8,7 +8,7 @@ from dlrun.datasets.dataset import Task
 from dlrun.ensembling.methods.union import AnyMethod, Automatic
 from dlrun.errors import UsageError
 from dlrun.evaluation.metrics import MetricName, metrics_for
-from dlrun.settings import Auto, Items, Settings
+from dlrun.settings import Auto, Names, Settings
 
 
 class Ensemble(Settings):
@@ -22,7 +22,7 @@ class Ensemble(Settings):
     """Tells an ensemble from other runs."""
     dataset: str = ""
     """Kind of the members' dataset; filled in."""
-    members: Items[str] = ()
+    members: Names[str] = ()
     """Runs, studies and patterns that members come from."""
     method: AnyMethod = Automatic()
     """How members are combined."""

@@ -13,7 +13,7 @@ from dlrun.datasets.dataset import Task
 from dlrun.errors import DataError
 from dlrun.evaluation.metric import Scorer, Values, row_mean
 from dlrun.evaluation.metrics import LOSS, MetricName, default_metrics, metrics_for
-from dlrun.settings import Auto, Items, Settings
+from dlrun.settings import Auto, Names, Settings
 
 _MORE_THAN_TOP = 5
 
@@ -21,7 +21,7 @@ _MORE_THAN_TOP = 5
 class Evaluation(Settings):
     """Which scores are reported, and how the intervals around them are found."""
 
-    metrics: Items[MetricName] | Auto = "auto"
+    metrics: Names[MetricName] | Auto = "auto"
     """Scores beside the loss, the main one first. `auto`: accuracy, auc and f1 for binary tasks, accuracy and macro_f1
     for multi-class, binary_accuracy, micro_f1 and macro_f1 for multi-label, mae, rmse and r2 for regression."""
     bootstrap: int = Field(default=1000, ge=0, le=1_000_000)

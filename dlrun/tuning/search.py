@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from dlrun.settings import Auto, Items, Settings
+from dlrun.settings import Auto, Items, Names, Settings
 from dlrun.tuning.constraints import Constraint
 from dlrun.tuning.distributions import Distribution
 from dlrun.tuning.pruners.none import NoPruner
@@ -66,7 +66,7 @@ class Tuning(Settings, ABC):
     seed: Annotated[int, Field(ge=0)] | Auto = "auto"
     """Where the randomness of the search comes from; `auto` is the experiment's own seed."""
 
-    objectives: Annotated[Items[str], Field(min_length=1)] | Auto = "auto"
+    objectives: Annotated[Auto | Annotated[Names[str], Field(min_length=1)], Field(union_mode="left_to_right")] = "auto"
     """Validation metrics to optimize, or `parameters`, `latency` (seconds of a prediction after training) or `seconds`
     (of the whole trial); `auto` is what early stopping monitors. The first decides which trial is best and which are
     stopped early; several have a Pareto front. Times are noisy: they depend on what else the machine does."""

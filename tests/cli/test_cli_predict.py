@@ -79,9 +79,9 @@ def test_predictions_go_to_stdout(here) -> None:
     ended = here("predict", "latest", "new.csv", "--keep", "id")
     assert (ended.code, ended.err) == (0, "")
     lines = ended.out.splitlines()
-    assert lines[0] == "row,id,label,probability_no,probability_yes"
+    assert lines[0] == "id,label,probability_no,probability_yes"
     assert len(lines) == 51
-    assert {line.split(",")[1] for line in lines[1:]} == {"'=a", "b", "c"}
+    assert {line.split(",")[0] for line in lines[1:]} == {"'=a", "b", "c"}
 
 
 def test_predictions_go_to_a_file(here) -> None:
@@ -89,7 +89,7 @@ def test_predictions_go_to_a_file(here) -> None:
     facts = json.loads(ended.out)
     assert ended.code == 0, ended.err
     assert facts["rows"] == 50
-    assert facts["columns"] == ["row", "label", "probability_no", "probability_yes"]
+    assert facts["columns"] == ["label", "probability_no", "probability_yes"]
     assert facts["classes"] == ["no", "yes"]
     written = pl.read_parquet(facts["output"])
     assert written.columns == facts["columns"]
