@@ -111,6 +111,7 @@ def run_ensemble(
     choice = choose(settings, everybody.validation, metric, admission, kept, tell)
     settings = settings.model_copy(update={"method": choice.method})
     counting = [admitted.members[place] for place in choice.places]
+    _tell_of_inputs(counting, tell)
     missing = [member for member in counting if not has_model(member.run)]
     if settings.missing_models == "ignore":
         _tell_of_missing(missing, counting, tell)
@@ -144,6 +145,17 @@ def _require_two(admitted: Admitted, skipped: Sequence[Skipped]) -> None:
         "\n".join([f"an ensemble needs at least two members, and only {only} is left", *reasons, *more]),
         remedy=f"Name more runs with the same rows, targets and parts; `dlrun predict {only} DATA` needs no ensemble.",
     )
+
+
+def _tell_of_inputs(counting: Sequence[Member], tell: Callable[[str], None]) -> None:
+    """Say that predicting takes several inputs, if members read different arrays."""
+    kinds = {str(member.facts.get("input_kind")) for member in counting}
+    shapes = {str((member.facts.get("inputs") or {}).get("shape", [])[1:]) for member in counting}
+    if len(kinds) > 1 or (kinds != {"table"} and len(shapes) > 1):
+        tell(
+            "the members take different inputs, which no single file holds: to predict new rows, give `predict` of the "
+            "Python interface those of each member by its id"
+        )
 
 
 def _tell_of_missing(missing: Sequence[Member], counting: Sequence[Member], tell: Callable[[str], None]) -> None:

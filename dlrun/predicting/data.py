@@ -7,7 +7,7 @@ training rows did not hold are treated as the run's `preprocessing` says.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -65,6 +65,7 @@ def open_data(
         DataError: The file is missing, damaged, or of another form than the run's data.
     """
     found, form = find_data(path)
+    predictor.require_one_input()
     if form == "npz":
         if keep:
             raise UsageError("an npz file has no columns to keep", remedy="Leave out --keep.")
@@ -118,7 +119,7 @@ def _open_table(path: Path, form: Form, predictor: Predictor, keep: Sequence[str
     known.update(getattr(description.experiment.dataset, "drop", ()))
     unused = [name for name in table.header if name not in known]
     notes = (f"columns that the run does not know are not used: {listed(unused)}",) if unused else ()
-    return Data(path, notes, _TableSource(table, fitted, description, tuple(wanted), tuple(keep)))
+    return Data(path, notes, _TableSource(table, fitted, predictor.columns, tuple(wanted), tuple(keep)))
 
 
 def _csv(path: Path, description: Description) -> CsvFile:
@@ -141,7 +142,7 @@ def target_columns(description: Description) -> list[str]:
 class _TableSource:
     table: TableFile
     fitted: FittedPreprocessing
-    description: Description
+    dtypes: Mapping[str, str]
     wanted: tuple[str, ...]
     keep: tuple[str, ...]
 
@@ -167,7 +168,7 @@ class _TableSource:
         """Bring a column into the form that it had in training, as far as the file does not tell it."""
         import polars as pl
 
-        dtype = self.description.columns.get(column.name, "String")
+        dtype = self.dtypes.get(column.name, "String")
         if dtype == "Boolean" and column.dtype == pl.String:
             return column.str.to_lowercase()
         return _no_dates(column)
