@@ -97,7 +97,14 @@ def test_the_ensemble_is_listed_shown_and_skipped_next_time(dlrun, members) -> N
     listed = json.loads(dlrun("ls", "--json").out)["runs"]
     assert listed[-1]["model"] == "ensemble"
     assert listed[-1]["validation"]["loss"] == first["metrics"]["cross_fitted"]["log_loss"]
-    assert "ensemble is better than its best member" in dlrun("show", first["id"]).out
+    shown = dlrun("show", first["id"]).out
+    assert "ensemble is better than its best member" in shown
+    listing = shown.split("members, with their validation scores\n")[1].split("\n\n")[0].splitlines()
+    assert listing[0].split() == ["member", "weight", "gain", "model", "loss", "accuracy"]
+    assert [line.split()[1] for line in listing[1:]] == ["0.333"] * 3
+    assert {line.split()[3] for line in listing[1:]} == {"network", "random_forest", "linear"}
+    told = json.loads(dlrun("show", first["id"], "--json").out)["members"]
+    assert [member["id"] for member in told] == [line.split()[0] for line in listing[1:]]
     again = json.loads(dlrun("ensemble", "runs", "--method", "uniform", "--json").out)
     assert again["metrics"]["test"] == first["metrics"]["test"]
     assert again["metrics"]["test_looks"] == 2
