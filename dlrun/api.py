@@ -117,6 +117,7 @@ def ensemble(
     runs_dir: str | Path = RUNS_DIR,
     top: int | None = None,
     snapshots: bool = False,
+    trust: bool = False,
     **settings: Any,
 ) -> EnsembleRun:
     """Combine finished runs, as `dlrun ensemble` does.
@@ -126,6 +127,7 @@ def ensemble(
         runs_dir: Folder of all runs; the ensemble gets a new folder in it.
         top: Trials that are taken of each study; None for all.
         snapshots: Whether the snapshots of runs are taken in their place.
+        trust: Whether members that keep no model may run the code that their configs name, to be trained again.
         settings: As in the `config.yaml` of an ensemble, such as `method="greedy"` or `metric="auc"`.
 
     Returns:
@@ -142,7 +144,7 @@ def ensemble(
 
     chosen, _, _ = load_settings(json_text(settings, indent=None), "settings", (), Ensemble)
     references = [str(_path(run)) for run in runs]
-    return run_ensemble(references, chosen, runs_dir=Path(runs_dir), top=top, snapshots=snapshots)
+    return run_ensemble(references, chosen, runs_dir=Path(runs_dir), top=top, snapshots=snapshots, trust=trust)
 
 
 def load(run: str | Path | Run | EnsembleRun, *, runs_dir: str | Path = RUNS_DIR) -> Predictor:

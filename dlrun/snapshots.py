@@ -58,7 +58,7 @@ def write_snapshots(folder: RunFolder, experiment: Experiment, dataset: Dataset,
                 remedy="Remove the folder: what it holds is then computed again.",
             )
         stem, _, end = folder.id.rpartition("-")
-        snapshot = RunFolder(folder.file(f"{SNAPSHOTS}/{stem}-cycle-{cycle:0{len(str(len(epochs)))}}-{end}"))
+        snapshot = folder.inner(SNAPSHOTS, f"{stem}-cycle-{cycle:0{len(str(len(epochs)))}}-{end}")
         with Heartbeat(snapshot):
             settings = _until(experiment, cycle, epoch)
             own = Outcome(tuple(fitted.snapshots[epoch] for fitted in outcome.folds), None, outcome.losses)

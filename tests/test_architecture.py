@@ -52,7 +52,7 @@ ALLOWED = {
     },
     "records": {"training.checkpoint", "training.listener"},
     "reporting": {"datasets.dataset", "evaluation", "records.files", "training.listener"},
-    "ensembling": {"config.writing", "datasets.dataset", "evaluation", "records", "reporting"},
+    "ensembling": {"config.writing", "datasets.dataset", "evaluation", "records", "reporting", "retraining"},
     "experiment": {"datasets", "evaluation", "models", "preprocessing", "training", "tuning.tuner", "validation"},
     "config": {"datasets", "evaluation", "experiment", "models", "tuning"},
     "resolve": {"datasets", "evaluation", "experiment", "models", "records.environment", "training"},
@@ -104,6 +104,7 @@ ALLOWED = {
         "training",
     },
     "reproducing": {"config", "records", "run", "training", "trusting"},
+    "retraining": {"config", "datasets", "experiment", "records", "run", "trusting"},
     "resuming": {
         "config",
         "datasets",

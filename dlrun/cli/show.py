@@ -10,6 +10,7 @@ import typer
 
 from dlrun.cli.options import DEFAULT_RUNS_DIR, Json, Metric, RunOrLatest, RunsDir
 from dlrun.cli.output import Output, table
+from dlrun.cli.show_ensemble import member_lines, member_rows
 from dlrun.cli.show_study import study_rows, trial_lines
 from dlrun.errors import StorageError
 from dlrun.records.folder import is_id
@@ -62,7 +63,9 @@ def show(
             "metrics": metrics,
             "files": [name for name, _ in files],
         }
-        out.result(told if trials is None else {**told, "trials": trials})
+        members = member_rows(folder)
+        told |= {} if trials is None else {"trials": trials}
+        out.result(told if members is None else {**told, "members": members})
 
 
 def _config(folder: RunFolder) -> str:
@@ -112,6 +115,8 @@ def _tell(
         out.say("\n".join(["", *_summary(folder, metrics, out.text_width)]))
     if trials is not None:
         out.say("\n".join(["", *trial_lines(trials, metrics)]))
+    if (members := member_rows(folder)) is not None:
+        out.say("\n".join(["", *member_lines(members, metrics)]))
     if config:
         out.say("\n".join(["", "config", *(f"  {line}" for line in config.rstrip("\n").split("\n"))]))
     if overrides := _overrides(folder):

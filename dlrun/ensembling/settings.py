@@ -33,6 +33,10 @@ class Ensemble(Settings):
     """Most members that may count; of more, greedy selection takes its choice first. null for any number."""
     keep_all: bool = False
     """Whether members that do not beat the baseline are kept."""
+    missing_models: Literal["train", "leave_out", "ignore"] = "train"
+    """What becomes of members that keep no model, such as most trials of a study: those that count are trained again
+    and compared with their predictions on record (train); they are no members (leave_out); or they count, and the
+    ensemble cannot predict new rows (ignore)."""
     cross_fit: int = Field(default=5, ge=2, le=1000)
     """Parts that the validation rows are divided into for the reported score: each is predicted with weights that were
     fitted on the others."""

@@ -7,7 +7,7 @@ training rows did not hold are treated as the run's `preprocessing` says.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from dlrun.datasets.columns import AS_TRAINED, as_numbers
 from dlrun.datasets.csv import Csv
 from dlrun.datasets.csv_lines import Layout
+from dlrun.datasets.dataset import Task
 from dlrun.datasets.files import existing_file
 from dlrun.datasets.names import listed
 from dlrun.errors import DataError, UsageError
@@ -66,6 +67,7 @@ def open_data(
         DataError: The file is missing, damaged, or of another form than the run's data.
     """
     found, form = find_data(path)
+    predictor.require_one_input()
     if form == "npz":
         if keep:
             raise UsageError("an npz file has no columns to keep", remedy="Leave out --keep.")
@@ -119,7 +121,7 @@ def _open_table(path: Path, form: Form, predictor: Predictor, keep: Sequence[str
     known.update(getattr(description.experiment.dataset, "drop", ()))
     unused = [name for name in table.header if name not in known]
     notes = (f"columns that the run does not know are not used: {listed(unused)}",) if unused else ()
-    return Data(path, notes, _TableSource(table, fitted, description, tuple(wanted), tuple(keep)))
+    return Data(path, notes, _TableSource(table, fitted, predictor.columns, predictor.task, tuple(wanted), tuple(keep)))
 
 
 def _csv(path: Path, description: Description) -> CsvFile:
@@ -143,7 +145,8 @@ def target_columns(description: Description) -> list[str]:
 class _TableSource:
     table: TableFile
     fitted: FittedPreprocessing
-    description: Description
+    dtypes: Mapping[str, str]
+    task: Task
     wanted: tuple[str, ...]
     keep: tuple[str, ...]
 
@@ -166,7 +169,7 @@ class _TableSource:
         return np.column_stack([as_numbers(self._number(_no_dates(column)), AS_TRAINED).to_numpy() for column in frame])
 
     def _targets(self, frame: pl.DataFrame) -> pl.DataFrame:
-        if self.description.facts.task != "regression":
+        if self.task != "regression":
             return frame
         return frame.with_columns([self._number(column) for column in frame])
 
@@ -182,7 +185,7 @@ class _TableSource:
         """Bring a column into the form that it had in training, as far as the file does not tell it."""
         import polars as pl
 
-        dtype = self.description.columns.get(column.name, "String")
+        dtype = self.dtypes.get(column.name, "String")
         if dtype == "Boolean" and column.dtype == pl.String:
             return column.str.to_lowercase()
         column = _no_dates(column)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,9 @@ from dlrun.errors import ConfigError, StorageError
 from dlrun.experiment import Experiment
 from dlrun.models.network.network import Network
 from dlrun.predicting import restoring
+from dlrun.predicting.ensemble_predictor import EnsemblePredictor
 from dlrun.predicting.fitted_model import FittedModel
-from dlrun.predicting.predictor import Description, EnsemblePredictor, Predictor, RunPredictor
+from dlrun.predicting.predictor import Description, Predictor, RunPredictor
 from dlrun.predicting.residuals import Residuals
 from dlrun.predicting.stored import Stored, open_stored
 from dlrun.preprocessing.preprocessing import load_fitted
@@ -67,13 +68,18 @@ def _load_ensemble(stored: Stored) -> EnsemblePredictor:
     members = [_load_member(member) for member in open_members(stored)]
     description = describe(stored, members[0].description.experiment)
     for member in members:
-        if (member.description.facts, member.class_names) != (description.facts, description.class_names):
+        if _outputs(member.description) != _outputs(description):
             raise stored.damaged(MEMBERS, f"{member.id} predicts something else than the ensemble")
     combination = load_combination(stored.text(COMBINATION))
     if len(combination.weights) != len(members):
         raise stored.damaged(COMBINATION, f"it is made for {len(combination.weights)} members, not {len(members)}")
     found = residuals(stored, description.facts, [member.description.experiment for member in members])
     return EnsemblePredictor(description, found, members, combination)
+
+
+def _outputs(description: Description) -> Hashable:
+    """Return what members share; what they read may differ."""
+    return description.facts.task, description.facts.num_outputs, description.class_names
 
 
 def _load_member(stored: Stored) -> Predictor:

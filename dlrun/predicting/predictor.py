@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dlrun.datasets.dataset import DatasetFacts
-from dlrun.datasets.names import counted
-from dlrun.ensembling.combination import Combination
+from dlrun.datasets.dataset import DatasetFacts, Task
 from dlrun.errors import DataError
-from dlrun.evaluation.losses import row_losses
 from dlrun.experiment import Experiment
 from dlrun.predicting.fitted_model import FittedModel
 from dlrun.predicting.residuals import Residuals
@@ -28,6 +25,9 @@ _CHUNK_BYTES = 32 * 2**20
 """Memory that the prepared inputs of one chunk may take."""
 
 _MOST_ROWS = 16_384
+
+Inputs: TypeAlias = "NDArray[Any] | pl.DataFrame | Mapping[str, NDArray[Any] | pl.DataFrame]"
+"""What predictions are made from; by the ids of members where these take different inputs."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Predictor(ABC):
         return self.description.id
 
     @property
-    def task(self) -> str:
+    def task(self) -> Task:
         """What is predicted: `binary`, `multiclass`, `multilabel` or `regression`."""
         return self.description.facts.task
 
@@ -90,6 +90,14 @@ class Predictor(ABC):
     def preprocessing(self) -> FittedPreprocessing:
         """The preprocessing of one of the fits."""
         return self.preprocessings[0]
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """Type of each column of a table that is read, as polars names it, by name; empty for arrays."""
+        return self.description.columns
+
+    def require_one_input(self) -> None:  # noqa: B027 - most take one by nature
+        """Refuse to predict from one file or array what takes several; raises DataError."""
 
     @property
     @abstractmethod
@@ -110,12 +118,13 @@ class Predictor(ABC):
             Predictions as `predict` returns them, and the loss of each row if `y` is given, else nothing of it.
         """
 
-    def predict(self, x: NDArray[Any] | pl.DataFrame) -> NDArray[Any]:
+    def predict(self, x: Inputs) -> NDArray[Any]:
         """Predict rows of any number, in bounded memory beside the inputs and the predictions.
 
         Args:
             x: Inputs of the form that the run was trained on: an array of shape (rows, ...), or a polars data frame
-                with the columns by name, in any order.
+                with the columns by name, in any order. For an ensemble whose members take different inputs: those of
+                each member, by its id.
 
         Returns:
             Probabilities of the second class (rows, 1), of classes (rows, classes) or labels (rows, labels); numbers in
@@ -124,12 +133,13 @@ class Predictor(ABC):
         Raises:
             DataError: The inputs have another form, or hold values that cannot be used.
         """
+        self.require_one_input()
         parts = [self.predict_chunk(chunk)[0] for _, chunk in self.chunks(x)]
         if not parts:
             return np.empty((0, self.description.facts.num_outputs), np.float32)
         return np.concatenate(parts)
 
-    def predict_labels(self, x: NDArray[Any] | pl.DataFrame) -> NDArray[Any]:
+    def predict_labels(self, x: Inputs) -> NDArray[Any]:
         """Predict the name of the class of each row (rows,), 0/1 labels (rows, labels), or numbers (rows, targets).
 
         Args:
@@ -144,13 +154,13 @@ class Predictor(ABC):
         codes = decide(self.task, predictions)
         return codes if self.task == "multilabel" else np.array(self.class_names)[codes]
 
-    def chunks(self, x: NDArray[Any] | pl.DataFrame) -> Iterator[tuple[int, NDArray[Any] | pl.DataFrame]]:
+    def chunks(self, x: Inputs) -> Iterator[tuple[int, NDArray[Any] | pl.DataFrame]]:
         """Cut inputs into chunks that are predicted at once; yields the first row of each, and the chunk.
 
         Raises:
             DataError: The inputs are neither an array of numbers nor a polars data frame.
         """
-        _check_inputs(x)
+        x = _checked(x)
         size = self.rows_at_once
         for start in range(0, len(x), size):
             yield start, x[start : start + size]
@@ -161,14 +171,15 @@ class Predictor(ABC):
         return max(1, min(_CHUNK_BYTES // (4 * max(prod(self.preprocessing.output_shape), 1)), _MOST_ROWS))
 
 
-def _check_inputs(x: Any) -> None:
+def _checked(x: Any) -> NDArray[Any] | pl.DataFrame:
+    """Return inputs that are an array of numbers or a data frame; raises DataError."""
     if isinstance(x, np.ndarray):
         if x.dtype.kind not in "biuf" or not x.ndim:
             raise DataError(
                 f"the inputs are an array of type {x.dtype} and shape {x.shape}, expected numbers of shape (rows, ...)",
                 remedy="Give data of the form that the run was trained on.",
             )
-        return
+        return x
     import polars as pl
 
     if not isinstance(x, pl.DataFrame):
@@ -176,6 +187,7 @@ def _check_inputs(x: Any) -> None:
             f"the inputs are a {type(x).__name__}, expected a numpy array or a polars data frame",
             remedy="Convert them, such as with numpy.asarray(x), polars.DataFrame(x) or polars.from_pandas(x).",
         )
+    return x
 
 
 def decide(task: str, y_pred: NDArray[Any]) -> NDArray[np.int64]:
@@ -236,47 +248,6 @@ class RunPredictor(Predictor):
         fits = self.fits if self.task == "regression" else self.fits[:1]
         losses: NDArray[np.floating[Any]] = np.mean([fit.losses(y, y_pred) for fit in fits], axis=0)
         return losses
-
-
-class EnsemblePredictor(Predictor):
-    """An ensemble: its members predict, and the predictions are combined as they were when it was made.
-
-    Args:
-        description: What it predicts, from what.
-        residuals: Residuals of cross-fitted validation predictions, for a regression.
-        members: At least one, in the order of the combination.
-        combination: What combines them.
-    """
-
-    def __init__(
-        self,
-        description: Description,
-        residuals: Residuals | None,
-        members: Sequence[Predictor],
-        combination: Combination,
-    ) -> None:
-        super().__init__(description, residuals)
-        self.members = tuple(members)
-        self.combination = combination
-
-    @property
-    def preprocessings(self) -> tuple[FittedPreprocessing, ...]:
-        return tuple(fitted for member in self.members for fitted in member.preprocessings)
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        return (f"the predictions of {counted(len(self.members), 'member')} are combined",)
-
-    @property
-    def rows_at_once(self) -> int:
-        return min(member.rows_at_once for member in self.members)
-
-    def predict_chunk(
-        self, x: NDArray[Any] | pl.DataFrame, y: NDArray[Any] | None = None
-    ) -> tuple[NDArray[Any], NDArray[np.floating[Any]]]:
-        y_pred = finite(self.combination.combine(np.stack([member.predict_chunk(x)[0] for member in self.members])))
-        self.num_bounded = max(member.num_bounded for member in self.members)
-        return y_pred, np.empty(0) if y is None else row_losses(self.description.facts.task, y, y_pred)
 
 
 def finite(y_pred: NDArray[Any]) -> NDArray[Any]:

@@ -135,7 +135,9 @@ class StoredFolder(Stored):
     def member(self, position: int, id: str, path: str) -> Stored:  # noqa: A002, ARG002 - members lie beside it
         for folder in (self.folder.path / path, self.folder.path.parent / PurePosixPath(id).name):
             if folder.is_dir():
-                return open_stored(RunFolder.at(folder.resolve()))
+                opened = open_stored(RunFolder.at(folder.resolve()))
+                opened.id = id  # one that was trained again lies in a folder with another name
+                return opened
         raise StorageError(
             f"{printable(self.name)} is an ensemble, and its member {printable(id)} is not there any more",
             remedy="Put the folder back beside that of the ensemble; `dlrun export` makes a bundle of all together.",

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import difflib
-import math
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -186,7 +185,9 @@ def find_run(
     if reference == "latest":
         return _latest(runs_dir, folders)
     if reference == "best":
-        return _best(runs_dir, folders, metric, higher_is_better)
+        from dlrun.records.best import find_best
+
+        return find_best(runs_dir, folders, metric, higher_is_better).folder
     if not _LEAF.fullmatch(reference):
         return _at_path(reference)
     if begun := _beginning(folders, reference):
@@ -270,36 +271,3 @@ def _latest(runs_dir: Path, folders: Sequence[RunFolder]) -> RunFolder:
         raise _unknown(runs_dir, "latest", [])
     second = folders[-1].id[:15]
     return max((folder for folder in folders if folder.id.startswith(second)), key=_started)
-
-
-def _best(
-    runs_dir: Path, folders: Sequence[RunFolder], metric: str | None, higher_is_better: Callable[[str], bool]
-) -> RunFolder:
-    """Take the finished run with the best validation score, among those on the data of the latest of them."""
-    finished = list(_finished(folders))
-    if not finished:
-        raise UsageError(
-            f"there is no finished run with validation scores in {printable(str(runs_dir))}",
-            remedy="Train one first, with `dlrun train`.",
-        )
-    newest = finished[-1]
-    name = metric or newest.primary or "loss"
-    sign = 1.0 if higher_is_better(name) else -1.0
-    scored = [
-        (sign * run.validation[name], run.id, run.path)
-        for run in finished
-        if (run.task, run.fingerprint) == (newest.task, newest.fingerprint)
-        and run.validation is not None
-        and math.isfinite(run.validation.get(name, math.nan))
-    ]
-    if not scored:
-        known = ", ".join(newest.validation or {})
-        raise UsageError(f"no finished run has a validation score '{printable(name)}'", remedy=f"Known: {known}.")
-    return RunFolder(max(scored)[2])
-
-
-def _finished(folders: Sequence[RunFolder]) -> Iterator[RunSummary]:
-    for folder in folders:
-        run = summarize(folder)
-        if run.state == "finished" and run.validation and run.trials is None:
-            yield run
