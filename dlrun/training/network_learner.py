@@ -221,7 +221,17 @@ class NetworkLearner:
         progress.end_epoch({"fold": job.fold, "epoch": epoch + 1, **values})
         elapsed = time.perf_counter() - began
         job.listener.epoch_finished(
-            EpochReport(job.fold, epoch + 1, job.num_epochs, values, watch.monitor, watch.epoch, watch.value, elapsed)
+            EpochReport(
+                job.fold,
+                epoch + 1,
+                job.num_epochs,
+                values,
+                watch.monitor,
+                watch.epoch,
+                watch.value,
+                elapsed,
+                is_last=progress.done,
+            )
         )
         if progress.done:
             self._save_best(progress)

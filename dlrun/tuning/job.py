@@ -84,6 +84,7 @@ class Epoch:
         num_epochs: Most epochs of a fold.
         values: Validation scores by name, without `val_`; those that are undefined are left out.
         waits: Whether the worker waits for an answer.
+        completes: Whether nothing is left to be trained after it.
     """
 
     key: str
@@ -93,6 +94,7 @@ class Epoch:
     num_epochs: int
     values: dict[str, float]
     waits: bool = False
+    completes: bool = False
 
 
 @dataclass(frozen=True)

@@ -150,7 +150,8 @@ class SearchLoop:
         if news.fold == 0 and math.isfinite(value) and self._objective.better(value, active.best):
             active.best = value
         if news.waits:
-            self._workers.answer(news.key, stop=self._study.report(trial, news.epoch, value))
+            stop = self._study.report(trial, news.epoch, value, complete=news.completes)
+            self._workers.answer(news.key, stop=stop)
         self._listener.reported(trial, news, active.best)
 
     def _outcome(self, active: _Active, news: Ended) -> Outcome:

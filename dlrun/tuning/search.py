@@ -45,7 +45,8 @@ class Selection(Settings):
     """How the winner is found among the best trials."""
 
     finalists: int = Field(5, ge=1)
-    """Number of best trials that are scored again, to see by how much the winner's score flatters."""
+    """Number of best trials that are scored again, to see by how much the winner's score flatters; fewer where trials
+    that were stopped early are among the best."""
 
     rescorings: int = Field(2, ge=0)
     """Number of fresh splits that each of them is scored on; 0 leaves this out."""

@@ -145,21 +145,22 @@ class Study:
         trial = self._book.trials[number]
         return Suggestion(number, trial.point, trial.overrides, trial.attempt, number in self._book.to_the_end)
 
-    def report(self, trial: int, epoch: int, value: float) -> bool:
+    def report(self, trial: int, epoch: int, value: float, *, complete: bool = False) -> bool:
         """Take the objective's value after an epoch, or after a fold where `reports` is `fold`.
 
         Args:
             trial: Its number.
             epoch: The epoch or fold, from 1.
             value: The objective; NaN and infinite values count as the worst.
+            complete: Whether nothing of the trial is left to be trained, so that to stop it would save nothing.
 
         Returns:
-            Whether the trial is to be stopped. Trial 0 and those carried to the end never are.
+            Whether the trial is to be stopped. Trial 0, those carried to the end and complete ones never are.
         """
         self._require_pending(trial)
         written = float(value) if math.isfinite(value) else None
         self._log("reported", durable=False, trial=trial, epoch=epoch, value=written)
-        if trial == 0 or trial in self._book.to_the_end:
+        if complete or trial == 0 or trial in self._book.to_the_end:
             return False
         return self._tuner.pruner.stops(trial, epoch, self._race())
 

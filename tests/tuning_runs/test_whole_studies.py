@@ -354,3 +354,25 @@ def test_pruned_and_diverged_trials_are_told_apart(dlrun: Any, network: str, stu
     assert "diverged" in rows[4]["reason"]
     states = [json.loads((study.run(trial) / "status.json").read_text())["state"] for trial in range(5)]
     assert states == ["finished", "finished", "finished", "pruned", "failed"]
+
+
+def test_a_trial_that_has_trained_all_its_epochs_is_finished(dlrun: Any, network: str, studies: Any) -> None:
+    rate, epochs = "optimizer.learning_rate", "training.epochs"
+    points = [{rate: 0.05}, {rate: 0.01, epochs: 3}, {rate: 1e-5}, {rate: 1e-4, epochs: 6}]
+    ended = dlrun(
+        "tune",
+        network,
+        f"tuner={{kind: manual, points: {json.dumps(points)}, selection: {{finalists: 4, rescorings: 1}},"
+        " pruner: {kind: asha, min_epochs: 3, reduction: 2}}",
+        "optimizer.learning_rate=1e-6",
+        "--jobs",
+        "1",
+    )
+    assert ended.code == 0, ended.err
+    (study,) = studies()
+    found = [(row["state"], int(row["epochs"])) for row in study.rows]
+    assert found == [("finished", 6), ("finished", 6), ("finished", 3), ("pruned", 3), ("pruned", 3)]
+    values = sorted((float(row["value"]), row["state"], int(row["trial"])) for row in study.rows)
+    finalists = [trial for _, state, trial in values[:4] if state == "finished"]
+    assert 0 not in finalists, "two trials that were stopped early were better than the config as written"
+    assert [one["trial"] for one in study.metrics["study"]["finalists"]] == finalists
