@@ -202,6 +202,7 @@ def _object(result: StudyResult, counted: dict[str, int]) -> dict[str, Any]:
         "path": result.path,
         "state": "finished" if result.metrics else "interrupted",
         "trials": counted,
+        "exhausted": result.is_exhausted,
         "best": best,
         "metrics": result.metrics,
     }

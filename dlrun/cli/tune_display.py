@@ -95,6 +95,9 @@ class StudyDisplay(StudyListener):
             best = self._best.value if self._best else None
             self._best = trial if self._objective.better(trial.value, best) else self._best
 
+    def note(self, text: str) -> None:
+        self._say(text)
+
     def concluding(self) -> None:
         self._stage = "re-scoring the finalists, refitting the winner and trial 0"
         self._say(self._stage)

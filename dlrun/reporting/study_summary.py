@@ -19,8 +19,8 @@ def study_lines(metrics: Mapping[str, Any]) -> list[str]:
         metrics: Content of the study's `metrics.json`.
     """
     study = metrics["study"]
-    lines = [counts_line(study["trials"]), "", *_winner(study), *_shrinkage(study)]
-    lines += ["", *_test_table(metrics), *_difference(study)]
+    lines = [counts_line(study["trials"]), *_exhausted(study), "", *_winner(study), *_shrinkage(study)]
+    lines += ["", *_test_table(metrics), *_difference(study), *_delivered(study)]
     if study["importance"]:
         shares = [f"{label} {share:.0%}" for label, share in list(study["importance"].items())[:_MOST_SHARES]]
         lines += [
@@ -37,6 +37,16 @@ def counts_line(counts: Mapping[str, int]) -> str:
     """Say how the trials of a study ended."""
     ends = [f"{counts[state]} {state}" for state in ("finished", "pruned", "diverged", "failed") if counts.get(state)]
     return f"{counts['total']} trials: {', '.join(ends) or 'none ended'}"
+
+
+def exhausted_words(num_trials: int, asked: int) -> str:
+    """Say that a search ended because its space had no further points.
+
+    Args:
+        num_trials: Trials that were carried out, the config as written included.
+        asked: Trials that were asked for.
+    """
+    return f"the space is exhausted: {num_trials:,} of {asked:,} trials were tried, and no further point is left"
 
 
 def params_text(params: Mapping[str, Any]) -> str:
@@ -66,12 +76,35 @@ def _shrinkage(study: Mapping[str, Any]) -> list[str]:
     winner, lost = study["winner"], study["shrinkage"]
     if lost is None or winner["mean"] is None:
         return []
-    num = len(winner["rescored"])
+    scores, num_finalists = winner["rescored"], len(study["finalists"])
+    again = f"{number(winner['mean'])}"
+    if len(scores) > 1:
+        again += f" on average, from {number(min(scores))} to {number(max(scores))}"
+    best = f"the {num_finalists} best trials score" if num_finalists > 1 else "it scores"
     luck = (lost > 0) == (study["mode"] == "min") and lost != 0
-    said = f"expect about {number(abs(lost))} of its score to be luck" if luck else "no luck was found in its score"
+    said = (
+        f"{best} {number(abs(lost))} worse there than in the search: expect so much of the winner's score to be luck"
+        if luck
+        else f"{best} no worse there than in the search, by these few fits"
+    )
+    fits = f"on {len(scores)} other division{'s' * (len(scores) > 1)} of the rows, each with a seed of its own,"
+    return _wrapped(f"{fits} the winner scores {again}; {said}")
+
+
+def _exhausted(study: Mapping[str, Any]) -> list[str]:
+    return [exhausted_words(study["trials"]["total"], study["asked"])] if study.get("asked") else []
+
+
+def _delivered(study: Mapping[str, Any]) -> list[str]:
+    """Warn where the refit of the winner is not what its validation scores promised."""
+    found = study.get("delivered")
+    if not found or not found["worse"]:
+        return []
+    metric = words(study["metric"])
     return _wrapped(
-        f"on {num} other division{'s' * (num > 1)} of the rows the winner scores {number(winner['mean'])}; "
-        f"from the {len(study['finalists'])} best trials, {said}"
+        f"the refitted winner's test {metric} of {number(found['test'])} is worse than all of its validation scores, "
+        f"{number(found['low'])} to {number(found['high'])}, beyond noise: train best.yaml with other seeds, such as "
+        "`dlrun train best.yaml seed=1`, to see how much it depends on them"
     )
 
 

@@ -180,10 +180,14 @@ class NetworkLearner:
         keras_archive.write(twin, path)
 
     def _fresh(self, form: InputForm, fold: int) -> keras.Model:
-        """Build a model whose weights and dropout seeds come from (seed, fold)."""
+        """Build a model whose weights and dropout seeds come from (seed, fold).
+
+        A refit begins where the first fold began: its number of epochs and the scores that chose the settings were seen
+        from there, and other initial weights may need other epochs.
+        """
         import keras
 
-        position = 2**31 if fold == REFIT else fold
+        position = 0 if fold == REFIT else fold
         keras.utils.set_random_seed(int(np.random.SeedSequence([self._seed, position]).generate_state(1)[0]))
         model = self._build(form)
         self._compile(model)

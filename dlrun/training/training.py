@@ -48,7 +48,8 @@ class Training(Settings):
     """Value that decides which epoch is best; `auto` is that of `early_stopping`, else `val_loss`."""
 
     refit: bool = False
-    """Whether to retrain on training + validation rows, for the best number of epochs, before the test is scored."""
+    """Whether to retrain on training + validation rows, from the initial weights of the first fold and for the best number
+    of epochs, before the test is scored."""
 
     snapshots: bool = False
     """Whether to keep the network at the end of every cycle of a cosine schedule, as cheap members for

@@ -16,6 +16,7 @@ from dlrun.records.environment import usable_cpus
 from dlrun.records.folder import RunFolder
 from dlrun.records.index import SHARED
 from dlrun.records.status import Heartbeat, Status, read_status
+from dlrun.reporting.study_summary import exhausted_words
 from dlrun.tuning.conclusion import Concluding, Conclusion
 from dlrun.tuning.devices import gpus, num_jobs
 from dlrun.tuning.job import Job, Waits
@@ -123,7 +124,7 @@ class _Driver:
                 self.listener.opened(folder.path, study.trials, num_trials, self.objective)
                 amend_facts(folder, trials=num_trials, complete=False)
                 try:
-                    result = self._finish(folder, study, workers)
+                    result = self._finish(folder, study, workers, num_trials)
                 except KeyboardInterrupt:
                     self.listener.interrupted()
                     workers.stop()
@@ -139,7 +140,7 @@ class _Driver:
                     )
                 return result
 
-    def _finish(self, folder: RunFolder, study: Study, workers: LocalWorkers) -> StudyResult:
+    def _finish(self, folder: RunFolder, study: Study, workers: LocalWorkers, num_trials: int | None) -> StudyResult:
         """Search, conclude and report."""
         study.prepare()
         self._search(folder, study, workers)
@@ -147,11 +148,22 @@ class _Driver:
         stopped = study.stopped or self._time_is_up(study)
         if not trials:
             return StudyResult(folder.path, trials, self.objective, None, None, stopped)
+        asked = num_trials if study.is_out_of_points else None
+        if asked is not None:
+            self.listener.note(exhausted_words(len(trials), asked))
         self.listener.concluding()
         conclusion = self._conclude(folder, study, workers)
         yaml = self._best_config(conclusion.winner.trial)
-        metrics = write_report(folder, trials, self.objective, conclusion, front=study.front, best_config=yaml)
-        return StudyResult(folder.path, trials, self.objective, conclusion, metrics, stopped)
+        metrics = write_report(
+            folder,
+            trials,
+            self.objective,
+            conclusion,
+            front=study.front,
+            best_config=yaml,
+            asked=asked,
+        )
+        return StudyResult(folder.path, trials, self.objective, conclusion, metrics, stopped, asked is not None)
 
     def _open(self, folder: RunFolder, num_trials: int | None) -> Study:
         from dlrun.config.writing import plain

@@ -32,6 +32,9 @@ class StudyListener(SearchListener):
     def opened(self, path: Path, trials: Sequence[Trial], num_trials: int | None, objective: Objective) -> None:
         """The study's folder is claimed and locked; `trials` are those of earlier sessions."""
 
+    def note(self, text: str) -> None:
+        """Something that the user should know."""
+
     def concluding(self) -> None:
         """The search is over; finalists are re-scored, the winner is refitted."""
 

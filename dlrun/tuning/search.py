@@ -49,7 +49,7 @@ class Selection(Settings):
     that were stopped early are among the best."""
 
     rescorings: int = Field(2, ge=0)
-    """Number of fresh splits that each of them is scored on; 0 leaves this out."""
+    """Number of fresh splits that each of them is scored on, each with a seed of its own; 0 leaves this out."""
 
     winner: Literal["score", "rescored"] = "score"
     """Whether the winner has the best score of the search, or the best mean of the second scores."""

@@ -253,6 +253,11 @@ class Study:
         number = len(self._book.trials)
         return number > 0 and self._num_trials is None and self._sampler.suggest(number, self._book.history) is None
 
+    @property
+    def is_out_of_points(self) -> bool:
+        """Whether the search ended before its number of trials because there was no further point to try."""
+        return self._is_exhausted and (self._num_trials is None or len(self._book.trials) < self._num_trials)
+
     def close(self) -> None:
         """Close the journal and release the lock; so does the end of a `with` block."""
         self._journal.close()
