@@ -182,8 +182,7 @@ class NetworkLearner:
     def _fresh(self, form: InputForm, fold: int) -> keras.Model:
         """Build a model whose weights and dropout seeds come from (seed, fold).
 
-        A refit begins where the first fold began: its number of epochs and the scores that chose the settings were seen
-        from there, and other initial weights may need other epochs.
+        A refit begins where the first fold began: the scores and the number of epochs that led to it belong there.
         """
         import keras
 
@@ -224,22 +223,11 @@ class NetworkLearner:
             progress.snapshots[epoch + 1] = self._averaged_copies()
         progress.end_epoch({"fold": job.fold, "epoch": epoch + 1, **values})
         elapsed = time.perf_counter() - began
-        job.listener.epoch_finished(
-            EpochReport(
-                job.fold,
-                epoch + 1,
-                job.num_epochs,
-                values,
-                watch.monitor,
-                watch.epoch,
-                watch.value,
-                elapsed,
-                is_last=progress.done,
-            )
-        )
-        if progress.done:
+        best, done = (watch.monitor, watch.epoch, watch.value), progress.done
+        job.listener.epoch_finished(EpochReport(job.fold, epoch + 1, job.num_epochs, values, *best, elapsed, done))
+        if done:
             self._save_best(progress)
-        if progress.done or self._pace.due:
+        if done or self._pace.due:
             self._save_state(progress)
         progress.seconds.append(time.perf_counter() - began)
         interruption.check()

@@ -158,8 +158,8 @@ class Concluding:
     def _best(self, trials: Sequence[Trial]) -> list[Trial]:
         """Return the finalists: those of the best trials that finished, the best first.
 
-        A trial that was stopped early with a better value than a finished one takes its place, though it cannot win: what
-        it has beaten in fewer epochs is not among the best, and not worth to be fitted again.
+        A trial that was stopped early with a better value than a finished one takes its place, though it cannot win:
+        what it has beaten in fewer epochs is not among the best, and not worth to be fitted again.
         """
         sign = 1.0 if self._objective.mode == "min" else -1.0
         valued = [trial for trial in trials if trial.state in ("finished", "pruned") and trial.value is not None]

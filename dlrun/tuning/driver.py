@@ -25,7 +25,7 @@ from dlrun.tuning.local_workers import LocalWorkers
 from dlrun.tuning.loop import SearchLoop
 from dlrun.tuning.objective import Objective, mode_of, objective_of
 from dlrun.tuning.order import Order, StudyResult
-from dlrun.tuning.points import config_at
+from dlrun.tuning.points import config_at, with_monitor
 from dlrun.tuning.study import Study
 from dlrun.tuning.study_folder import TRIALS, StudyFacts, amend_facts, claim_study, digest_of, settle_data
 from dlrun.tuning.study_report import write_report
@@ -234,7 +234,7 @@ class _Driver:
         return f"time is up after {len(study.trials):,}{of} trials"
 
     def _config_at(self, *overrides: Mapping[str, Any]) -> dict[str, Any]:
-        return config_at(self.loaded.data, self.fixed, *overrides)
+        return with_monitor(config_at(self.loaded.data, self.fixed, *overrides), self.objective.monitor)
 
     def _conclude(self, folder: RunFolder, study: Study, workers: LocalWorkers) -> Conclusion:
         concluding = Concluding(
@@ -255,7 +255,7 @@ class _Driver:
         from dlrun.config.marks import Marks
 
         experiment = self.loaded.experiment
-        data = config_at(self.loaded.data, winner.overrides)
+        data = with_monitor(config_at(self.loaded.data, winner.overrides), self.objective.monitor)
         best = validate(data, Marks(values=dict(self.loaded.marks.values)), type(experiment))
         return to_yaml(best)
 

@@ -2,9 +2,9 @@
 
 The best of many validation scores is partly luck: it was picked because it is high. A score of the same settings on
 rows divided anew was not picked, so that it shows how much of the winner's lead was luck (Cawley and Talbot, 2010,
-"On Over-fitting in Model Selection"). Luck lies in the initial weights and in the order of the rows as well (Bouthillier
-et al., 2021, "Accounting for Variance in Machine Learning Benchmarks"), so that the seed changes too. The test rows stay
-what they are and are never looked at.
+"On Over-fitting in Model Selection"). Luck lies in the initial weights and in the order of the rows as well
+(Bouthillier et al., 2021, "Accounting for Variance in Machine Learning Benchmarks"), so that the seed changes too. The
+test rows stay what they are and are never looked at.
 """
 
 from __future__ import annotations

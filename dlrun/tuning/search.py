@@ -69,8 +69,9 @@ class Tuning(Settings, ABC):
 
     objectives: Annotated[Items[str], Field(min_length=1)] | Auto = "auto"
     """Validation metrics to optimize, or `parameters`, `latency` (seconds of a prediction after training) or `seconds`
-    (of the whole trial); `auto` is what early stopping monitors. The first decides which trial is best and which are
-    stopped early; several have a Pareto front. Times are noisy: they depend on what else the machine does."""
+    (of the whole trial); `auto` is `training.monitor`. The first decides which trial is best and which are stopped
+    early, and the first score which epoch of a trial is best, unless `training.monitor` or that of `early_stopping` is
+    given; several have a Pareto front. Times are noisy: they depend on what else the machine does."""
 
     latency_rows: int = Field(1, ge=1)
     """Rows that are predicted at once where `latency` is an objective."""

@@ -179,7 +179,7 @@ class Study:
         if outcome.state == "pruned" and outcome.value is None and trial in self._book.curves:
             reached = self._book.sign * self._book.curves[trial].best()
             outcome = replace(outcome, value=reached if math.isfinite(reached) else None)
-        _require_values(outcome, self._book.others)
+        outcome.require_values(self._book.others)
         then = self._then(trial, outcome)
         stopped = self._reason_to_stop(outcome, then)
         values = {name: value for name, value in asdict(outcome).items() if value not in (None, {})}
@@ -289,15 +289,6 @@ class Study:
     def _require_pending(self, trial: int) -> None:
         if not 0 <= trial < len(self._book.trials) or self._book.trials[trial].state != "pending":
             raise ValueError(f"trial {trial} is not running")
-
-
-def _require_values(outcome: Outcome, others: Iterable[str]) -> None:
-    known = [outcome.value, *(outcome.others.get(name) for name in others)]
-    given = [value for value in known if value is not None]
-    if outcome.state == "finished" and len(given) < len(known):
-        raise ValueError(f"a finished trial needs a value of every objective, found {known}")
-    if not all(map(math.isfinite, given)):
-        raise ValueError(f"expected finite values, found {known}; a loss that is none is told as diverged")
 
 
 def _ranges(numbers: Iterable[int]) -> str:

@@ -105,8 +105,9 @@ def _delivered(conclusion: Conclusion, objective: Objective) -> dict[str, Any] |
     """Compare the network that the study delivers with what its settings scored in validation, from several seeds.
 
     Returns:
-        `test`, its test score in the objective, `interval`, and `low` and `high`, the worst and best validation scores of
-        the winner; `worse` tells whether all of the interval is worse than all of these. None if it cannot be compared.
+        `test`, its test score in the objective, `interval`, and `low` and `high`, the lowest and highest validation
+        scores of the winner; `worse` tells whether all of the interval is worse than all of these. None if it cannot be
+        compared.
     """
     winner, metrics = conclusion.winner, conclusion.metrics[conclusion.winner.trial.id]
     score = (metrics["test"] or {}).get(objective.metric)
