@@ -191,6 +191,7 @@ class _Driver:
             config=config_at(self.loaded.data),
             share=share,
             log=folder.file("workers.log"),
+            objectives=self.objective.names,
             gpus=self.gpus,
             one_thread=usable_cpus() // self.num_jobs < 2,
             on_data=lambda data: settle_data(folder, data),
