@@ -31,7 +31,7 @@ from dlrun.tuning.study_folder import TRIALS, StudyFacts, amend_facts, claim_stu
 from dlrun.tuning.study_report import write_report
 from dlrun.tuning.table import FreshTable, write_table
 from dlrun.tuning.trial import Suggestion, Trial
-from dlrun.tuning.trial_runs import TrialRuns, trial_name
+from dlrun.tuning.trial_runs import Limit, TrialRuns, trial_name
 
 if TYPE_CHECKING:
     from dlrun.config import LoadedConfig
@@ -203,7 +203,8 @@ class _Driver:
             folder.remove(SHARED)
 
     def _search(self, folder: RunFolder, study: Study, workers: LocalWorkers) -> None:
-        runs = TrialRuns(folder.file(TRIALS), 1.0 if self.objective.mode == "min" else -1.0, self.tuner.keep_weights)
+        sign = 1.0 if self.objective.mode == "min" else -1.0
+        runs = TrialRuns(folder.file(TRIALS), sign, self._limit, self._tell_of_full_disk)
         runs.recall(study.trials, study.paused)
         self._deadline = None if self.order.seconds is None else time.monotonic() + self.order.seconds
         latency_rows = self.tuner.latency_rows if "latency" in self.objective.names else 0
@@ -226,6 +227,15 @@ class _Driver:
 
         table = FreshTable(folder, study, self.listener)
         SearchLoop(study, workers, job_of, runs, self.objective, table, self._deadline).run()
+
+    @property
+    def _limit(self) -> Limit:
+        keep = self.tuner.keep_weights
+        return Limit(None if keep == "auto" else keep, 1e6 * self.tuner.weights_megabytes)
+
+    def _tell_of_full_disk(self) -> None:
+        room = f"{self.tuner.weights_megabytes:,g} MB (tuner.weights_megabytes)"
+        self.listener.note(f"the weights of all trials need more than {room}: the worst trials lose theirs")
 
     def _time_is_up(self, study: Study) -> str | None:
         """Say that time was up before all trials were begun, if it was."""

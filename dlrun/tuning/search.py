@@ -61,7 +61,17 @@ class Tuning(Settings, ABC):
     kind: str
 
     stays: ClassVar[frozenset[str]] = frozenset(
-        ("seed", "objectives", "latency_rows", "pruner", "failures", "selection", "keep_weights", "trials")
+        (
+            "seed",
+            "objectives",
+            "latency_rows",
+            "pruner",
+            "failures",
+            "selection",
+            "keep_weights",
+            "weights_megabytes",
+            "trials",
+        )
     )
 
     seed: Annotated[int, Field(ge=0)] | Auto = "auto"
@@ -85,8 +95,13 @@ class Tuning(Settings, ABC):
     selection: Selection = Selection()
     """How the winner is found among the best trials."""
 
-    keep_weights: int = Field(5, ge=1)
-    """Number of best trials that keep their weights; of the others all but the weights is kept."""
+    keep_weights: Annotated[int, Field(ge=1)] | Auto = "auto"
+    """Number of best trials that keep their weights, to predict and to be combined; of the others all but the weights
+    is kept. `auto` is as many as `weights_megabytes` has room for."""
+
+    weights_megabytes: float = Field(1000.0, gt=0, allow_inf_nan=False)
+    """Room on the disk for the weights of a study's trials where `keep_weights` is `auto`, in millions of bytes; above
+    it the worst lose theirs first, and the best one never."""
 
     trials: int | None = Field(None, ge=1)
     """Most trials, the config as written included."""

@@ -30,7 +30,7 @@ TRIALS = "trials"
 FINAL = "final"
 
 _FORMAT = 1
-_FREE = ("trials", "selection", "keep_weights")
+_FREE = ("trials", "selection", "keep_weights", "weights_megabytes")
 """Settings of a tuner that may change while a study goes on."""
 
 

@@ -376,3 +376,13 @@ def test_a_trial_that_has_trained_all_its_epochs_is_finished(dlrun: Any, network
     finalists = [trial for _, state, trial in values[:4] if state == "finished"]
     assert 0 not in finalists, "two trials that were stopped early were better than the config as written"
     assert [one["trial"] for one in study.metrics["study"]["finalists"]] == finalists
+
+
+def test_weights_that_need_too_much_room_are_removed_and_it_is_told(dlrun: Any, linear: str, studies: Any) -> None:
+    ended = dlrun("tune", linear, "tuner.weights_megabytes=0.0001", "--trials", "3", "--jobs", "1")
+    assert ended.code == 0, ended.err
+    words = "the weights of all trials need more than 0.0001 MB (tuner.weights_megabytes): the worst trials lose theirs"
+    assert ended.out.count(words) == 1
+    (study,) = studies()
+    winner = study.metrics["study"]["winner"]["trial"]
+    assert [trial for trial in range(3) if (study.run(trial) / "model").exists()] == [winner]
