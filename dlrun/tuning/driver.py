@@ -27,7 +27,16 @@ from dlrun.tuning.objective import Objective, mode_of, objective_of
 from dlrun.tuning.order import Order, StudyResult
 from dlrun.tuning.points import config_at, with_monitor
 from dlrun.tuning.study import Study
-from dlrun.tuning.study_folder import TRIALS, StudyFacts, amend_facts, claim_study, digest_of, settle_data
+from dlrun.tuning.study_folder import (
+    TRIALS,
+    StudyFacts,
+    amend_facts,
+    claim_study,
+    digest_of,
+    model_kind,
+    models_of,
+    settle_data,
+)
 from dlrun.tuning.study_report import write_report
 from dlrun.tuning.table import FreshTable, write_table
 from dlrun.tuning.trial import Suggestion, Trial
@@ -106,7 +115,8 @@ class _Driver:
     def drive(self, runs_dir: Path, folder: RunFolder | None) -> StudyResult:
         """Open the study and carry it out."""
         num_trials = self.order.num_trials or getattr(self.tuner, "trials", None)
-        facts = StudyFacts(digest_of(self.loaded.data), self.objective.metric, self.objective.mode, num_trials)
+        digest, models, objective = digest_of(self.loaded.data), models_of(self.loaded.experiment), self.objective
+        facts = StudyFacts(digest, objective.metric, objective.mode, num_trials, models=models)
         if folder is not None:
             return self._carry_out(folder, num_trials)
         folder = claim_study(runs_dir, self.loaded, facts, self.order.argv)
@@ -122,7 +132,8 @@ class _Driver:
                 workers.await_ready()
             with Heartbeat(folder, earlier=_status_of(folder)) as heartbeat:
                 self.listener.opened(folder.path, study.trials, num_trials, self.objective)
-                amend_facts(folder, trials=num_trials, complete=False)
+                models = models_of(self.loaded.experiment)
+                amend_facts(folder, trials=num_trials, complete=False, models=models)
                 try:
                     result = self._finish(folder, study, workers, num_trials)
                 except KeyboardInterrupt:
@@ -135,9 +146,9 @@ class _Driver:
                     heartbeat.end("interrupted")
                 else:
                     complete = result.stopped is None  # with more time, or once the cause is mended, it goes on
-                    amend_facts(
-                        folder, trials=num_trials or (len(result.trials) if complete else None), complete=complete
-                    )
+                    asked = num_trials or (len(result.trials) if complete else None)
+                    winner = model_kind(self._config_at(result.conclusion.winner.trial.overrides))
+                    amend_facts(folder, trials=asked, complete=complete, models=(winner,) if winner else models)
                 return result
 
     def _finish(self, folder: RunFolder, study: Study, workers: LocalWorkers, num_trials: int | None) -> StudyResult:

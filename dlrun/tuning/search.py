@@ -122,6 +122,14 @@ class Tuning(Settings, ABC):
     def searched(self) -> frozenset[str]:
         """Paths of the settings that trials differ in."""
 
+    @abstractmethod
+    def options(self, path: str) -> tuple[Any, ...]:
+        """Return the plain values that trials try of a setting, or the ends of a range; none if it is not searched.
+
+        Args:
+            path: The setting, one of `searched`.
+        """
+
     @property
     def logarithmic(self) -> list[str] | None:
         """Labels of the settings whose logarithm is searched; None if there is no space that says so."""
@@ -182,6 +190,9 @@ class Search(Tuning, ABC):
     @property
     def logarithmic(self) -> list[str] | None:
         return Space(self.space).logarithmic
+
+    def options(self, path: str) -> tuple[Any, ...]:
+        return self.space[path].extremes() if path in self.space else ()
 
     def _is_searched(self, side: str | float) -> bool:
         return isinstance(side, str) and any(side == path or side.startswith(f"{path}.") for path in self.space)
