@@ -103,7 +103,7 @@ class StudyDisplay(StudyListener):
         self._say(self._stage)
 
     def interrupted(self) -> None:
-        self._say(f"stopping. {len(self._done)} trials are done and kept; the same command goes on.")
+        self._say(f"stopping. {len(self._done)} trials are done and kept.")
 
     def _line(self, trial: Trial) -> str:
         of = f"/{self._num_trials}" if self._num_trials else ""

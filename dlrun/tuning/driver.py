@@ -68,7 +68,7 @@ def tune(
         StudyLocked: Another process carries out this study.
         RunFailed: No trial finished, or the search was stopped by its failures.
         StorageError: A file could not be written.
-        Interrupted: A signal came; the same command goes on.
+        Interrupted: A signal came; the study goes on when it is named by `folder`.
     """
     return _Driver(loaded, order, listener or StudyListener()).drive(runs_dir, folder)
 

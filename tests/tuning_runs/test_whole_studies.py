@@ -144,7 +144,8 @@ def test_time_ends_a_study_with_a_winner_and_it_goes_on_later(dlrun: Any, linear
     answer = json.loads(ended.out)
     begun = answer["trials"]["finished"]
     assert 0 < begun < 400
-    assert f"stopped early: time is up after {begun} of 400 trials. The same command goes on." in ended.err
+    goes_on = f"`dlrun tune --study {answer['id']}` goes on."
+    assert f"stopped early: time is up after {begun} of 400 trials. {goes_on}" in ended.err
     assert answer["state"] == "finished"
     assert answer["best"]["trial"] < begun
     assert answer["trials"]["pending"] == 0
@@ -178,7 +179,7 @@ def test_time_that_does_not_suffice_for_a_trial(dlrun: Any, linear: str) -> None
     assert ended.code == 0
     answer = json.loads(ended.out)
     assert (answer["state"], answer["best"], answer["trials"]["total"]) == ("interrupted", None, 0)
-    assert "time is up after 0 of 400 trials. The same command goes on." in ended.err
+    assert f"time is up after 0 of 400 trials. `dlrun tune --study {answer['id']}` goes on." in ended.err
 
 
 def test_a_config_without_tuner_gets_a_space_of_its_own(dlrun: Any, config: Any, studies: Any) -> None:
@@ -386,3 +387,19 @@ def test_weights_that_need_too_much_room_are_removed_and_it_is_told(dlrun: Any, 
     (study,) = studies()
     winner = study.metrics["study"]["winner"]["trial"]
     assert [trial for trial in range(3) if (study.run(trial) / "model").exists()] == [winner]
+
+
+def test_a_study_is_named_and_seeded_on_the_command_line(dlrun: Any, linear: str, studies: Any) -> None:
+    ended = dlrun("tune", linear, "--name", "other-name", "--seed", "7", "--trials", "2", "--json")
+    assert ended.code == 0, ended.err
+    (study,) = studies()
+    assert "-other-name-" in study.path.name
+    assert study.events[0]["seed"] == 7
+    assert "seed: 7\n" in (study.run(1) / "config.yaml").read_text()
+    again = dlrun("tune", linear, "name=other-name", "seed=7", "--trials", "3", "--json")
+    assert json.loads(again.out)["id"] == study.path.name
+    refused = dlrun("tune", "--study", study.path.name, "--seed", "8")
+    assert refused.code == 2
+    assert "Leave out the config, the overrides, --name, --seed and --new" in refused.err
+    wrong = dlrun("tune", linear, "--name", "a/b")
+    assert (wrong.code, len(studies())) == (2, 1)
