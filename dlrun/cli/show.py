@@ -10,7 +10,7 @@ import typer
 
 from dlrun.cli.options import DEFAULT_RUNS_DIR, Json, Metric, Run, RunsDir
 from dlrun.cli.output import Output, table
-from dlrun.cli.show_study import study_rows, trial_lines
+from dlrun.cli.show_study import StudyTrials, trial_lines, trials_of
 from dlrun.errors import StorageError
 from dlrun.records.folder import is_id
 from dlrun.records.text import printable
@@ -49,7 +49,7 @@ def show(
     metrics = folder.read_json("metrics.json") if folder.file("metrics.json").is_file() else None
     config = _config(folder)
     files = list_files(folder)
-    trials = study_rows(folder)
+    trials = trials_of(folder, is_running=status.state == "running")
     _tell(out, folder, status, config, metrics, files, trials)
     if json:
         told = {
@@ -62,7 +62,10 @@ def show(
             "metrics": metrics,
             "files": [name for name, _ in files],
         }
-        out.result(told if trials is None else {**told, "trials": trials})
+        if trials is not None:
+            running = None if trials.running is None else list(trials.running.values())
+            told |= {"trials": trials.rows, "running": running}
+        out.result(told)
 
 
 def _config(folder: RunFolder) -> str:
@@ -99,7 +102,7 @@ def _tell(
     config: str,
     metrics: Any,
     files: list[tuple[str, int]],
-    trials: list[dict[str, str]] | None,
+    trials: StudyTrials | None,
 ) -> None:
     started = datetime.fromisoformat(status.started).astimezone(UTC)
     out.say(f"{folder.id}  {status.state}  started {started:%Y-%m-%d %H:%M:%S} UTC  {status.seconds:.1f} s")
@@ -108,7 +111,8 @@ def _tell(
     if metrics is not None:
         out.say("\n".join(["", *_summary(folder, metrics)]))
     if trials is not None:
-        out.say("\n".join(["", *trial_lines(trials, metrics)]))
+        importance = ((metrics or {}).get("study") or {}).get("importance") or {}
+        out.say("\n".join(["", *trial_lines(trials, importance)]))
     if config:
         out.say("\n".join(["", "config", *(f"  {line}" for line in config.rstrip("\n").split("\n"))]))
     if overrides := _overrides(folder):

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dlrun.evaluation.wording import number, words
+from dlrun.reporting.settings_text import value_text
 
 _WIDTH = 100
 _MOST_SHARES = 6
@@ -29,7 +30,9 @@ def study_lines(metrics: Mapping[str, Any]) -> list[str]:
         ]
     if study["front"]:
         lines += ["", "no other trial beats these in every objective"]
-        lines += ["  " + "  ".join(f"{name} {_value(value)}" for name, value in one.items()) for one in study["front"]]
+        lines += [
+            "  " + "  ".join(f"{name} {value_text(value)}" for name, value in one.items()) for one in study["front"]
+        ]
     return lines
 
 
@@ -51,13 +54,7 @@ def exhausted_words(num_trials: int, asked: int) -> str:
 
 def params_text(params: Mapping[str, Any]) -> str:
     """Write the values of a trial on one line."""
-    return ", ".join(f"{label} {_value(value)}" for label, value in params.items()) or "as written"
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    return ", ".join(f"{label} {value_text(value)}" for label, value in params.items()) or "as written"
 
 
 def _winner(study: Mapping[str, Any]) -> list[str]:

@@ -20,7 +20,7 @@ from dlrun.reporting.study_summary import exhausted_words
 from dlrun.tuning.conclusion import Concluding, Conclusion
 from dlrun.tuning.devices import gpus, num_jobs
 from dlrun.tuning.job import Job, Waits
-from dlrun.tuning.listeners import StudyListener
+from dlrun.tuning.listeners import SearchListeners, StudyListener
 from dlrun.tuning.local_workers import LocalWorkers
 from dlrun.tuning.loop import SearchLoop
 from dlrun.tuning.objective import Objective, mode_of, objective_of
@@ -38,9 +38,9 @@ from dlrun.tuning.study_folder import (
     settle_data,
 )
 from dlrun.tuning.study_report import write_report
-from dlrun.tuning.table import FreshTable, write_table
 from dlrun.tuning.trial import Suggestion, Trial
 from dlrun.tuning.trial_runs import Limit, TrialRuns, trial_name
+from dlrun.tuning.watching import Watchable, logged
 
 if TYPE_CHECKING:
     from dlrun.config import LoadedConfig
@@ -127,7 +127,11 @@ class _Driver:
             raise
 
     def _carry_out(self, folder: RunFolder, num_trials: int | None) -> StudyResult:
-        with self._open(folder, num_trials) as study, self._workers(folder) as workers:
+        with (
+            self._open(folder, num_trials) as study,
+            logged(folder, self.listener) as self.listener,
+            self._workers(folder) as workers,
+        ):
             if study.trials:  # of an earlier session: nothing is touched before the data are known to be the same
                 workers.await_ready()
             with Heartbeat(folder, earlier=_status_of(folder)) as heartbeat:
@@ -140,8 +144,6 @@ class _Driver:
                     self.listener.interrupted()
                     workers.stop()
                     raise
-                finally:
-                    write_table(folder, study.trials)
                 if result.conclusion is None:
                     heartbeat.end("interrupted")
                 else:
@@ -154,7 +156,11 @@ class _Driver:
     def _finish(self, folder: RunFolder, study: Study, workers: LocalWorkers, num_trials: int | None) -> StudyResult:
         """Search, conclude and report."""
         study.prepare()
-        self._search(folder, study, workers)
+        watchable = Watchable(folder, study, self.objective)
+        try:
+            self._search(folder, study, workers, watchable)
+        finally:
+            watchable.close()
         trials = tuple(study.trials)
         stopped = study.stopped or self._time_is_up(study)
         if not trials:
@@ -174,6 +180,7 @@ class _Driver:
             best_config=yaml,
             asked=asked,
         )
+        self.listener.concluded(metrics)
         return StudyResult(folder.path, trials, self.objective, conclusion, metrics, stopped, asked is not None)
 
     def _open(self, folder: RunFolder, num_trials: int | None) -> Study:
@@ -213,7 +220,7 @@ class _Driver:
         finally:
             folder.remove(SHARED)
 
-    def _search(self, folder: RunFolder, study: Study, workers: LocalWorkers) -> None:
+    def _search(self, folder: RunFolder, study: Study, workers: LocalWorkers, watchable: Watchable) -> None:
         sign = 1.0 if self.objective.mode == "min" else -1.0
         runs = TrialRuns(folder.file(TRIALS), sign, self._limit, self._tell_of_full_disk)
         runs.recall(study.trials, study.paused)
@@ -236,8 +243,8 @@ class _Driver:
                 resumable=pruner.resumable,
             )
 
-        table = FreshTable(folder, study, self.listener)
-        SearchLoop(study, workers, job_of, runs, self.objective, table, self._deadline).run()
+        listener = SearchListeners([watchable, self.listener])
+        SearchLoop(study, workers, job_of, runs, self.objective, listener, self._deadline).run()
 
     @property
     def _limit(self) -> Limit:

@@ -10,7 +10,8 @@ def test_ls_names_the_model_of_the_winner(dlrun: Any, config: Any, studies: Any)
     name = config(
         "dataset: breast_cancer\nmodel: {kind: linear, l2: 1.0e+6}\nevaluation: {bootstrap: 20}\n"
         "tuner: {kind: grid, space: {model: {choice:"
-        " [{kind: linear, l2: 1.0e+6}, {kind: random_forest, num_trees: 20}]}}, selection: {finalists: 1, rescorings: 0}}\n"
+        " [{kind: linear, l2: 1.0e+6}, {kind: random_forest, num_trees: 20}]}},"
+        " selection: {finalists: 1, rescorings: 0}}\n"
     )
     ended = dlrun("tune", name, "--time", "0s", "--json")
     assert ended.code == 0, ended.err
