@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from dlrun.datasets.dataset import DatasetFacts, Task
 from dlrun.errors import ConfigError, Problem
-from dlrun.evaluation.metrics import metrics_for
+from dlrun.evaluation.metrics import LOSS, metrics_for
 from dlrun.experiment import Experiment
 from dlrun.models.network.network import Network, OutputHead
 from dlrun.records.environment import usable_cpus
@@ -61,11 +62,12 @@ def resolve(experiment: Experiment, facts: DatasetFacts, device: Device = "cpu")
     }
     if isinstance(experiment.model, Network):
         settled["model"] = experiment.model.resolved(_output_activation(experiment, facts))
-        settled["training"] = _resolve_training(experiment, facts, device)
+        monitor = _monitor(experiment, settled["evaluation"].metrics)
+        settled["training"] = _resolve_training(experiment, facts, device, monitor)
     else:
         settled["model"] = experiment.model.resolved(facts.task)
     resolved = experiment.model_copy(update=settled)
-    _check_monitor(resolved, facts)
+    _check_monitor(experiment, resolved, facts)
     _check_snapshots(resolved)
     return resolved
 
@@ -91,7 +93,7 @@ def _output_activation(experiment: Experiment, facts: DatasetFacts) -> str:
     return "softplus"
 
 
-def _resolve_training(experiment: Experiment, facts: DatasetFacts, device: Device) -> Training:
+def _resolve_training(experiment: Experiment, facts: DatasetFacts, device: Device, monitor: str) -> Training:
     training, model = experiment.training, experiment.model
     assert isinstance(model, Network)  # noqa: S101 - narrows the type for the checker
     where: Device = device if training.device == "auto" else training.device
@@ -101,7 +103,7 @@ def _resolve_training(experiment: Experiment, facts: DatasetFacts, device: Devic
     batch_work = estimate.work(model.layers, facts.input_shape, facts.num_outputs) * training.batch_size
     chosen = {
         "loss": _LOSSES[facts.task] if training.loss == "auto" else _suited(training.loss, facts),
-        "monitor": _monitor(training),
+        "monitor": monitor,
         "engine": rules.engine(_num_bytes(facts)),
         "precision": rules.precision(device=where, convolutional=convolutional),
         "device": where,
@@ -110,6 +112,10 @@ def _resolve_training(experiment: Experiment, facts: DatasetFacts, device: Devic
         "slice_steps": rules.slice_steps(batch_work),
     }
     left_open = {name: value for name, value in chosen.items() if name == "loss" or getattr(training, name) == "auto"}
+    early = training.early_stopping
+    if early is not None and early.monitor == "auto":
+        watched = str(left_open.get("monitor", training.monitor))
+        left_open["early_stopping"] = early.model_copy(update={"monitor": watched})
     return training.model_copy(update=left_open)
 
 
@@ -125,8 +131,19 @@ def _target_transform(experiment: Experiment, facts: DatasetFacts) -> str:
     return written
 
 
-def _monitor(training: Training) -> str:
-    return "val_loss" if training.early_stopping is None else training.early_stopping.monitor
+def _monitor(experiment: Experiment, metrics: Sequence[str]) -> str:
+    """Choose what tells the best epoch: a search must score its trials where they are best by its own objective.
+
+    Args:
+        experiment: As it was written.
+        metrics: Scores beside the loss.
+    """
+    early, tuner = experiment.training.early_stopping, experiment.tuner
+    if early is not None and early.monitor != "auto":
+        return early.monitor
+    objectives = () if tuner is None or tuner.objectives == "auto" else tuner.objectives
+    scores = [name.removeprefix("val_") for name in objectives]
+    return next((f"val_{name}" for name in scores if name == LOSS or name in metrics), f"val_{LOSS}")
 
 
 def _num_bytes(facts: DatasetFacts) -> int:
@@ -167,15 +184,22 @@ def _check_snapshots(experiment: Experiment) -> None:
         raise ConfigError([Problem("", "training.snapshots", message, hint)])
 
 
-def _check_monitor(experiment: Experiment, facts: DatasetFacts) -> None:
-    """Refuse a monitor that no epoch will measure, before anything is trained."""
+def _check_monitor(written: Experiment, experiment: Experiment, facts: DatasetFacts) -> None:
+    """Refuse a monitor that no epoch will measure, before anything is trained.
+
+    Args:
+        written: The experiment as it was written.
+        experiment: The same, resolved.
+        facts: What is known of the dataset.
+    """
     training = experiment.training
     if training.monitor == "auto":
         return
     names = ["val_loss", *(f"val_{name}" for name in experiment.evaluation.metrics)]
-    early = training.early_stopping
-    written = "training.monitor" if early is None or early.monitor == "val_loss" else "training.early_stopping.monitor"
-    if early is not None and training.monitor != early.monitor:
+    early = written.training.early_stopping
+    own = early is not None and early.monitor not in ("auto", "val_loss")
+    place = "training.early_stopping.monitor" if own else "training.monitor"
+    if early is not None and early.monitor not in ("auto", training.monitor):
         both = f"watches {training.monitor!r}, but early_stopping watches {early.monitor!r}"
         raise ConfigError([Problem("", "training.monitor", both, "Name the same value in both, or leave it out.")])
     if training.monitor not in names:
@@ -183,4 +207,4 @@ def _check_monitor(experiment: Experiment, facts: DatasetFacts) -> None:
         metric = training.monitor.removeprefix("val_")
         if metric != training.monitor and metric in metrics_for(facts.task):
             hint = f"Add {metric!r} to evaluation.metrics, or choose one of {', '.join(names)}."
-        raise ConfigError([Problem("", written, f"no value {training.monitor!r} will be measured", hint)])
+        raise ConfigError([Problem("", place, f"no value {training.monitor!r} will be measured", hint)])

@@ -24,7 +24,7 @@ from dlrun.recording import Recording, recording, write_inputs
 from dlrun.records.folder import RunFolder, check_place
 from dlrun.records.lock import locked
 from dlrun.records.status import Status
-from dlrun.scoring import Outcome, best_num_epochs, diagnosis, num_bounded, score, scores_of
+from dlrun.scoring import Outcome, best_num_epochs, diagnosis, num_bounded, score, scores_of, undefined_notes
 from dlrun.snapshots import write_snapshots
 from dlrun.training.class_weights import check_class_weights
 from dlrun.training.latency import latency
@@ -192,7 +192,8 @@ def carry_out(
     ):
         clock.listener = record.listener
         clock.earlier = earlier.seconds if earlier else 0.0
-        for note in (*dataset.notes, *ready.report.notes, *ready.first.preprocessing.notes):
+        undefined = undefined_notes(experiment, dataset, plan.scored)
+        for note in (*dataset.notes, *ready.report.notes, *ready.first.preprocessing.notes, *undefined):
             record.listener.note(note)
         record.write_data(describe(dataset, plan, ready.report), dataset, plan)
         context = Context(

@@ -18,6 +18,7 @@ from dlrun.evaluation.evaluation import evaluate, mean_scores, prepare
 from dlrun.evaluation.intervals import bootstrap, percentiles
 from dlrun.evaluation.metric import Scorer
 from dlrun.evaluation.metrics import higher_is_better
+from dlrun.evaluation.undefined import find_undefined
 from dlrun.experiment import Experiment
 from dlrun.fitting import FittedFold, Part, Target
 
@@ -61,6 +62,19 @@ class Outcome:
     @property
     def test_baseline(self) -> Part:
         return average([fitted.test_baseline for fitted in self.final], self.losses)
+
+
+def undefined_notes(experiment: Experiment, dataset: Dataset, parts: Mapping[str, NDArray[Any]]) -> list[str]:
+    """Say which scores will be undefined, where and why, before anything is trained.
+
+    Args:
+        experiment: Settled.
+        dataset: All rows.
+        parts: Rows of the parts that are scored, by name.
+    """
+    values = {name: dataset.y[rows] for name, rows in parts.items()}
+    found = find_undefined(dataset.task, values, dataset.class_names, experiment.evaluation.metrics)
+    return [f"{undefined}. {experiment.validation.advice_on_poor_parts(dataset.task)}" for undefined in found]
 
 
 def best_num_epochs(folds: Sequence[FittedFold]) -> int:

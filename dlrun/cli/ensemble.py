@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sys
-import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +12,7 @@ import typer
 from dlrun.cli.completion import complete_method, complete_run
 from dlrun.cli.options import DEFAULT_RUNS_DIR, Json, RunsDir, Trust
 from dlrun.cli.output import Output, table
+from dlrun.evaluation.wording import wrapped
 
 if TYPE_CHECKING:
     from dlrun.ensembling.ensemble import EnsembleRun
@@ -22,7 +22,6 @@ _OVERRIDE = re.compile(r"[a-z_]+(\.[a-z_]+)*=")
 _MOST_SKIPPED = 20
 _FEW_ALIKE = 3
 _MOST_MEMBERS = 30
-_WIDTH = 100
 
 References = Annotated[
     list[str],
@@ -99,7 +98,7 @@ def ensemble(
     )
     if quiet and not json:
         out.tell(str(made.path))
-    for line in ["", *_lines(made)]:
+    for line in ["", *_lines(made, out.text_width)]:
         out.say_if_heard(line)
     if json:
         out.result(_object(made))
@@ -120,7 +119,7 @@ def _settings(written: dict[str, Any], overrides: list[str]) -> Ensemble:
     return settings
 
 
-def _lines(made: EnsembleRun) -> list[str]:
+def _lines(made: EnsembleRun, width: int) -> list[str]:
     """Tell what was made: members, scores side by side, diversity, and who was skipped."""
     from dlrun.evaluation.wording import words
 
@@ -129,10 +128,11 @@ def _lines(made: EnsembleRun) -> list[str]:
         f"{facts['method']}: {facts['num_members']} of {facts['num_candidates']} members count, "
         f"fitted to {words(facts['metric'])}"
     ]
-    lines += ["", *_members(made), "", *_scores(made), "", *_methods(facts)]
+    lines += ["", *_members(made), "", *_scores(made, width), "", *_methods(facts, width)]
     lines += _diversity(diversity)
     diagnosis = made.metrics["diagnosis"]
-    lines += ["", diagnosis["summary"], *(line for text in diagnosis["evidence"] for line in _wrapped(text, "  "))]
+    lines += ["", *wrapped(diagnosis["summary"], width, rest="  ")]
+    lines += [line for text in diagnosis["evidence"] for line in wrapped(text, width, first="  ")]
     suggestions = [f"- {text}" for text in diagnosis["suggestions"]]  # unbroken: they hold commands to copy
     lines += ["", "What to try next", *suggestions] if suggestions else []
     return [*lines, *_skipped(made), "", f"run folder {made.path}"]
@@ -164,7 +164,7 @@ _TITLES = {
 _TEST_TITLES = {"ensemble": "ensemble", "uniform": "uniform average", "best_member": "best member"}
 
 
-def _scores(made: EnsembleRun) -> list[str]:
+def _scores(made: EnsembleRun, width: int) -> list[str]:
     from dlrun.evaluation.wording import number, words
 
     facts, intervals = made.metrics["ensemble"], made.metrics["intervals"]
@@ -182,9 +182,11 @@ def _scores(made: EnsembleRun) -> list[str]:
             cells = [number(_of(baseline[part], name)) for name in names]
             rows.append(["", f"baseline ({baseline['kind']})", *cells])
     lines = table(["", "", *(words(name) for name in names)], rows)
-    lines += _wrapped(
+    lines += wrapped(
         "cross-fitted: each row by members, method and weights that were chosen without it; in-sample: by what was "
-        f"chosen with it, which flatters; best member: {facts['best_member']}"
+        f"chosen with it, which flatters; best member: {facts['best_member']}",
+        width,
+        rest="  ",
     )
     looks = made.metrics["test_looks"]
     return [*lines, *([f"look {looks:,} at this test set"] if looks else [])]
@@ -201,7 +203,7 @@ def _with_bounds(score: str, bounds: list[float] | None) -> str:
     return f"{score} [{number(bounds[0])}, {number(bounds[1])}]" if bounds else score
 
 
-def _methods(facts: dict[str, Any]) -> list[str]:
+def _methods(facts: dict[str, Any], width: int) -> list[str]:
     """Show what every method came to, where one was chosen."""
     from dlrun.evaluation.wording import number, words
 
@@ -215,7 +217,7 @@ def _methods(facts: dict[str, Any]) -> list[str]:
         f"{shown}. The score of the ensemble above is another one: there the method too is chosen without the row"
     )
     told += f". Not for these members: {', '.join(unused)}" if unused else ""
-    return [*_wrapped(told), ""]
+    return [*wrapped(told, width, rest="  "), ""]
 
 
 def _diversity(diversity: dict[str, Any]) -> list[str]:
@@ -285,10 +287,3 @@ def _object(made: EnsembleRun) -> dict[str, Any]:
         },
         "diversity": made.metrics["diversity"],
     }
-
-
-def _wrapped(text: str, first: str = "") -> list[str]:
-    """Break a text into lines; words that are too long, such as paths, stay whole."""
-    return textwrap.wrap(
-        text, _WIDTH, initial_indent=first, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
-    )

@@ -55,7 +55,7 @@ def _laid_out(runs: Sequence[RunSummary], now: datetime, width: int | None) -> l
         lines, missing = fitted_table(_HEADER, rows, width=width, expendable=_EXPENDABLE, right=_RIGHT)
         if not missing:
             break
-    return [*lines, *left_out(missing)]
+    return [*lines, *left_out(missing, width)]
 
 
 def _row(run: RunSummary, now: datetime, num_scores: int) -> list[str]:

@@ -6,7 +6,7 @@ many weightings at once. All-ones weights give the plain score; the counts of a 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +34,28 @@ Scorer = Callable[[Weights], Scores]
 
 
 @dataclass(frozen=True)
+class Lack:
+    """What rows lack for a score to be defined.
+
+    Args:
+        words: It, to follow "there is".
+        is_certain: Whether the score is undefined whatever is predicted.
+    """
+
+    words: str
+    is_certain: bool = True
+
+
+Lacks = Callable[[Values, Sequence[str]], Lack | None]
+"""Takes true values and the names of the classes or labels; returns what they lack, None if the score is defined."""
+
+
+def nothing(y_true: Values, names: Sequence[str]) -> None:
+    """Say that a score is defined for any rows."""
+    del y_true, names
+
+
+@dataclass(frozen=True)
 class Metric:
     """A named score.
 
@@ -42,12 +64,14 @@ class Metric:
         tasks: Tasks whose predictions it scores.
         higher_is_better: Whether a higher score is a better one.
         prepare: Takes true values and predictions, and returns what scores weightings.
+        lacks: Tells what rows lack for the score to be defined.
     """
 
     name: str
     tasks: tuple[Task, ...]
     higher_is_better: bool
     prepare: Callable[[Values, Values], Scorer]
+    lacks: Lacks = nothing
 
     def scores(self, y_true: Values, y_pred: Values, weights: Weights) -> Scores:
         """Score predictions once for each weighting.

@@ -13,7 +13,7 @@ from typing import Any
 from dlrun.errors import StorageError, UsageError
 from dlrun.records import files
 from dlrun.records.folder import RunFolder, is_id
-from dlrun.records.kinds import STUDY, kinds
+from dlrun.records.kinds import STUDY, kinds, models_of_study
 from dlrun.records.status import State, read_status, seconds_in_all
 from dlrun.records.text import printable
 
@@ -47,7 +47,7 @@ class RunSummary:
         started: When it began, ISO 8601 in UTC.
         seconds: Seconds that it took, or has taken so far.
         dataset: Kind of the dataset.
-        model: Kind of the model.
+        model: Kind of the model; of a study that of its winner, or all that it tries.
         task: What is predicted.
         fingerprint: Fingerprint of the dataset.
         monitor: Name of the value that early stopping watched, such as `val_loss`.
@@ -117,7 +117,8 @@ def summarize(folder: RunFolder) -> RunSummary:
         metrics = _mapping(folder, "metrics.json")
         validation, test = (_scores(folder, metrics.get(part)) for part in ("validation", "test"))
         data = _mapping(folder, "dataset.json")
-        trials = _mapping(folder, STUDY).get("trials", 0) if folder.file(STUDY).exists() else None
+        study = _mapping(folder, STUDY) if folder.file(STUDY).exists() else None
+        trials = None if study is None else study.get("trials", 0)
     except StorageError as error:
         return RunSummary(folder.id, folder.path, problem=error.message)
     return RunSummary(
@@ -127,7 +128,7 @@ def summarize(folder: RunFolder) -> RunSummary:
         status.started,
         seconds_in_all(status, metrics),
         config.get("dataset"),
-        config.get("model"),
+        models_of_study(study or {}) or config.get("model"),
         _text(metrics.get("task")),
         _text(data.get("fingerprint")),
         _text(metrics.get("monitor")),

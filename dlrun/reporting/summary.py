@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dlrun.evaluation.wording import number, words
+from dlrun.evaluation.wording import number, words, wrapped
 
 _BULLET = "- "
 
@@ -29,14 +28,14 @@ def summary_lines(
     """
     lines = _score_table(metrics, parts)
     facts = _facts(metrics)
-    lines += ["", *_wrapped(facts, width)] if facts else []
+    lines += ["", *wrapped(facts, width)] if facts else []
     diagnosis = metrics.get("diagnosis")
     if diagnosis:
-        lines += ["", *_wrapped(diagnosis["summary"], width)]
-        lines += [line for evidence in diagnosis["evidence"][:1] for line in _wrapped(evidence, width, "  ")]
+        lines += ["", *wrapped(diagnosis["summary"], width)]
+        lines += [line for evidence in diagnosis["evidence"][:1] for line in wrapped(evidence, width, first="  ")]
         lines += ["", "What to try next"] if diagnosis["suggestions"] else []
         for suggestion in diagnosis["suggestions"]:
-            lines += _wrapped(suggestion, width, _BULLET)
+            lines += wrapped(suggestion, width, first=_BULLET)
     return lines
 
 
@@ -86,14 +85,3 @@ def _facts(metrics: Mapping[str, Any]) -> str:
     if total is not None:
         facts.append(f"{total:.1f} s in all")
     return "; ".join(facts)
-
-
-def _wrapped(text: str, width: int, first: str = "") -> list[str]:
-    return textwrap.wrap(
-        text,
-        width,
-        initial_indent=first,
-        subsequent_indent=" " * len(first),
-        break_long_words=False,
-        break_on_hyphens=False,
-    )

@@ -173,3 +173,34 @@ def test_single_precision_predictions_score_alike(metric: Metric, task: Task) ->
 def test_every_metric_is_documented(metric: Metric, task: Task) -> None:
     if metric.prepare.__name__ != "prepare_all":
         assert metric.prepare.__doc__
+
+
+def poor(task: Task, generator: np.random.Generator) -> Any:
+    """Draw true values of so few rows that some kind of row is often missing."""
+    num_rows = int(generator.integers(1, 5))
+    if task == "binary":
+        return generator.integers(0, 2, num_rows)
+    if task == "multiclass":
+        return generator.integers(0, 3, num_rows)
+    if task == "multilabel":
+        return generator.integers(0, 2, (num_rows, 2)).astype(np.float32)
+    return generator.integers(0, 3, (num_rows, 2)).astype(float)
+
+
+@every_metric
+@examples
+@given(seed=st.integers(0, 10_000))
+def test_tells_what_rows_lack_for_it(metric: Metric, task: Task, seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    y_true = poor(task, generator)
+    width = {"binary": 1, "multiclass": 3}.get(task, 2)
+    lack = metric.lacks(y_true, ("a", "b", "c")[: max(width, 2)])
+    every = [np.zeros((len(y_true), width)), np.ones((len(y_true), width)), generator.random((len(y_true), width))]
+    scores = [metric.scores(y_true, y_pred, np.ones((1, len(y_true))))[0] for y_pred in every]
+    if lack is None:
+        assert np.isfinite(scores).all()
+    elif lack.is_certain:
+        assert np.isnan(scores).all()
+    else:
+        assert np.isnan(scores[0]), "nothing is decided for"
+        assert np.isfinite(scores[1]), "everything is"
