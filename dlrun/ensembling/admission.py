@@ -86,7 +86,7 @@ def beats(part: Stack, metric: str, common: NDArray[np.float64]) -> NDArray[np.b
     """
     objective, targets = Objective(part, metric), part.targets()
     squares = np.maximum(np.square(common - targets).mean(axis=0), _TINY)
-    better = np.array([objective.cost(own) for own in part.y_pred]) < objective.cost(common)
+    better = objective.costs_of_members() < objective.cost(common)
     better |= [(np.square(own - targets).mean(axis=0) / squares).mean() < 1 for own in part.y_pred]
     return better
 
