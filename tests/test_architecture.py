@@ -128,7 +128,19 @@ ALLOWED = {
         "records",
         "training",
     },
-    "api": {"config", "ensembling", "evaluation", "experiment", "predicting", "records", "run", "training", "tuning"},
+    "api": {
+        "cli",
+        "config",
+        "datasets",
+        "ensembling",
+        "evaluation",
+        "experiment",
+        "predicting",
+        "records",
+        "run",
+        "training",
+        "tuning",
+    },
     "__init__": {"api"},
 }
 """What each part may import beside itself and the foundation; a family stands for all of it. `cli` may import all."""

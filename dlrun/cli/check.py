@@ -35,8 +35,9 @@ def check(
 ) -> None:
     """Validate a config and tell what it comes to.
 
-    Nothing is trained. It tells what becomes of each column, and what is worth knowing of the data; with --model the
-    parts are compared too, and data that take long to load, or come from a function, are loaded.
+    Nothing is trained, and without --model TensorFlow is not loaded. It tells what becomes of each column, and what is
+    worth knowing of the data; with --model the parts are compared too, and data that take long to load, or come from a
+    function, are loaded.
     """
     from dlrun.cli.configs import load_config, placing
 

@@ -138,7 +138,7 @@ def _csv(path: Path, description: Description) -> CsvFile:
 def target_columns(description: Description) -> list[str]:
     """Return the columns of a table that hold the true values."""
     named = getattr(description.experiment.dataset, "target", None)
-    return list(named if named is not None else description.target_names)
+    return list(named or description.target_names)
 
 
 @dataclass(frozen=True)

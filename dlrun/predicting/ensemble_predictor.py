@@ -12,7 +12,7 @@ from dlrun.datasets.names import counted, listed
 from dlrun.ensembling.combination import Combination
 from dlrun.errors import DataError
 from dlrun.evaluation.losses import row_losses
-from dlrun.predicting.predictor import Description, Inputs, Predictor, finite
+from dlrun.predicting.predictor import Description, Predictor, finite
 from dlrun.predicting.residuals import Residuals
 from dlrun.preprocessing.fitted import FittedPreprocessing
 from dlrun.preprocessing.table import FittedTable
@@ -72,20 +72,23 @@ class EnsemblePredictor(Predictor):
                 "take the same.",
             )
 
-    def predict(self, x: Inputs) -> NDArray[Any]:
+    def predict(self, x: Any) -> NDArray[Any]:
         if not isinstance(x, Mapping):
             return super().predict(x)
         missing = [member.id for member in self.members if member.id not in x]
-        sizes = {len(inputs) for inputs in x.values()}
-        if missing or len(sizes) > 1:
-            found = (
-                f"inputs of {listed(missing)} are missing" if missing else f"they have {listed(map(str, sizes))} rows"
-            )
-            raise DataError(
-                f"the inputs of the members of {self.id} do not fit together: {found}",
-                remedy="Give inputs of the same rows for each member, by its id.",
-            )
-        return finite(self.combination.combine(np.stack([member.predict(x[member.id]) for member in self.members])))
+        if missing:
+            raise self._unfit(f"inputs of {listed(missing)} are missing")
+        parts = [member.predict(x[member.id]) for member in self.members]
+        sizes = {len(part) for part in parts}
+        if len(sizes) > 1:
+            raise self._unfit(f"they have {listed([str(size) for size in sorted(sizes)])} rows")
+        return finite(self.combination.combine(np.stack(parts)))
+
+    def _unfit(self, found: str) -> DataError:
+        return DataError(
+            f"the inputs of the members of {self.id} do not fit together: {found}",
+            remedy="Give inputs of the same rows for each member, by its id.",
+        )
 
     @property
     def notes(self) -> tuple[str, ...]:

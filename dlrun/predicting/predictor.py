@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import TYPE_CHECKING, Any, TypeAlias
+from os import PathLike
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from dlrun.datasets.dataset import DatasetFacts, Task
 from dlrun.errors import DataError
 from dlrun.experiment import Experiment
 from dlrun.predicting.fitted_model import FittedModel
+from dlrun.predicting.inputs import inputs_of
 from dlrun.predicting.residuals import Residuals
 from dlrun.preprocessing.fitted import FittedPreprocessing
 
@@ -25,9 +27,6 @@ _CHUNK_BYTES = 32 * 2**20
 """Memory that the prepared inputs of one chunk may take."""
 
 _MOST_ROWS = 16_384
-
-Inputs: TypeAlias = "NDArray[Any] | pl.DataFrame | Mapping[str, NDArray[Any] | pl.DataFrame]"
-"""What predictions are made from; by the ids of members where these take different inputs."""
 
 
 @dataclass(frozen=True)
@@ -118,13 +117,13 @@ class Predictor(ABC):
             Predictions as `predict` returns them, and the loss of each row if `y` is given, else nothing of it.
         """
 
-    def predict(self, x: Inputs) -> NDArray[Any]:
+    def predict(self, x: Any) -> NDArray[Any]:
         """Predict rows of any number, in bounded memory beside the inputs and the predictions.
 
         Args:
-            x: Inputs of the form that the run was trained on: an array of shape (rows, ...), or a polars data frame
-                with the columns by name, in any order. For an ensemble whose members take different inputs: those of
-                each member, by its id.
+            x: Inputs of the form that the run was trained on: an array of shape (rows, ...), a data frame of polars or
+                pandas with the columns by name, in any order, or the path of a file, as `dlrun predict` takes it. For
+                an ensemble whose members take different inputs: those of each member, by its id.
 
         Returns:
             Probabilities of the second class (rows, 1), of classes (rows, classes) or labels (rows, labels); numbers in
@@ -139,7 +138,7 @@ class Predictor(ABC):
             return np.empty((0, self.description.facts.num_outputs), np.float32)
         return np.concatenate(parts)
 
-    def predict_labels(self, x: Inputs) -> NDArray[Any]:
+    def predict_labels(self, x: Any) -> NDArray[Any]:
         """Predict the name of the class of each row (rows,), 0/1 labels (rows, labels), or numbers (rows, targets).
 
         Args:
@@ -154,14 +153,24 @@ class Predictor(ABC):
         codes = decide(self.task, predictions)
         return codes if self.task == "multilabel" else np.array(self.class_names)[codes]
 
-    def chunks(self, x: Inputs) -> Iterator[tuple[int, NDArray[Any] | pl.DataFrame]]:
+    def chunks(self, x: Any) -> Iterator[tuple[int, NDArray[Any] | pl.DataFrame]]:
         """Cut inputs into chunks that are predicted at once; yields the first row of each, and the chunk.
 
+        Args:
+            x: As in `predict`.
+
         Raises:
-            DataError: The inputs are neither an array of numbers nor a polars data frame.
+            UsageError, DataError: The inputs are neither an array of numbers, nor a data frame, nor a file that can be
+                read.
         """
-        x = _checked(x)
         size = self.rows_at_once
+        if isinstance(x, str | PathLike):
+            from dlrun.predicting.data import open_data
+
+            for chunk in open_data(str(x), self).chunks(size):
+                yield chunk.first, chunk.x
+            return
+        x = inputs_of(x, self.preprocessing)
         for start in range(0, len(x), size):
             yield start, x[start : start + size]
 
@@ -169,25 +178,6 @@ class Predictor(ABC):
     def rows_at_once(self) -> int:
         """Rows whose prepared inputs fit the memory that a chunk may take."""
         return max(1, min(_CHUNK_BYTES // (4 * max(prod(self.preprocessing.output_shape), 1)), _MOST_ROWS))
-
-
-def _checked(x: Any) -> NDArray[Any] | pl.DataFrame:
-    """Return inputs that are an array of numbers or a data frame; raises DataError."""
-    if isinstance(x, np.ndarray):
-        if x.dtype.kind not in "biuf" or not x.ndim:
-            raise DataError(
-                f"the inputs are an array of type {x.dtype} and shape {x.shape}, expected numbers of shape (rows, ...)",
-                remedy="Give data of the form that the run was trained on.",
-            )
-        return x
-    import polars as pl
-
-    if not isinstance(x, pl.DataFrame):
-        raise DataError(
-            f"the inputs are a {type(x).__name__}, expected a numpy array or a polars data frame",
-            remedy="Convert them, such as with numpy.asarray(x), polars.DataFrame(x) or polars.from_pandas(x).",
-        )
-    return x
 
 
 def decide(task: str, y_pred: NDArray[Any]) -> NDArray[np.int64]:
