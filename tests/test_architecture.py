@@ -13,7 +13,8 @@ PACKAGE = ROOT / "dlrun"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 HEAVY = set(
-    "hyperopt keras matplotlib polars safetensors scipy skops sklearn tensorboardX tensorflow".split()  # noqa: SIM905
+    "hyperopt joblib keras matplotlib polars safetensors scipy skops sklearn "
+    "tensorboardX tensorflow threadpoolctl".split()  # noqa: SIM905
 )
 
 ZYGOTE = PACKAGE / "tuning" / "zygote.py"

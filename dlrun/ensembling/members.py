@@ -23,7 +23,7 @@ from dlrun.records.folder import RunFolder
 from dlrun.records.kinds import MEMBERS, kinds
 from dlrun.records.text import printable
 
-_APART_FROM_THE_MODEL = re.compile(r"^name:.*\n|\bseed: \w+", re.MULTILINE)
+_APART_FROM_THE_MODEL = re.compile(r"^name:.*\n|\bseed: \w+|\bthreads: \w+", re.MULTILINE)
 _TASKS = ("binary", "multiclass", "multilabel", "regression")
 _SHORT = 12
 

@@ -304,3 +304,19 @@ def test_classes_that_only_test_rows_hold_are_not_said_to_be_generalized_to(trai
     assert run.metrics["test"]["accuracy"] == 0
     assert "generalizes" not in run.metrics["diagnosis"]["summary"]
     assert any("'virginica', which no training row does" in line for line in run.metrics["diagnosis"]["evidence"])
+
+
+@pytest.mark.parametrize("model", ["gradient_boosting", "random_forest"])
+def test_threads_of_trees_change_no_bit(train: Any, model: str) -> None:
+    text = f"name: trees\ndataset: {{kind: breast_cancer}}\nmodel: {model}\nevaluation: {{bootstrap: 0}}\n"
+    runs = [train(text, f"training.threads={threads}") for threads in (1, 2, 3)]
+    for part in ("validation", "test"):
+        first, *others = (npz(run, f"predictions/{part}.npz")["y_pred"] for run in runs)
+        assert all(np.array_equal(first, other) for other in others)
+    assert "threads: 3" in (runs[2].path / "config.yaml").read_text()
+    assert json.loads((runs[2].path / "environment.json").read_text())["threads"] == 3
+
+
+def test_a_small_estimator_takes_one_thread_and_says_so(train: Any) -> None:
+    run = train("name: small\ndataset: {kind: iris}\nmodel: gradient_boosting\n")
+    assert "threads: 1" in (run.path / "config.yaml").read_text()
