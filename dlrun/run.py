@@ -139,6 +139,8 @@ def make_ready(experiment: Experiment, clock: Clock, dataset: Dataset | None = N
         dataset = experiment.dataset.load() if dataset is None else dataset
         check_values(dataset)
         check_class_weights(experiment.training.class_weights, dataset)
+        evaluation = experiment.evaluation.named(dataset.task, dataset.class_names)
+        experiment = experiment.model_copy(update={"evaluation": evaluation})
         if experiment.model.kind == "network":
             check_targets(experiment.training.loss, dataset)
         plan = experiment.validation.split(dataset, experiment.seed)

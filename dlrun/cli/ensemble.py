@@ -148,6 +148,7 @@ def _members(made: EnsembleRun) -> list[str]:
 
 def _scores(made: EnsembleRun) -> list[str]:
     from dlrun.evaluation.wording import number, words
+    from dlrun.reporting.summary import positive_facts
 
     facts, intervals = made.metrics["ensemble"], made.metrics["intervals"]
     names = [name for name in facts["validation"]["cross_fitted"] if name != "loss"]
@@ -172,7 +173,8 @@ def _scores(made: EnsembleRun) -> list[str]:
             rows.append(["", f"baseline ({baseline['kind']})", *(number(baseline[part].get(name)) for name in names)])
     lines = table(["", "", *(words(name) for name in names)], rows)
     looks = made.metrics["test_looks"]
-    return [*lines, *([f"look {looks:,} at this test set"] if looks else [])]
+    positive = positive_facts(made.metrics, names)
+    return [*lines, *positive, *([f"look {looks:,} at this test set"] if looks else [])]
 
 
 def _with_bounds(score: str, bounds: list[float] | None) -> str:

@@ -18,6 +18,7 @@ from dlrun.ensembling.choosing import Choice, choose
 from dlrun.ensembling.judging import Judge, baseline, metrics_to_show
 from dlrun.ensembling.members import Admitted, Member, admit, nobody
 from dlrun.ensembling.objective import Objective
+from dlrun.ensembling.positive import with_positive_class
 from dlrun.ensembling.recording import write_inputs, write_outcome
 from dlrun.ensembling.settings import Ensemble
 from dlrun.errors import UsageError
@@ -90,9 +91,9 @@ def run_ensemble(
     tell(f"reading {len(runs):,} runs")
     admitted = admit(runs)
     metric = settings.metric_of(admitted.validation.task)
-    settings = settings.model_copy(
-        update={"dataset": admitted.members[0].kinds.get("dataset", ""), "members": tuple(references), "metric": metric}
-    )
+    admitted, positive = with_positive_class(admitted, settings.positive_class)
+    known = {"dataset": admitted.members[0].kinds.get("dataset", ""), "members": tuple(references)}
+    settings = settings.model_copy(update={**known, "metric": metric, "positive_class": positive})
     admitted, too_weak = drop_weak(admitted, metric, keep_all=settings.keep_all)
     skipped += [*admitted.skipped, *too_weak]
 

@@ -42,12 +42,24 @@ class Metric:
         tasks: Tasks whose predictions it scores.
         higher_is_better: Whether a higher score is a better one.
         prepare: Takes true values and predictions, and returns what scores weightings.
+        of_positive: Whether it speaks of one class of two, the positive one, whose code `prepare` takes then besides.
     """
 
     name: str
     tasks: tuple[Task, ...]
     higher_is_better: bool
-    prepare: Callable[[Values, Values], Scorer]
+    prepare: Callable[..., Scorer]
+    of_positive: bool = False
+
+    def scorer(self, y_true: Values, y_pred: Values, positive: int = 1) -> Scorer:
+        """Prepare the score of predictions.
+
+        Args:
+            y_true: True values of the rows, as in `Values`.
+            y_pred: Predictions for them, as in `Values`.
+            positive: Code of the positive class of a binary task.
+        """
+        return self.prepare(y_true, y_pred, positive) if self.of_positive else self.prepare(y_true, y_pred)
 
     def scores(self, y_true: Values, y_pred: Values, weights: Weights) -> Scores:
         """Score predictions once for each weighting.

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dlrun.evaluation.wording import number, words
+from dlrun.reporting.summary import positive_facts
 
 _WIDTH = 100
 _MOST_SHARES = 6
@@ -20,7 +21,7 @@ def study_lines(metrics: Mapping[str, Any]) -> list[str]:
     """
     study = metrics["study"]
     lines = [counts_line(study["trials"]), "", *_winner(study), *_shrinkage(study)]
-    lines += ["", *_test_table(metrics), *_difference(study)]
+    lines += ["", *_test_table(metrics), *positive_facts(metrics, list(metrics.get("test") or {})), *_difference(study)]
     if study["importance"]:
         shares = [f"{label} {share:.0%}" for label, share in list(study["importance"].items())[:_MOST_SHARES]]
         lines += [
