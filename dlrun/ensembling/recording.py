@@ -58,6 +58,7 @@ def _lineage(path: Path, outcome: Outcome, skipped: Sequence[Skipped]) -> dict[s
     weights, counting = outcome.weights, set(outcome.choice.places.tolist())
     return {
         "method": outcome.choice.trial.method.title,
+        "positive_class": outcome.settings.positive_class,
         "members": [_origin(path, outcome.candidates[place], float(weights[place])) for place in outcome.choice.places],
         "left_out": [member.id for place, member in enumerate(outcome.candidates) if place not in counting],
         "skipped": [asdict(entry) for entry in skipped],

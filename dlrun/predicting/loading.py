@@ -65,7 +65,7 @@ def load_stored(stored: Stored) -> Predictor:
 
 def _load_ensemble(stored: Stored) -> EnsemblePredictor:
     members = [_load_member(member) for member in open_members(stored)]
-    description = describe(stored, members[0].description.experiment)
+    description = describe(stored, _scored_as_ensemble(stored, members[0].description.experiment))
     for member in members:
         if (member.description.facts, member.class_names) != (description.facts, description.class_names):
             raise stored.damaged(MEMBERS, f"{member.id} predicts something else than the ensemble")
@@ -74,6 +74,15 @@ def _load_ensemble(stored: Stored) -> EnsemblePredictor:
         raise stored.damaged(COMBINATION, f"it is made for {len(combination.weights)} members, not {len(members)}")
     found = residuals(stored, description.facts, [member.description.experiment for member in members])
     return EnsemblePredictor(description, found, members, combination)
+
+
+def _scored_as_ensemble(stored: Stored, experiment: Experiment) -> Experiment:
+    """Return the experiment of a member with the positive class of the ensemble, which older ones do not name."""
+    named = stored.json(MEMBERS).get("positive_class")
+    if named is None:
+        return experiment
+    evaluation = experiment.evaluation.model_copy(update={"positive_class": str(named)})
+    return experiment.model_copy(update={"evaluation": evaluation})
 
 
 def _load_member(stored: Stored) -> Predictor:
