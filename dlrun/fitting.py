@@ -237,12 +237,15 @@ def _job(context: Context, fold: Fold, prepared: Prepared, num_epochs: int) -> F
     experiment, dataset = context.experiment, context.dataset
     state, best = context.stored(fold.number)
     y_true, metrics = dataset.y[fold.validation], experiment.evaluation.metrics
+    positive = experiment.evaluation.positive_code(dataset.class_names)
 
     def score(predictions: NDArray[np.float32], losses: NDArray[Any]) -> dict[str, float]:
         delivered = prepared.target.bounded(predictions)
         if delivered is not predictions:
             losses = context.learner.losses(prepared.y[fold.validation], delivered)
-        scores = evaluate(dataset.task, y_true, prepared.target.inverse(predictions), metrics, losses=losses)
+        scores = evaluate(
+            dataset.task, y_true, prepared.target.inverse(predictions), metrics, losses=losses, positive=positive
+        )
         return {name: math.nan if value is None else value for name, value in scores.items()}
 
     return FitJob(

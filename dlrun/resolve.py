@@ -10,8 +10,9 @@ from dlrun.datasets.dataset import DatasetFacts, Task
 from dlrun.errors import ConfigError, Problem
 from dlrun.evaluation.metrics import LOSS, metrics_for
 from dlrun.experiment import Experiment
+from dlrun.models.estimator import EstimatorSettings
 from dlrun.models.network.network import Network, OutputHead
-from dlrun.records.environment import usable_cpus
+from dlrun.records.environment import free_cpus, usable_cpus
 from dlrun.training import estimate, rules
 from dlrun.training.losses import BinaryCrossentropy, CategoricalCrossentropy, Loss, MeanSquaredError
 from dlrun.training.schedules import Cosine
@@ -66,6 +67,8 @@ def resolve(experiment: Experiment, facts: DatasetFacts, device: Device = "cpu")
         settled["training"] = _resolve_training(experiment, facts, device, monitor)
     else:
         settled["model"] = experiment.model.resolved(facts.task)
+        threads = _estimator_threads(experiment.model, experiment.training, facts)
+        settled["training"] = experiment.training.model_copy(update={"threads": threads})
     resolved = experiment.model_copy(update=settled)
     _check_monitor(experiment, resolved, facts)
     _check_snapshots(resolved)
@@ -117,6 +120,14 @@ def _resolve_training(experiment: Experiment, facts: DatasetFacts, device: Devic
         watched = str(left_open.get("monitor", training.monitor))
         left_open["early_stopping"] = early.model_copy(update={"monitor": watched})
     return training.model_copy(update=left_open)
+
+
+def _estimator_threads(model: EstimatorSettings, training: Training, facts: DatasetFacts) -> int:
+    if training.threads != "auto":
+        return training.threads
+    num_rows = facts.num_rows - facts.num_own_test_rows
+    work = model.work(num_rows, math.prod(facts.input_shape), facts.num_outputs)
+    return rules.estimator_threads(work, same_bits=model.same_bits, cores=usable_cpus(), free=free_cpus)
 
 
 def _target_transform(experiment: Experiment, facts: DatasetFacts) -> str:

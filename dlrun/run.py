@@ -145,10 +145,20 @@ def make_ready(experiment: Experiment, clock: Clock, dataset: Dataset | None = N
         report = check_parts(dataset, plan)
 
         clock.stage("build")
-        experiment = settle(experiment, dataset.facts)
+        experiment = settled(experiment, dataset)
         learner = make_learner(experiment, dataset.facts)
         first = prepare(experiment, dataset, learner, plan.folds[0].training)
         return Ready(experiment, dataset, plan, report, learner, first)
+
+
+def settled(experiment: Experiment, dataset: Dataset) -> Experiment:
+    """Return an experiment with every choice made, that of the positive class included.
+
+    Raises:
+        ConfigError, UsageError: As `settle`, or no class is called so.
+    """
+    evaluation = experiment.evaluation.named(dataset.task, dataset.class_names)
+    return settle(experiment.model_copy(update={"evaluation": evaluation}), dataset.facts)
 
 
 def carry_out(

@@ -73,7 +73,9 @@ def undefined_notes(experiment: Experiment, dataset: Dataset, parts: Mapping[str
         parts: Rows of the parts that are scored, by name.
     """
     values = {name: dataset.y[rows] for name, rows in parts.items()}
-    found = find_undefined(dataset.task, values, dataset.class_names, experiment.evaluation.metrics)
+    evaluation = experiment.evaluation
+    positive = evaluation.positive_code(dataset.class_names)
+    found = find_undefined(dataset.task, values, dataset.class_names, evaluation.metrics, positive)
     return [f"{undefined}. {experiment.validation.advice_on_poor_parts(dataset.task)}" for undefined in found]
 
 
@@ -101,6 +103,7 @@ def score(experiment: Experiment, dataset: Dataset, outcome: Outcome, *, look_at
     has_epochs = bool(folds[0].fit.history)
     return {
         "task": dataset.task,
+        **({"positive_class": experiment.evaluation.positive_class} if dataset.task == "binary" else {}),
         "monitor": experiment.training.monitor if has_epochs else None,
         "best_epoch": best_num_epochs(folds) if has_epochs else None,
         "train": mean_scores([judge(fitted.training) for fitted in outcome.final]),
@@ -142,7 +145,9 @@ def num_bounded(experiment: Experiment, dataset: Dataset, outcome: Outcome) -> d
 
 def scores_of(experiment: Experiment, dataset: Dataset, part: Part) -> Scores:
     """Return the scores of the predictions for some rows."""
-    return evaluate(dataset.task, part.y_true, part.y_pred, experiment.evaluation.metrics, losses=part.losses)
+    evaluation = experiment.evaluation
+    positive = evaluation.positive_code(dataset.class_names)
+    return evaluate(dataset.task, part.y_true, part.y_pred, evaluation.metrics, losses=part.losses, positive=positive)
 
 
 def _fold_entry(fitted: FittedFold, scores: Mapping[str, float | None]) -> dict[str, Any]:
@@ -161,10 +166,11 @@ def _intervals(experiment: Experiment, dataset: Dataset, parts: Sequence[Part]) 
     do not pass for new evidence. A draw that takes no row of a small part is scored on the others.
     """
     evaluation = experiment.evaluation
+    positive = evaluation.positive_code(dataset.class_names)
     scorers: dict[tuple[int, str], Scorer] = {}
     start = 0
     for number, part in enumerate(parts):
-        known = prepare(dataset.task, part.y_true, part.y_pred, evaluation.metrics, part.losses)
+        known = prepare(dataset.task, part.y_true, part.y_pred, evaluation.metrics, part.losses, positive)
         own = slice(start, start + len(part.rows))
         scorers |= {(number, name): functools.partial(_on_slice, scorer, own) for name, scorer in known.items()}
         start = own.stop

@@ -12,9 +12,20 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "dlrun"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
-HEAVY = set(
-    "hyperopt keras matplotlib polars safetensors scipy skops sklearn tensorboardX tensorflow".split()  # noqa: SIM905
-)
+HEAVY = {
+    "hyperopt",
+    "joblib",
+    "keras",
+    "matplotlib",
+    "polars",
+    "safetensors",
+    "scipy",
+    "skops",
+    "sklearn",
+    "tensorboardX",
+    "tensorflow",
+    "threadpoolctl",
+}
 
 ZYGOTE = PACKAGE / "tuning" / "zygote.py"
 """A program of its own, whose forks must end without taking the zygote's state apart."""

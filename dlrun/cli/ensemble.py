@@ -166,6 +166,7 @@ _TEST_TITLES = {"ensemble": "ensemble", "uniform": "uniform average", "best_memb
 
 def _scores(made: EnsembleRun, width: int) -> list[str]:
     from dlrun.evaluation.wording import number, words
+    from dlrun.reporting.summary import positive_facts
 
     facts, intervals = made.metrics["ensemble"], made.metrics["intervals"]
     names = [name for name in facts["validation"]["cross_fitted"] if name != "loss"]
@@ -189,7 +190,8 @@ def _scores(made: EnsembleRun, width: int) -> list[str]:
         rest="  ",
     )
     looks = made.metrics["test_looks"]
-    return [*lines, *([f"look {looks:,} at this test set"] if looks else [])]
+    positive = positive_facts(made.metrics, names)
+    return [*lines, *positive, *([f"look {looks:,} at this test set"] if looks else [])]
 
 
 def _of(scores: dict[str, Any], name: str) -> Any:

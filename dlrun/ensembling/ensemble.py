@@ -19,6 +19,7 @@ from dlrun.ensembling.choosing import Choice, choose
 from dlrun.ensembling.judging import Judge, baseline, metrics_to_show
 from dlrun.ensembling.members import Admitted, Member, admit, nobody
 from dlrun.ensembling.objective import Objective
+from dlrun.ensembling.positive import with_positive_class
 from dlrun.ensembling.recording import write_inputs, write_outcome
 from dlrun.ensembling.settings import Ensemble
 from dlrun.errors import UsageError
@@ -95,13 +96,9 @@ def run_ensemble(
     tell(f"reading {len(runs):,} runs")
     everybody = admit(runs, need_models=settings.missing_models == "leave_out")
     metric = settings.metric_of(everybody.validation.task)
-    settings = settings.model_copy(
-        update={
-            "dataset": everybody.members[0].kinds.get("dataset", ""),
-            "members": tuple(references),
-            "metric": metric,
-        }
-    )
+    everybody, positive = with_positive_class(everybody, settings.positive_class)
+    known = {"dataset": everybody.members[0].kinds.get("dataset", ""), "members": tuple(references)}
+    settings = settings.model_copy(update={**known, "metric": metric, "positive_class": positive})
     common = baseline(everybody.members[0].facts, everybody.validation)
     admission = Admission(common, settings.keep_all, contests_of(everybody, top, wanted))
     admitted, kept, too_weak = settle(everybody, admission, metric)

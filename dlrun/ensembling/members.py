@@ -25,7 +25,7 @@ from dlrun.records.kinds import MEMBERS, kinds
 from dlrun.records.membership import has_model
 from dlrun.records.text import printable
 
-_APART_FROM_THE_MODEL = re.compile(r"^name:.*\n|\bseed: \w+", re.MULTILINE)
+_APART_FROM_THE_MODEL = re.compile(r"^name:.*\n|\bseed: \w+|\bthreads: \w+", re.MULTILINE)
 _SHORT = 12
 _TASKS = ("binary", "multiclass", "multilabel", "regression")
 

@@ -61,7 +61,7 @@ class Objective:
 
     def cost(self, y_pred: Values) -> float:
         """Return the cost of any predictions, shape (rows, outputs); infinite where the metric is undefined."""
-        scores = self.metric.prepare(self.stack.y_true, y_pred)(self._folds)
+        scores = self.metric.scorer(self.stack.y_true, y_pred, self.stack.positive)(self._folds)
         known = scores[~np.isnan(scores)]
         return self._sign * float(known.mean()) if len(known) else np.inf
 

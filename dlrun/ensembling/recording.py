@@ -73,6 +73,7 @@ def _lineage(path: Path, outcome: Outcome, skipped: Sequence[Skipped], trained: 
     places = outcome.choice.places
     return {
         "method": outcome.choice.method.title,
+        "positive_class": outcome.settings.positive_class,
         "members": [_origin(path, outcome.candidates[place], float(weights[place]), trained) for place in places],
         "left_out": [member.id for place, member in enumerate(outcome.candidates) if place not in counting],
         "skipped": [asdict(entry) for entry in skipped],

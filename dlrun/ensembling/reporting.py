@@ -89,6 +89,7 @@ def metrics(outcome: Outcome, looks: int | None) -> dict[str, Any]:
     tested = None if test is None else test.scores(outcome.test_predictions)
     found = {
         "task": judge.stack.task,
+        **({"positive_class": outcome.settings.positive_class} if judge.stack.task == "binary" else {}),
         "monitor": "val_loss" if outcome.metric == "log_loss" else f"val_{outcome.metric}",
         "best_epoch": None,
         "train": None,

@@ -29,6 +29,8 @@ class Ensemble(Settings):
     metric: MetricName | Auto = "auto"
     """Score that weights are fitted to. `auto`: log_loss, or rmse for a regression; both use all that a prediction
     says, where accuracy would follow the luck of a few rows."""
+    positive_class: str | None = None
+    """Class of two that f1, precision, recall and average_precision speak of; null is the one that the members name."""
     max_members: int | None = Field(default=None, ge=1)
     """Most members that may count; of more, greedy selection takes its choice first. null for any number."""
     keep_all: bool = False

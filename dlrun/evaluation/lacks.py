@@ -23,14 +23,14 @@ def second_class(y_true: Values, names: Sequence[str]) -> Lack | None:
     return Lack(f"no row of the classes {', '.join(missing[:_MOST])}{more}")
 
 
-def positive_row(y_true: Values, names: Sequence[str]) -> Lack | None:
-    """A row of class 1 is needed."""
-    return None if (y_true == 1).any() else Lack(f"no row of class '{names[1]}'")
+def positive_row(y_true: Values, names: Sequence[str], positive: int = 1) -> Lack | None:
+    """A row of the positive class is needed."""
+    return None if (y_true == positive).any() else Lack(f"no row of class '{names[positive]}'")
 
 
-def positive_row_or_decision(y_true: Values, names: Sequence[str]) -> Lack | None:
-    """A row of class 1, or one that is decided for, is needed."""
-    lack = positive_row(y_true, names)
+def positive_row_or_decision(y_true: Values, names: Sequence[str], positive: int = 1) -> Lack | None:
+    """A row of the positive class, or one that is decided for, is needed."""
+    lack = positive_row(y_true, names, positive)
     return None if lack is None else Lack(f"{lack.words} unless one is predicted", is_certain=False)
 
 

@@ -46,13 +46,13 @@ class Lack:
     is_certain: bool = True
 
 
-Lacks = Callable[[Values, Sequence[str]], Lack | None]
+Lacks = Callable[..., Lack | None]
 """Takes true values and the names of the classes or labels; returns what they lack, None if the score is defined."""
 
 
-def nothing(y_true: Values, names: Sequence[str]) -> None:
+def nothing(y_true: Values, names: Sequence[str], positive: int = 1) -> None:
     """Say that a score is defined for any rows."""
-    del y_true, names
+    del y_true, names, positive
 
 
 @dataclass(frozen=True)
@@ -65,13 +65,36 @@ class Metric:
         higher_is_better: Whether a higher score is a better one.
         prepare: Takes true values and predictions, and returns what scores weightings.
         lacks: Tells what rows lack for the score to be defined.
+        of_positive: Whether it speaks of one class of two, the positive one, whose code `prepare` and `lacks` take then
+            besides.
     """
 
     name: str
     tasks: tuple[Task, ...]
     higher_is_better: bool
-    prepare: Callable[[Values, Values], Scorer]
+    prepare: Callable[..., Scorer]
     lacks: Lacks = nothing
+    of_positive: bool = False
+
+    def scorer(self, y_true: Values, y_pred: Values, positive: int = 1) -> Scorer:
+        """Prepare the score of predictions.
+
+        Args:
+            y_true: True values of the rows, as in `Values`.
+            y_pred: Predictions for them, as in `Values`.
+            positive: Code of the positive class of a binary task.
+        """
+        return self.prepare(y_true, y_pred, positive) if self.of_positive else self.prepare(y_true, y_pred)
+
+    def lack(self, y_true: Values, names: Sequence[str], positive: int = 1) -> Lack | None:
+        """Tell what rows lack for the score to be defined; None if it is.
+
+        Args:
+            y_true: True values of the rows, as in `Values`.
+            names: Names of the classes or labels, in the order of their codes.
+            positive: Code of the positive class of a binary task.
+        """
+        return self.lacks(y_true, names, positive) if self.of_positive else self.lacks(y_true, names)
 
     def scores(self, y_true: Values, y_pred: Values, weights: Weights) -> Scores:
         """Score predictions once for each weighting.

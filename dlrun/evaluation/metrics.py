@@ -36,13 +36,13 @@ LOSS = "loss"
 METRICS: tuple[Metric, ...] = (
     Metric("accuracy", ("binary", "multiclass"), True, decisions.accuracy),
     Metric("balanced_accuracy", ("binary", "multiclass"), True, decisions.balanced_accuracy),
-    Metric("precision", ("binary",), True, decisions.precision),
-    Metric("recall", ("binary",), True, decisions.recall, lacks.positive_row),
-    Metric("f1", ("binary",), True, decisions.f1, lacks.positive_row_or_decision),
+    Metric("precision", ("binary",), True, decisions.precision, of_positive=True),
+    Metric("recall", ("binary",), True, decisions.recall, lacks.positive_row, of_positive=True),
+    Metric("f1", ("binary",), True, decisions.f1, lacks.positive_row_or_decision, of_positive=True),
     Metric("macro_f1", ("multiclass",), True, decisions.macro_f1),
     Metric("top_5_accuracy", ("multiclass",), True, decisions.top_5_accuracy),
     Metric("auc", ("binary", "multiclass"), True, ranking.auc, lacks.second_class),
-    Metric("average_precision", ("binary",), True, ranking.average_precision, lacks.positive_row),
+    Metric("average_precision", ("binary",), True, ranking.average_precision, lacks.positive_row, of_positive=True),
     Metric("log_loss", ("binary", "multiclass"), False, losses.log_loss),
     Metric("binary_accuracy", ("multilabel",), True, decisions.binary_accuracy),
     Metric("subset_accuracy", ("multilabel",), True, decisions.subset_accuracy),
@@ -57,6 +57,9 @@ METRICS: tuple[Metric, ...] = (
     Metric("r2", ("regression",), True, regression.r2, lacks.varied_targets),
     Metric("mape", ("regression",), False, regression.mape, lacks.no_zero),
 )
+
+OF_POSITIVE = tuple(metric.name for metric in METRICS if metric.of_positive)
+"""Scores of a binary task that speak of its positive class."""
 
 _BY_TASK: dict[Task, dict[str, Metric]] = {
     task: {metric.name: metric for metric in METRICS if task in metric.tasks} for task in get_args(Task)

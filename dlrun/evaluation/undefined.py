@@ -32,7 +32,7 @@ class Undefined:
 
 
 def find_undefined(
-    task: Task, parts: Mapping[str, Values], names: Sequence[str], metrics: Sequence[str]
+    task: Task, parts: Mapping[str, Values], names: Sequence[str], metrics: Sequence[str], positive: int = 1
 ) -> list[Undefined]:
     """Find the scores that parts are too poor for.
 
@@ -41,6 +41,7 @@ def find_undefined(
         parts: True values of the rows of each part by its name, as in `metric.Values`; empty parts are not scored.
         names: Names of the classes or labels, in the order of their codes.
         metrics: Names of scores; those that the task does not have, such as `loss`, are passed over.
+        positive: Code of the positive class of a binary task.
 
     Returns:
         What is undefined, scores and parts of one reason together.
@@ -50,7 +51,7 @@ def find_undefined(
     for metric in (name for name in metrics if name in known):
         reasons: dict[Lack, list[str]] = {}
         for part, y_true in parts.items():
-            lack = known[metric].lacks(y_true, names) if len(y_true) else None
+            lack = known[metric].lack(y_true, names, positive) if len(y_true) else None
             if lack is not None:
                 reasons.setdefault(lack, []).append(part)
         for lack, where in reasons.items():

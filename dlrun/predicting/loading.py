@@ -66,7 +66,7 @@ def load_stored(stored: Stored) -> Predictor:
 
 def _load_ensemble(stored: Stored) -> EnsemblePredictor:
     members = [_load_member(member) for member in open_members(stored)]
-    description = describe(stored, members[0].description.experiment)
+    description = describe(stored, _scored_as_ensemble(stored, members[0].description.experiment))
     for member in members:
         if _outputs(member.description) != _outputs(description):
             raise stored.damaged(MEMBERS, f"{member.id} predicts something else than the ensemble")
@@ -80,6 +80,15 @@ def _load_ensemble(stored: Stored) -> EnsemblePredictor:
 def _outputs(description: Description) -> Hashable:
     """Return what members share; what they read may differ."""
     return description.facts.task, description.facts.num_outputs, description.class_names
+
+
+def _scored_as_ensemble(stored: Stored, experiment: Experiment) -> Experiment:
+    """Return the experiment of a member with the positive class of the ensemble, which older ones do not name."""
+    named = stored.json(MEMBERS).get("positive_class")
+    if named is None:
+        return experiment
+    evaluation = experiment.evaluation.model_copy(update={"positive_class": str(named)})
+    return experiment.model_copy(update={"evaluation": evaluation})
 
 
 def _load_member(stored: Stored) -> Predictor:

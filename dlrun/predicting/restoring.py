@@ -22,6 +22,7 @@ from dlrun.models.network.embedding import Embedding
 from dlrun.models.network.network import Network
 from dlrun.preprocessing.fitted import FittedPreprocessing
 from dlrun.records.checkpoints import decode_checkpoint
+from dlrun.records.environment import free_cpus, usable_cpus
 from dlrun.training.estimator_learner import EstimatorLearner
 from dlrun.training.input_form import InputForm
 
@@ -185,9 +186,16 @@ def _restore_estimator(experiment: Experiment, facts: DatasetFacts, content: byt
             f"the stored model is a {type(estimator).__name__}, the config asks for a {type(expected).__name__}"
         )
     _check_trees(estimator)
-    learner = EstimatorLearner(build=build, task=facts.task, num_outputs=facts.num_outputs)
+    threads = _free_threads(experiment)
+    learner = EstimatorLearner(build=build, task=facts.task, num_outputs=facts.num_outputs, threads=threads)
     learner.estimator = estimator
     return _RestoredEstimator(facts, learner)
+
+
+def _free_threads(experiment: Experiment) -> int:
+    """Return how many of the threads that a fit took are free here and now."""
+    threads = experiment.training.threads
+    return 1 if threads == 1 else min(free_cpus(), threads if isinstance(threads, int) else usable_cpus())
 
 
 def _check_trees(estimator: Any) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from dlrun.evaluation.wording import number, words, wrapped
 from dlrun.reporting.settings_text import value_text
+from dlrun.reporting.summary import positive_facts
 
 _MOST_SHARES = 6
 
@@ -20,7 +21,8 @@ def study_lines(metrics: Mapping[str, Any], *, width: int = 100) -> list[str]:
     """
     study = metrics["study"]
     lines = [counts_line(study["trials"]), *_exhausted(study), "", *_winner(study, width), *_shrinkage(study, width)]
-    lines += ["", *_test_table(metrics), *_difference(study, width), *_delivered(study, width)]
+    lines += ["", *_test_table(metrics), *positive_facts(metrics, list(metrics.get("test") or {}))]
+    lines += [*_difference(study, width), *_delivered(study, width)]
     if study["importance"]:
         shares = [f"{label} {share:.0%}" for label, share in list(study["importance"].items())[:_MOST_SHARES]]
         lines += [

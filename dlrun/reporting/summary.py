@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from dlrun.evaluation.metrics import OF_POSITIVE
 from dlrun.evaluation.wording import number, words, wrapped
 
 _BULLET = "- "
@@ -27,7 +28,7 @@ def summary_lines(
         parts: Parts of the data whose scores are shown.
     """
     lines = _score_table(metrics, parts)
-    facts = _facts(metrics)
+    facts = _facts(metrics, parts)
     lines += ["", *wrapped(facts, width)] if facts else []
     diagnosis = metrics.get("diagnosis")
     if diagnosis:
@@ -63,11 +64,26 @@ def _score(metrics: Mapping[str, Any], part: str, name: str) -> str:
     return f"{score} [{number(bounds[0])}, {number(bounds[1])}]" if bounds else score
 
 
-def _facts(metrics: Mapping[str, Any]) -> str:
+def positive_facts(metrics: Mapping[str, Any], names: Sequence[str]) -> list[str]:
+    """Say of which class of two some scores speak; nothing if none of them speaks of one.
+
+    Args:
+        metrics: Content of `metrics.json`.
+        names: Scores that are shown.
+    """
+    shown = [words(name) for name in dict.fromkeys(names) if name in OF_POSITIVE]
+    if not shown or metrics.get("positive_class") is None:
+        return []
+    listed = ", ".join(shown[:-1]) + " and " + shown[-1] if len(shown) > 1 else shown[0]
+    return [f"{listed}: of the class '{metrics['positive_class']}'"]
+
+
+def _facts(metrics: Mapping[str, Any], parts: Sequence[str]) -> str:
     facts = []
     baseline = metrics.get("baseline") or {}
     if any(scores for name, scores in baseline.items() if name != "kind"):
         facts.append(_BASELINES.get(baseline["kind"], f"baseline: {baseline['kind']}"))
+    facts += positive_facts(metrics, [name for part in parts for name in metrics.get(part) or {}])
     folds = metrics.get("folds") or []
     if len(folds) > 1:
         averaged = metrics.get("test") and not metrics.get("refit") and not metrics.get("ensemble")

@@ -24,7 +24,7 @@ class EarlyStopping(Settings):
 
 
 class Training(Settings):
-    """How a network is fitted; learners without epochs use only `class_weights` and `refit`."""
+    """How a network is fitted; learners without epochs use only `class_weights`, `refit` and `threads`."""
 
     epochs: int = Field(20, ge=1)
     """Most passes over the training rows."""
@@ -66,7 +66,8 @@ class Training(Settings):
     """Where to compute; `auto` is the GPU if TensorFlow finds one."""
 
     threads: Annotated[int, Field(ge=1, le=1024)] | Auto = "auto"
-    """Threads of a single operation; `auto` is one for small networks, else every core."""
+    """Threads of a single operation. `auto` is one for small models; else every core for networks and linear models,
+    and for trees as many as have nothing else to do, which changes nothing of the result."""
 
     jit: bool | Auto = "auto"
     """Whether XLA compiles the training loop; `auto` is yes except for convolutions on a CPU."""

@@ -48,7 +48,8 @@ def check_objectives(experiment: Experiment, dataset: Dataset, plan: SplitPlan, 
     from dlrun.evaluation.undefined import find_undefined
 
     parts = {name: dataset.y[rows] for name, rows in plan.validated.items()}
-    found = find_undefined(dataset.task, parts, dataset.class_names, objectives)
+    positive = experiment.evaluation.positive_code(dataset.class_names)
+    found = find_undefined(dataset.task, parts, dataset.class_names, objectives, positive)
     certain = [undefined for undefined in found if undefined.lack.is_certain]
     if certain:
         raise DataError(

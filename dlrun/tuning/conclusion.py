@@ -261,7 +261,22 @@ class Concluding:
             return {}
         ours, theirs = (self._predictions(finals[trial]) for trial in (winner, WRITTEN))
         names = [name for name in metrics["test"] if name != "loss"]
-        return difference_intervals(metrics["task"], ours["y_true"], ours["y_pred"], theirs["y_pred"], names)
+        return difference_intervals(
+            metrics["task"],
+            ours["y_true"],
+            ours["y_pred"],
+            theirs["y_pred"],
+            names,
+            positive=self._positive(finals[winner], metrics),
+        )
+
+    def _positive(self, run: str, metrics: dict[str, Any]) -> int:
+        """Return the code of the class that scores of a binary task speak of."""
+        named = metrics.get("positive_class")
+        if named is None:
+            return 1
+        classes = self._folder.read_json(f"{FINAL}/{run}/dataset.json")["targets"]["classes"]
+        return list(classes).index(named) if named in classes else 1
 
     def _predictions(self, run: str) -> dict[str, Any]:
         with np.load(self._folder.file(f"{FINAL}/{run}/predictions/test.npz"), allow_pickle=False) as arrays:

@@ -104,11 +104,11 @@ class _Driver:
         """Return what is set in every trial: no refit, and one thread where the trials share the cores.
 
         One thread was measured to be up to twice as fast as two for small networks; and several trials with several
-        threads each only wait for one another.
+        threads each only wait for one another, be they of networks or of trees.
         """
         training = self.loaded.experiment.training
         fixed: dict[str, Any] = {"training.refit": False} if training.refit else {}
-        if self.network and training.threads == "auto":
+        if training.threads == "auto":
             share = usable_cpus() // self.num_jobs
             fixed |= {"training.threads": 1} if share < 2 else {}
         return fixed

@@ -33,9 +33,10 @@ def rescore(experiment: Experiment, dataset: Dataset | None, shuffle: int) -> di
     """
     import numpy as np
 
-    from dlrun.evaluation.evaluation import evaluate, mean_scores
+    from dlrun.evaluation.evaluation import mean_scores
     from dlrun.fitting import Context, fit_fold, prepare
     from dlrun.learners import make_learner, settle
+    from dlrun.scoring import scores_of
     from dlrun.training.listener import Listener
 
     dataset = experiment.dataset.load() if dataset is None else dataset
@@ -47,8 +48,7 @@ def rescore(experiment: Experiment, dataset: Dataset | None, shuffle: int) -> di
     scores = []
     for fold in plan.folds:
         part = fit_fold(context, fold, prepare(experiment, dataset, learner, fold.training)).validation
-        names = experiment.evaluation.metrics
-        scores.append(evaluate(dataset.task, part.y_true, part.y_pred, names, losses=part.losses))
+        scores.append(scores_of(experiment, dataset, part))
     return {"validation": mean_scores(scores)}
 
 

@@ -239,3 +239,32 @@ def test_the_loss_is_told_twice_only_where_members_were_asked_for_it(tmp_path, m
     folder.write_json("metrics.json", metrics | {"validation": {**metrics["validation"], twin: 0.5}})
     made = make(tmp_path).metrics
     assert made["validation"][twin] == pytest.approx(made["validation"]["loss"])
+
+
+def test_members_agree_on_the_positive_class_or_the_ensemble_says_it(tmp_path: Path, make_stack, make_member) -> None:
+    stack = make_stack("binary", num_rows=160)
+    folders = [make_member(tmp_path, stack, place) for place in range(3)]
+    made = make(tmp_path, metric="f1", method="uniform")
+    first, last = RunFolder.at(made.path).read_json("dataset.json")["targets"]["classes"]
+    assert made.metrics["positive_class"] == last  # members of an older record mean the last class
+    other = make(tmp_path, metric="f1", method="uniform", positive_class=first)
+    assert other.metrics["positive_class"] == first
+    assert other.metrics["test"]["f1"] != made.metrics["test"]["f1"]
+    assert other.metrics["test"]["loss"] == made.metrics["test"]["loss"]
+    assert f"f1: of the class '{first}'" in " ".join(RunFolder.at(other.path).read_text("output.log").split())
+    folder = RunFolder.at(folders[0].path)
+    folder.write_json("metrics.json", folder.read_json("metrics.json") | {"positive_class": first})
+    with pytest.raises(UsageError, match="different positive classes"):
+        make(tmp_path)
+    assert make(tmp_path, positive_class=last).metrics["positive_class"] == last
+    with pytest.raises(UsageError, match="no class is called 'maybe'"):
+        make(tmp_path, positive_class="maybe")
+
+
+def test_an_ensemble_of_numbers_has_no_positive_class(tmp_path: Path, make_stack, make_member) -> None:
+    stack = make_stack("regression", num_rows=160)
+    for place in range(3):
+        make_member(tmp_path, stack, place)
+    assert "positive_class" not in make(tmp_path).metrics
+    with pytest.raises(UsageError, match="has no positive class"):
+        make(tmp_path, positive_class="1")

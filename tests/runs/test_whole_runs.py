@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from dlrun.config import load_text
+from dlrun.errors import ConfigError
 from dlrun.run import Run, run_experiment
 
 NETWORK = """
@@ -304,3 +305,103 @@ def test_classes_that_only_test_rows_hold_are_not_said_to_be_generalized_to(trai
     assert run.metrics["test"]["accuracy"] == 0
     assert "generalizes" not in run.metrics["diagnosis"]["summary"]
     assert any("'virginica', which no training row does" in line for line in run.metrics["diagnosis"]["evidence"])
+
+
+@pytest.mark.parametrize("model", ["gradient_boosting", "random_forest"])
+def test_threads_of_trees_change_no_bit(train: Any, model: str) -> None:
+    text = f"name: trees\ndataset: {{kind: breast_cancer}}\nmodel: {model}\nevaluation: {{bootstrap: 0}}\n"
+    runs = [train(text, f"training.threads={threads}") for threads in (1, 2, 3)]
+    for part in ("validation", "test"):
+        first, *others = (npz(run, f"predictions/{part}.npz")["y_pred"] for run in runs)
+        assert all(np.array_equal(first, other) for other in others)
+    assert "threads: 3" in (runs[2].path / "config.yaml").read_text()
+    assert json.loads((runs[2].path / "environment.json").read_text())["threads"] == 3
+
+
+def test_a_small_estimator_takes_one_thread_and_says_so(train: Any) -> None:
+    run = train("name: small\ndataset: {kind: iris}\nmodel: gradient_boosting\n")
+    assert "threads: 1" in (run.path / "config.yaml").read_text()
+
+
+@pytest.fixture
+def churning(tmp_path: Path) -> str:
+    """Write a table with a rare class that comes first by name."""
+    random = np.random.default_rng(7)
+    a, b = random.normal(size=(2, 400))
+    states = np.where(a + 0.5 * b + random.normal(0, 0.5, 400) > 1.2, "churned", "stayed")
+    lines = [f"{one:.4f},{other:.4f},{state}" for one, other, state in zip(a, b, states, strict=True)]
+    (tmp_path / "states.csv").write_text("\n".join(["x1,x2,state", *lines]) + "\n")
+    return (
+        f"name: states\ndataset: {{kind: csv, path: {tmp_path}/states.csv, target: state}}\nmodel: linear\n"
+        "evaluation: {metrics: [f1, precision, recall, average_precision, auc], bootstrap: 100}\n"
+    )
+
+
+@pytest.mark.parametrize(("named", "positive"), [(None, "stayed"), ("churned", "churned"), ("stayed", "stayed")])
+def test_the_positive_class_is_named_and_can_be_set(
+    train: Any, churning: str, named: str | None, positive: str
+) -> None:
+    from sklearn import metrics as sk
+
+    run = train(churning, *([f"evaluation.positive_class={named}"] if named else []))
+    assert f"positive_class: {positive}" in (run.path / "config.yaml").read_text()
+    assert run.metrics["positive_class"] == positive
+    stored = npz(run, "predictions/test.npz")
+    code = ["churned", "stayed"].index(positive)
+    true = stored["y_true"] == code
+    score = stored["y_pred"][:, 0] if code else 1 - stored["y_pred"][:, 0].astype(np.float64)
+    expected = {
+        "f1": sk.f1_score(true, score > 0.5),
+        "precision": sk.precision_score(true, score > 0.5),
+        "recall": sk.recall_score(true, score > 0.5),
+        "average_precision": sk.average_precision_score(true, score),
+        "auc": sk.roc_auc_score(true, score),
+    }
+    assert {name: run.metrics["test"][name] for name in expected} == pytest.approx(expected)
+    low, high = run.metrics["intervals"]["test"]["f1"]
+    assert low <= run.metrics["test"]["f1"] <= high
+    told = " ".join((run.path / "output.log").read_text().split())
+    assert f"f1, precision, recall and average precision: of the class '{positive}'" in told
+
+
+def test_training_does_not_depend_on_the_positive_class(train: Any, churning: str) -> None:
+    ours, theirs = (train(churning, f"evaluation.positive_class={name}") for name in ("churned", "stayed"))
+    for part in ("validation", "test"):
+        one, other = (npz(run, f"predictions/{part}.npz") for run in (ours, theirs))
+        assert all(one[name].tobytes() == other[name].tobytes() for name in one)
+        assert ours.metrics[part]["loss"] == theirs.metrics[part]["loss"]
+        assert ours.metrics[part]["auc"] == theirs.metrics[part]["auc"]
+
+
+def test_a_network_is_watched_for_the_positive_class(train: Any, churning: str) -> None:
+    text = churning.replace("model: linear", "model: {kind: network, layers: [dense: 4]}\ntraining: {epochs: 4}")
+    run = train(text, "evaluation.positive_class=churned", "training.monitor=val_f1")
+    scores = [float(row["val_f1"] or "nan") for row in history(run)]
+    assert run.metrics["validation"]["f1"] == pytest.approx(np.nanmax(scores), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("text", "override", "message"),
+    [
+        (None, "evaluation.positive_class=gone", "no class is called 'gone'"),
+        ("name: x\ndataset: {kind: iris}\nmodel: linear\n", "evaluation.positive_class=setosa", "no positive class"),
+        ("name: x\ndataset: {kind: diabetes}\nmodel: linear\n", "evaluation.positive_class=1", "no positive class"),
+    ],
+)
+def test_a_positive_class_that_there_is_not(
+    train: Any, churning: str, tmp_path: Path, text: str | None, override: str, message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message) as caught:
+        train(text or churning, override)
+    if text is None:
+        assert "The classes are 'churned' and 'stayed'." in str(caught.value)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_classes_that_are_numbers_are_named_as_yaml_reads_them(train: Any, tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    x = random.normal(size=100)
+    lines = [f"{one:.3f},{int(one > 0.5)}" for one in x]
+    (tmp_path / "zeros.csv").write_text("\n".join(["x,y", *lines]) + "\n")
+    text = f"name: zeros\ndataset: {{kind: csv, path: {tmp_path}/zeros.csv, target: y}}\nmodel: linear\n"
+    assert train(text, "evaluation.positive_class=0").metrics["positive_class"] == "0"
