@@ -108,9 +108,15 @@ def _look(experiment: Experiment, *, load: bool, resolve: bool) -> tuple[Seen, E
         from dlrun.datasets.checks import check_values
 
         check_values(dataset)
+        evaluation = experiment.evaluation.named(dataset.task, dataset.class_names)
+        experiment = experiment.model_copy(update={"evaluation": evaluation})
     columns = {} if dataset is None else {**kinds_of_columns(dataset), "left out": list(source.left_out)}
     seen = Seen(facts, dataset, columns, () if dataset is None else dataset.notes)
     return seen, experiment if facts is None else filled_in(experiment, facts)
+
+
+def _positive(name: str | None) -> str:
+    return "" if name is None else f", positive class '{name}'"
 
 
 def kinds_of_columns(dataset: Dataset) -> dict[str, list[str]]:
@@ -146,7 +152,7 @@ def describe(facts: DatasetFacts, experiment: Experiment, columns: Mapping[str, 
         ["inputs", f"{facts.input_kind}, {shape} a row"],
         *([f"  {kind}", _some(names)] for kind, names in (columns or {}).items() if names and kind != "target"),
         *(["target", _some(names)] for names in [(columns or {}).get("target")] if names),
-        ["task", f"{facts.task}{outputs}"],
+        ["task", f"{facts.task}{outputs}{_positive(experiment.evaluation.positive_class)}"],
         ["model", experiment.model.kind],
         ["validation", experiment.validation.kind],
         ["metrics", ", ".join(experiment.evaluation.metrics)],

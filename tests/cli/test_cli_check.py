@@ -243,3 +243,14 @@ def test_values_that_training_would_refuse_are_refused(table) -> None:
     ended = table("check", "dataset.target=size", "dataset.limit=1", "dataset.drop=[]")
     assert ended.code == 2
     assert "is 0.5 in every row of the dataset" in ended.err
+
+
+def test_check_names_the_positive_class_and_refuses_one_that_is_none(dlrun) -> None:
+    (dlrun.folder / "a.csv").write_text("x,state\n" + "".join(f"{i},{'off' if i % 3 else 'on'}\n" for i in range(60)))
+    (dlrun.folder / "c.yaml").write_text("dataset: {kind: csv, path: a.csv, target: state}\nmodel: linear\n")
+    assert "binary, positive class 'on'" in dlrun("check", "c.yaml").out
+    assert "binary, positive class 'off'" in dlrun("check", "c.yaml", "evaluation.positive_class=off").out
+    ended = dlrun("check", "c.yaml", "evaluation.positive_class=maybe")
+    assert ended.code == 2
+    assert "no class is called 'maybe'" in ended.err
+    assert "The classes are 'off' and 'on'" in ended.err
