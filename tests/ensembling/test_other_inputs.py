@@ -121,5 +121,5 @@ def test_other_targets_are_other_rows(table: Path) -> None:
     other = table.with_name("other.csv")
     frame.with_columns(price=pl.when(pl.col("id") == 0).then(99.0).otherwise(pl.col("price"))).write_csv(other)
     second = dlrun.train({"dataset": dataset | {"path": str(other)}, "model": "linear"}, runs_dir=runs)
-    with pytest.raises(UsageError, match=f"needs at least two members, and only {second.id} is left\n.*another data"):
+    with pytest.raises(UsageError, match=r"needs at least two members, and only .* is left\n.*another dataset"):
         combine(runs, first, second)
