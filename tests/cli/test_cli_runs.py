@@ -68,6 +68,15 @@ def test_ls_fits_the_terminal_and_tells_what_it_has_no_room_for(dlrun, make_run,
     assert ("loss 0.0800, accuracy 0.9700" in ended.out) == (columns == 200)
 
 
+def test_on_a_narrow_terminal_ids_lose_their_time_before_the_test_score_goes(dlrun, make_run) -> None:
+    folder = make_run(dlrun.folder / "runs", "a-name-that-takes-some-room")
+    lines = dlrun("ls", environment={"COLUMNS": "80"}).out.splitlines()
+    assert "test" in lines[0].split()
+    name = lines[1].split()[0]
+    assert name == folder.id[16:]
+    assert dlrun("show", name).out.startswith(folder.id)
+
+
 def test_ls_keeps_every_column_for_a_program_that_reads_it(dlrun, make_run) -> None:
     make_run(dlrun.folder / "runs")
     assert "seconds" in dlrun("ls", environment={"COLUMNS": ""}).out
