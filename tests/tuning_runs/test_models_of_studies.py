@@ -20,7 +20,7 @@ def test_ls_names_the_model_of_the_winner(dlrun: Any, config: Any, studies: Any)
     assert ended.code == 0, ended.err
     assert json.loads(ended.out)["best"]["params"]["model"] != "linear"
     assert listed(dlrun) == ["random_forest"]
-    assert "random_forest, 2 trials" in dlrun("ls").out
+    assert "random_forest, 2 trials" in dlrun("ls", environment={"COLUMNS": "200"}).out
 
     (study,) = studies()
     facts = json.loads((study.path / "study.json").read_text())
