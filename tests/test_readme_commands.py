@@ -151,8 +151,9 @@ def test_what_the_page_of_configs_says_of_ensembles(dlrun: Any, program: Any) ->
 def test_the_lines_of_python(houses: Any) -> None:
     text = section(CONFIGS, "Studies and ensembles").split("From Python: ")[1]
     lines = re.findall(r"`(dlrun\.[^`]+)`", text)
-    assert len(lines) == 4
-    program = "\n".join(["import dlrun, polars", "x = polars.read_csv('new.csv')", "if __name__ == '__main__':"])
+    assert len(lines) == 5
+    made = ["x = polars.read_csv('new.csv')", "frame = polars.read_csv('houses.csv').drop('id')"]
+    program = "\n".join(["import dlrun, polars", *made, "if __name__ == '__main__':"])
     program += "".join(f"\n    print({line.replace('trials=50', 'trials=4')})" for line in lines) + "\n"
     (houses.folder / "lines.py").write_text(program)
     process: subprocess.Popen[str] = houses.python("lines.py")

@@ -78,7 +78,8 @@ class Lock:
                 raise files.storage_error("lock", path, error) from error
             self._held = _made(path.with_name(path.name + HELD))
         try:
-            os.ftruncate(self._file, 0)
+            if os.fstat(self._file).st_size:
+                os.ftruncate(self._file, 0)
             os.pwrite(self._file, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
         except OSError as error:
             self._give_back()

@@ -55,6 +55,7 @@ def test_calls_refused(saboteur: Any, assess: Any, folder: Path, lasting: bool) 
     (first,) = runs_dir.glob("2*")
     before = assess.digests(first)
     refusals = 0
+    beside = [place for place, (_, path) in enumerate(undisturbed.calls, 1) if ".status-" in path and "->" not in path]
     for number in sorted(random.Random(int(lasting)).sample(range(1, len(undisturbed.calls) + 1), REFUSALS)):
         code = sorted(REASONS)[number % 2]
         fault = {"kind": "refuse", "at": number, "errno": code, "lasting": lasting}
@@ -62,6 +63,8 @@ def test_calls_refused(saboteur: Any, assess: Any, folder: Path, lasting: bool) 
         name, _ = undisturbed.calls[number - 1]
         if ended.code == 0 and name in {"mkdir", *CLEANING} and not lasting:
             continue  # the folder was there already
+        if ended.code == 0 and number >= beside[-3] and not lasting:
+            continue  # the last state, which is written over the one before where there is no room beside it
         check_refused(ended, runs_dir, code, assess)
         refusals += 1
     assert refusals >= REFUSALS // 2
