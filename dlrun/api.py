@@ -35,6 +35,7 @@ def train(
     *overrides: str,
     runs_dir: str | Path = RUNS_DIR,
     listener: Listener | None = None,
+    trust: bool = False,
 ) -> Run:
     """Carry out one experiment and keep its record, as `dlrun train` does.
 
@@ -43,6 +44,7 @@ def train(
         overrides: `key.path=value`, as on the command line; not for an experiment.
         runs_dir: Folder of all runs; the run gets a new folder in it.
         listener: Hears of the progress.
+        trust: Whether a config that lies in the folder of a run or a study may name code to run; your own may.
 
     Returns:
         The run, with `id`, `path` and `metrics`.
@@ -51,15 +53,18 @@ def train(
         ConfigError, DataError, ModelError, UsageError: Nothing was started.
         RunFailed, StorageError: Training could not end well, or a file could not be written.
     """
+    from dlrun.datasets.trust import deciding
     from dlrun.experiment import Experiment
     from dlrun.run import run_experiment
 
     if isinstance(config, Experiment):
         if overrides:
             raise TypeError("overrides change a config; make the experiment with them instead")
-        return run_experiment(config, runs_dir=Path(runs_dir), listener=listener)
-    loaded = _loaded(config, overrides)
-    return run_experiment(loaded.experiment, runs_dir=Path(runs_dir), source=loaded, listener=listener)
+        with deciding(None):
+            return run_experiment(config, runs_dir=Path(runs_dir), listener=listener)
+    with deciding():
+        loaded = _loaded(config, overrides, trust=trust)
+        return run_experiment(loaded.experiment, runs_dir=Path(runs_dir), source=loaded, listener=listener)
 
 
 def tune(
@@ -72,6 +77,7 @@ def tune(
     study: str | Path | None = None,
     runs_dir: str | Path = RUNS_DIR,
     listener: StudyListener | None = None,
+    trust: bool = False,
 ) -> StudyResult:
     """Search for better settings, as `dlrun tune --new` does, or go on with a study.
 
@@ -88,6 +94,8 @@ def tune(
         study: The study to go on with: its path, its id, or `latest`. None begins a new one.
         runs_dir: Folder of all runs; the study gets a new folder in it.
         listener: Hears of the progress.
+        trust: Whether a study to go on with without a config, or a config that lies in the folder of a run or a
+            study, may name code to run; your own config may.
 
     Returns:
         The study, with `id`, `path`, `trials`, `best` (the winner) and `metrics`; `dlrun.load(result.final)` predicts
@@ -97,6 +105,8 @@ def tune(
         ConfigError, DataError, UsageError: Nothing was started.
         RunFailed, StorageError: No trial finished, or a file could not be written.
     """
+    from dlrun.datasets.trust import deciding
+    from dlrun.trusting import require_trust
     from dlrun.tuning.default_space import with_default_tuner
     from dlrun.tuning.driver import tune as carry_out
     from dlrun.tuning.order import Order
@@ -105,11 +115,16 @@ def tune(
     folder = None if study is None else find_study(Path(runs_dir), str(study))
     if config is None and (folder is None or overrides):
         raise TypeError("without a config, give a study and no overrides")
-    loaded = config_of(folder) if config is None and folder is not None else _loaded(config or {}, overrides)
-    if loaded.experiment.tuner is None:
-        loaded = with_default_tuner(loaded)
-    order = Order(trials, seconds, jobs, gpus, ("dlrun.tune",))
-    return carry_out(loaded, runs_dir=Path(runs_dir), order=order, folder=folder, listener=listener)
+    with deciding():
+        if config is None and folder is not None:
+            loaded = config_of(folder)
+            require_trust(loaded.experiment, f"the study {folder.id}", trusted=trust)
+        else:
+            loaded = _loaded(config or {}, overrides, trust=trust)
+        if loaded.experiment.tuner is None:
+            loaded = with_default_tuner(loaded)
+        order = Order(trials, seconds, jobs, gpus, ("dlrun.tune",))
+        return carry_out(loaded, runs_dir=Path(runs_dir), order=order, folder=folder, listener=listener)
 
 
 def ensemble(
@@ -175,11 +190,13 @@ def _path(run: Any) -> str | Path:
     return run if isinstance(run, str | Path) else Path(run.path)
 
 
-def _loaded(config: str | Path | Mapping[str, Any], overrides: tuple[str, ...]) -> LoadedConfig:
+def _loaded(config: str | Path | Mapping[str, Any], overrides: tuple[str, ...], *, trust: bool) -> LoadedConfig:
     from dlrun.config import load as load_config
     from dlrun.config import load_text
     from dlrun.records.text import json_text
+    from dlrun.trusting import require_trust_in
 
-    if isinstance(config, Mapping):
-        return load_text(json_text(config) + "\n", "config", overrides)
-    return load_config(Path(config), overrides)
+    path = None if isinstance(config, Mapping) else Path(config)
+    loaded = load_text(json_text(config) + "\n", "config", overrides) if path is None else load_config(path, overrides)
+    require_trust_in(loaded.experiment, path, trusted=trust)
+    return loaded

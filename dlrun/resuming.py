@@ -114,7 +114,8 @@ def _resumable(folder: RunFolder, ended: AbstractSet[State]) -> Status | None:
 
 def _ready(folder: RunFolder, clock: Clock, dataset: Dataset | None, *, trust: bool) -> Ready:
     loaded = load_text(folder.read_text("config.yaml"), str(folder.file("config.yaml")))
-    require_trust(loaded.experiment, f"the run {folder.id}", trusted=trust or dataset is not None)
+    if dataset is None:
+        require_trust(loaded.experiment, f"the run {folder.id}", trusted=trust)
     try:
         return make_ready(loaded.experiment, clock, dataset)
     except DataError as error:

@@ -30,7 +30,7 @@ ALLOWED = {
     "validation": {"datasets.dataset"},
     "preprocessing": {"datasets.checks", "datasets.columns", "datasets.dataset", "datasets.names", "validation.plan"},
     "evaluation": {"datasets.dataset"},
-    "models": {"datasets.dataset", "training.initializers"},
+    "models": {"datasets.dataset", "datasets.npz_reader", "training.initializers"},
     "training": {"datasets.dataset", "evaluation.losses", "preprocessing.fitted", "validation.plan"},
     "tuning": {
         "config",
@@ -50,7 +50,7 @@ ALLOWED = {
         "training",
         "validation",
     },
-    "records": {"training.checkpoint", "training.listener"},
+    "records": {"datasets.npz_reader", "training.checkpoint", "training.listener"},
     "reporting": {"datasets.dataset", "evaluation", "records.files", "training.listener"},
     "ensembling": {"config.writing", "datasets.dataset", "evaluation", "records", "reporting"},
     "experiment": {"datasets", "evaluation", "models", "preprocessing", "training", "tuning.tuner", "validation"},
@@ -88,7 +88,7 @@ ALLOWED = {
         "training",
         "validation",
     },
-    "trusting": {"experiment", "records"},
+    "trusting": {"datasets.trust", "experiment", "records"},
     "snapshots": {
         "config",
         "datasets",
@@ -124,7 +124,19 @@ ALLOWED = {
         "records",
         "training",
     },
-    "api": {"config", "ensembling", "evaluation", "experiment", "predicting", "records", "run", "training", "tuning"},
+    "api": {
+        "config",
+        "datasets.trust",
+        "ensembling",
+        "evaluation",
+        "experiment",
+        "predicting",
+        "records",
+        "run",
+        "training",
+        "trusting",
+        "tuning",
+    },
     "__init__": {"api"},
 }
 """What each part may import beside itself and the foundation; a family stands for all of it. `cli` may import all."""

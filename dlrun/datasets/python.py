@@ -18,6 +18,7 @@ from dlrun.datasets.files import existing_file
 from dlrun.datasets.names import listed
 from dlrun.datasets.source import Source
 from dlrun.datasets.targets import encode
+from dlrun.datasets.trust import require_trusted
 from dlrun.errors import DataError, DlrunError
 from dlrun.settings import Auto
 
@@ -36,6 +37,10 @@ class Python(Source):
     kind: Literal["python"] = "python"
 
     runs_code: ClassVar[bool] = True
+
+    @property
+    def code(self) -> tuple[Any, ...]:
+        return (str(Path(self.path).absolute()), self.function, self.arguments)
 
     path: str = Field(min_length=1)
     """The `.py` file; relative paths start at the current directory. It may import modules beside it."""
@@ -68,6 +73,7 @@ class Python(Source):
         return None
 
     def _call(self, path: Path) -> Any:
+        require_trusted(path)
         with _importing_from(path.parent), _own_errors(path):
             spec = importlib.util.spec_from_file_location(f"_dlrun_dataset_{path.stem}", path)
             if spec is None or spec.loader is None:
