@@ -39,6 +39,7 @@ def train(
     runs_dir: str | Path = RUNS_DIR,
     verbose: bool = True,
     listener: Listener | None = None,
+    trust: bool = False,
 ) -> Run:
     """Carry out one experiment and keep its record, as `dlrun train` does.
 
@@ -52,6 +53,7 @@ def train(
         verbose: Whether to show the progress and the scores on standard error, as the command does: a live block on a
             terminal, lines elsewhere.
         listener: Hears of the progress, whether or not it is shown.
+        trust: Whether a config that lies in the folder of a run or a study may name code to run; your own may.
 
     Returns:
         The run, with `id`, `path` and `metrics`.
@@ -63,26 +65,36 @@ def train(
     from dlrun.cli.display import display
     from dlrun.cli.output import Output
     from dlrun.cli.running import summarize
-    from dlrun.experiment import Experiment
+    from dlrun.datasets.trust import deciding
     from dlrun.run import run_experiment
     from dlrun.training.listener import Listeners
 
     out = Output(json=True, quiet=not verbose)  # words go to standard error, the results of scripts to standard output
-    source: LoadedConfig | None = None
-    if isinstance(config, Experiment):
-        if overrides:
-            raise TypeError("overrides change a config; make the experiment with them instead")
-        experiment = config
-    else:
-        source = _loaded(config if data is None else _of_memory(config), overrides)
-        experiment = source.experiment
-    dataset = None if data is None else _given(experiment, data)
-    with display(out) as progress:
-        listeners = Listeners([progress, *([listener] if listener else [])])
-        run = run_experiment(experiment, runs_dir=Path(runs_dir), source=source, listener=listeners, dataset=dataset)
+    with deciding():
+        source, experiment = _sourced(config, overrides, data=data, trust=trust)
+        dataset = None if data is None else _given(experiment, data)
+        with display(out) as progress:
+            heard = Listeners([progress, *([listener] if listener else [])])
+            run = run_experiment(experiment, runs_dir=Path(runs_dir), source=source, listener=heard, dataset=dataset)
     if verbose:
         summarize(out, run)
     return run
+
+
+def _sourced(
+    config: str | Path | Mapping[str, Any] | Experiment, overrides: tuple[str, ...], *, data: Any, trust: bool
+) -> tuple[LoadedConfig | None, Experiment]:
+    """Return a config as it was written, if it was, and the experiment that it comes to."""
+    from dlrun.datasets.trust import decide
+    from dlrun.experiment import Experiment
+
+    if not isinstance(config, Experiment):
+        source = _loaded(config if data is None else _of_memory(config), overrides, trust=trust)
+        return source, source.experiment
+    if overrides:
+        raise TypeError("overrides change a config; make the experiment with them instead")
+    decide(None)
+    return None, config
 
 
 def _of_memory(config: str | Path | Mapping[str, Any]) -> str | Path | Mapping[str, Any]:
@@ -116,6 +128,7 @@ def tune(
     study: str | Path | None = None,
     runs_dir: str | Path = RUNS_DIR,
     listener: StudyListener | None = None,
+    trust: bool = False,
 ) -> StudyResult:
     """Search for better settings, as `dlrun tune --new` does, or go on with a study.
 
@@ -132,6 +145,8 @@ def tune(
         study: The study to go on with: its path, its id, or `latest`. None begins a new one.
         runs_dir: Folder of all runs; the study gets a new folder in it.
         listener: Hears of the progress.
+        trust: Whether a study to go on with without a config, or a config that lies in the folder of a run or a
+            study, may name code to run; your own config may.
 
     Returns:
         The study, with `id`, `path`, `trials`, `best` (the winner) and `metrics`; `dlrun.load(result.final)` predicts
@@ -141,6 +156,8 @@ def tune(
         ConfigError, DataError, UsageError: Nothing was started.
         RunFailed, StorageError: No trial finished, or a file could not be written.
     """
+    from dlrun.datasets.trust import deciding
+    from dlrun.trusting import require_trust
     from dlrun.tuning.default_space import with_default_tuner
     from dlrun.tuning.driver import tune as carry_out
     from dlrun.tuning.order import Order
@@ -149,11 +166,16 @@ def tune(
     folder = None if study is None else find_study(Path(runs_dir), str(study))
     if config is None and (folder is None or overrides):
         raise TypeError("without a config, give a study and no overrides")
-    loaded = config_of(folder) if config is None and folder is not None else _loaded(config or {}, overrides)
-    if loaded.experiment.tuner is None:
-        loaded = with_default_tuner(loaded)
-    order = Order(trials, seconds, jobs, gpus, ("dlrun.tune",))
-    return carry_out(loaded, runs_dir=Path(runs_dir), order=order, folder=folder, listener=listener)
+    with deciding():
+        if config is None and folder is not None:
+            loaded = config_of(folder)
+            require_trust(loaded.experiment, f"the study {folder.id}", trusted=trust)
+        else:
+            loaded = _loaded(config or {}, overrides, trust=trust)
+        if loaded.experiment.tuner is None:
+            loaded = with_default_tuner(loaded)
+        order = Order(trials, seconds, jobs, gpus, ("dlrun.tune",))
+        return carry_out(loaded, runs_dir=Path(runs_dir), order=order, folder=folder, listener=listener)
 
 
 def ensemble(
@@ -221,19 +243,28 @@ def _path(run: Any) -> str | Path:
     return run if isinstance(run, str | Path) else Path(run.path)
 
 
-def _loaded(config: str | Path | Mapping[str, Any], overrides: tuple[str, ...]) -> LoadedConfig:
+def _loaded(config: str | Path | Mapping[str, Any], overrides: tuple[str, ...], *, trust: bool) -> LoadedConfig:
     from dlrun.config import load as load_config
     from dlrun.config import load_text
+    from dlrun.trusting import require_trust_in
+
+    if isinstance(config, Mapping):
+        path, loaded = None, load_text(_text(config) + "\n", "config", overrides)
+    else:
+        path, loaded = Path(config), load_config(Path(config), overrides)
+    require_trust_in(loaded.experiment, path, trusted=trust)
+    return loaded
+
+
+def _text(config: Mapping[str, Any]) -> str:
+    """Write the values of a config as YAML; raises UsageError if it holds something that YAML cannot say."""
     from dlrun.errors import UsageError
     from dlrun.records.text import json_text
 
-    if isinstance(config, Mapping):
-        try:
-            text = json_text(config)
-        except TypeError as error:
-            raise UsageError(
-                f"the config holds what YAML cannot say: {error}",
-                remedy="Give rows as data: dlrun.train({'dataset': {'target': 'price'}, ...}, data=frame).",
-            ) from error
-        return load_text(text + "\n", "config", overrides)
-    return load_config(Path(config), overrides)
+    try:
+        return json_text(config)
+    except TypeError as error:
+        raise UsageError(
+            f"the config holds what YAML cannot say: {error}",
+            remedy="Give rows as data: dlrun.train({'dataset': {'target': 'price'}, ...}, data=frame).",
+        ) from error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import io
 import json
 import os
 from collections.abc import Sequence
@@ -21,6 +20,7 @@ from dlrun.keeping import Kept
 from dlrun.learners import devices
 from dlrun.recording import present_environment
 from dlrun.records import files
+from dlrun.records.arrays import decode_arrays
 from dlrun.records.environment import environment_changes
 from dlrun.records.folder import RunFolder, check_ledger
 from dlrun.records.index import is_trial
@@ -115,7 +115,8 @@ def _resumable(folder: RunFolder, ended: AbstractSet[State]) -> Status | None:
 
 def _ready(folder: RunFolder, clock: Clock, dataset: Dataset | None, *, trust: bool) -> Ready:
     loaded = load_text(folder.read_text("config.yaml"), str(folder.file("config.yaml")))
-    require_trust(loaded.experiment, f"the run {folder.id}", trusted=trust or dataset is not None)
+    if dataset is None:
+        require_trust(loaded.experiment, f"the run {folder.id}", trusted=trust)
     try:
         return make_ready(loaded.experiment, clock, dataset)
     except DataError as error:
@@ -162,14 +163,14 @@ def _same_split(folder: RunFolder, ready: Ready) -> bool:
     content = files.read_bytes(folder.file("split.npz"))
     if content == files.npz_bytes(ready.plan.arrays()):
         return True
+    now = ready.plan.arrays()
     try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as stored:
-            now = ready.plan.arrays()
-            return set(stored.files) == set(now) and all(np.array_equal(stored[name], now[name]) for name in now)
-    except (ValueError, OSError, KeyError, EOFError) as error:
+        stored = decode_arrays(content, "split.npz")
+    except DataError as error:
         raise StorageError(
-            f"{folder.file('split.npz')} is damaged: {error}", remedy="Remove the file: it is written again."
+            f"{folder.file('split.npz')} is damaged: {error.message}", remedy="Remove the file: it is written again."
         ) from error
+    return set(stored) == set(now) and all(np.array_equal(stored[name], now[name]) for name in now)
 
 
 def _diff(before: str, now: str, before_name: str, now_name: str) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dlrun.errors import UsageError
+from dlrun.datasets.trust import decide, require_trusted
 from dlrun.experiment import Experiment
 from dlrun.records.text import printable
 
@@ -15,6 +15,9 @@ _RECORDS = ("status.json", "environment.json", "study.json", "source.yaml")
 def require_trust(experiment: Experiment, where: str, *, trusted: bool) -> None:
     """Refuse to go on if loading the data would run code that nobody vouches for.
 
+    What is decided here holds until it is decided anew, for all that is loaded then: a study may name further code in
+    its space or its journal, which is stopped at the door.
+
     Args:
         experiment: What is about to be carried out, from a run folder.
         where: What the message calls the source of the config, such as `the run 20260101-120000-digits-ab12`.
@@ -23,16 +26,28 @@ def require_trust(experiment: Experiment, where: str, *, trusted: bool) -> None:
     Raises:
         UsageError: It would.
     """
-    if trusted or not experiment.dataset.runs_code:
-        return
-    code = printable(str(getattr(experiment.dataset, "path", "")))
-    raise UsageError(
-        f"{printable(where)} loads its data by running the code in '{code}'",
-        remedy="If you know what that code does, add --trust. It runs with your rights.",
-    )
+    decide(None if trusted else printable(where))
+    if experiment.dataset.runs_code:
+        require_trusted(printable(str(getattr(experiment.dataset, "path", ""))))
 
 
-def from_record(config: Path) -> bool:
+def require_trust_in(experiment: Experiment, config: Path | None, *, trusted: bool) -> None:
+    """Refuse as `require_trust` a config that names code and was not written by the user.
+
+    Args:
+        experiment: What is about to be carried out.
+        config: Its file; what lies in the folder of a run or a study may have come from elsewhere. None if the user
+            has handed over its values.
+        trusted: Whether the user vouches for it in any case.
+
+    Raises:
+        UsageError: As `require_trust`.
+    """
+    own = config is None or not _from_record(config)
+    require_trust(experiment, f"the config '{config}' lies in a run folder and", trusted=trusted or own)
+
+
+def _from_record(config: Path) -> bool:
     """Tell whether a config lies in the folder of a run or a study."""
-    folder = config.absolute().parent
-    return any((folder / name).exists() for name in _RECORDS)
+    folders = {config.absolute().parent, config.resolve().parent}
+    return any((folder / name).exists() for folder in folders for name in _RECORDS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +27,15 @@ def datasets_folder() -> Path:
     if not folder.is_dir():
         pytest.skip("the shared datasets are not here")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def own_code() -> Iterator[None]:
+    """Trust the code that the tests' own configs name, as dlrun does for a user's; no decision outlasts its test."""
+    from dlrun.datasets.trust import deciding
+
+    with deciding(None):
+        yield
 
 
 Golden = Callable[[str, str], None]

@@ -74,13 +74,11 @@ def load_config(
     """
     named, overrides = split_arguments(first, others)
     from dlrun import config
-    from dlrun.trusting import from_record, require_trust
+    from dlrun.trusting import require_trust_in
 
     path = config.find(named)
     loaded = config.load(path, [*overrides, *further])
-    require_trust(
-        loaded.experiment, f"the config '{path}' lies in a run folder and", trusted=trust or not from_record(path)
-    )
+    require_trust_in(loaded.experiment, path, trusted=trust)
     return loaded
 
 

@@ -74,7 +74,7 @@ def find_devices() -> dict[str, Any]:
     nothing: dict[str, Any] = {"devices": [], "cuda": False}
     try:
         result = subprocess.run(  # noqa: S603 - our own interpreter and program
-            [sys.executable, "-c", _DEVICES_PROGRAM],
+            [sys.executable, "-P", "-c", _DEVICES_PROGRAM],
             capture_output=True,
             text=True,
             errors="replace",

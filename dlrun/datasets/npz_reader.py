@@ -6,6 +6,9 @@ the archive's directory and with a limit before any memory is taken, and arrays 
 
 from __future__ import annotations
 
+import io
+import tokenize
+import warnings
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -28,6 +31,10 @@ _PIECE = 2**20
 _UNSUSPECTED_BYTES = 2**26
 _MOST_TIMES_LARGER = 250
 """How much larger than its packed bytes a large array may be; images come to 10 times, one-hot codes to 100."""
+_UNSUSPECTED_TEXT = 2**20
+_MOST_TIMES_LARGER_IN_A_RUN = 20
+"""The same for all arrays of a run together. dlrun packs none; others may have packed them anew."""
+_BOMB = "as in a file that is made to fill the memory"
 _HEADERS: dict[tuple[int, int], Callable[[IO[bytes]], tuple[tuple[int, ...], bool, np.dtype[Any]]]] = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
@@ -63,16 +70,29 @@ class Archive:
     Args:
         path: The file.
         max_bytes: Most bytes that one array may take in memory.
+        content: What the file holds, if it was read already: a file of a run, all of whose arrays together may not be
+            much larger than it.
+        records: Whether arrays may have fields, each of which is a number.
 
     Raises:
-        DataError: The file is no archive.
+        DataError: The file is no archive, or all of it would grow too much.
     """
 
-    def __init__(self, path: Path, max_bytes: int = DEFAULT_MAX_BYTES) -> None:
+    def __init__(
+        self,
+        path: Path,
+        max_bytes: int = DEFAULT_MAX_BYTES,
+        *,
+        content: bytes | None = None,
+        records: bool = False,
+    ) -> None:
         self.path = path
         self._max_bytes = max_bytes
+        self._records = records
         with self._readable():
-            self._zip = zipfile.ZipFile(path)
+            self._zip = zipfile.ZipFile(path if content is None else io.BytesIO(content))
+        if content is not None:
+            self._check_whole(len(content))
         self.names = tuple(
             name.removesuffix(".npy") for name in dict.fromkeys(self._zip.namelist()) if name.endswith(".npy")
         )
@@ -85,6 +105,15 @@ class Archive:
     ) -> None:
         self._zip.close()
 
+    def text(self, name: str) -> str:
+        """Return the text of a member that is no array, as UTF-8; raises DataError, LookupError if there is none."""
+        member = self._zip.getinfo(name)
+        if member.file_size > max(_UNSUSPECTED_TEXT, 2 * member.compress_size):
+            grown = f"from {member.compress_size:,} bytes to {member.file_size:,}"
+            raise DataError(f"'{self.path}': '{name}' would grow {grown}, {_BOMB}")
+        with self._readable(name):
+            return self._zip.read(member).decode()
+
     def header(self, name: str) -> Header:
         """Return what an array declares about itself.
 
@@ -95,7 +124,7 @@ class Archive:
             version = np.lib.format.read_magic(stream)
             if version not in _HEADERS:
                 raise ValueError(f"unknown .npy version {version}")
-            shape, fortran_order, dtype = _HEADERS[version](stream)
+            shape, fortran_order, dtype = _described(version, stream)
             header = Header(shape, dtype, fortran_order, stream.tell())
         self._check(name, header)
         return header
@@ -165,13 +194,20 @@ class Archive:
             if out.nbytes == header.num_bytes:
                 stream.read(1)
 
+    def _check_whole(self, packed: int) -> None:
+        """Refuse an archive of a run whose members together are much larger than it: many small bombs, or one."""
+        whole = sum(member.file_size for member in self._zip.infolist())
+        if whole > max(_UNSUSPECTED_BYTES, _MOST_TIMES_LARGER_IN_A_RUN * packed):
+            raise DataError(f"'{self.path}': it would grow from {packed:,} bytes to {whole:,}, {_BOMB}")
+
     def _check(self, name: str, header: Header) -> None:
         if header.dtype.hasobject:
             raise DataError(
                 f"'{self.path}': the array '{name}' holds Python objects, which only pickle can read",
                 remedy="Pickle can run code and is never used. Save numbers: numpy.savez(path, x=x.astype('float32')).",
             )
-        if header.dtype.names is not None or header.dtype.kind not in "biufUSMmc":
+        fields = [header.dtype[field] for field in header.dtype.names or ()] if self._records else []
+        if any(kind not in "biufUSMmc" for kind in ([field.kind for field in fields] or [header.dtype.kind])):
             raise DataError(
                 f"'{self.path}': the array '{name}' has the type {header.dtype}",
                 remedy="Save plain arrays of numbers, booleans or text.",
@@ -186,7 +222,7 @@ class Archive:
         if header.num_bytes > max(_UNSUSPECTED_BYTES, _MOST_TIMES_LARGER * member.compress_size):
             raise DataError(
                 f"'{self.path}': the array '{name}' would grow from {member.compress_size:,} bytes to "
-                f"{header.num_bytes:,}, as in a file that is made to fill the memory",
+                f"{header.num_bytes:,}, {_BOMB}",
                 remedy="If it can be trusted, save it without compression: numpy.savez(path, ...).",
             )
         there = member.file_size - header.start
@@ -210,6 +246,19 @@ class Archive:
             ) from error
         except OSError as error:
             raise DataError(f"'{self.path}' cannot be read: {error.strerror or error}") from error
+
+
+def _described(version: tuple[int, int], stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Return what the header of an array says: a Python dictionary, in the reading of which NumPy fails in many ways.
+
+    Raises:
+        ValueError: It cannot be read.
+    """
+    try:
+        with warnings.catch_warnings(action="ignore", category=UserWarning):  # of headers that Python 2 has written
+            return _HEADERS[version](stream)
+    except (tokenize.TokenError, SyntaxError, TypeError, LookupError, AttributeError, RecursionError) as error:
+        raise ValueError("its header is damaged") from error
 
 
 def _read_exactly(stream: IO[bytes], out: NDArray[Any]) -> None:

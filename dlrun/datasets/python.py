@@ -13,6 +13,7 @@ from pydantic import Field
 from dlrun.datasets.dataset import Dataset, DatasetFacts
 from dlrun.datasets.files import existing_file
 from dlrun.datasets.in_memory import InMemory
+from dlrun.datasets.trust import require_trusted
 from dlrun.errors import DataError, DlrunError
 
 
@@ -29,6 +30,10 @@ class Python(InMemory):
     kind: Literal["python"] = "python"
 
     runs_code: ClassVar[bool] = True
+
+    @property
+    def code(self) -> tuple[Any, ...]:
+        return (str(Path(self.path).absolute()), self.function, self.arguments)
 
     path: str = Field(min_length=1)
     """The `.py` file; relative paths start at the current directory. It may import modules beside it."""
@@ -49,6 +54,7 @@ class Python(InMemory):
         return None
 
     def _call(self, path: Path) -> Any:
+        require_trusted(path)
         with _importing_from(path.parent), _own_errors(path):
             spec = importlib.util.spec_from_file_location(f"_dlrun_dataset_{path.stem}", path)
             if spec is None or spec.loader is None:

@@ -1,7 +1,7 @@
 """Source: what every kind of dataset has in common."""
 
 from abc import ABC, abstractmethod
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -16,6 +16,11 @@ class Source(Settings, ABC):
 
     runs_code: ClassVar[bool] = False
     """Whether loading runs code that the config names."""
+
+    @property
+    def code(self) -> tuple[Any, ...]:
+        """What tells the code that loading runs, and how it is called; empty if it runs none."""
+        return ()
 
     task: Task | Auto = "auto"
     """What is predicted; `auto` infers it from the targets: text, true/false, whole numbers with at most 20 different

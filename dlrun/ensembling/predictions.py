@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dlrun.errors import StorageError
+from dlrun.errors import DataError
 from dlrun.records import files
+from dlrun.records.arrays import decode_arrays
 from dlrun.records.folder import RunFolder
 
 
@@ -45,12 +45,10 @@ class Rows:
 def _load(run: RunFolder, part: str, names: Sequence[str]) -> dict[str, NDArray[Any]]:
     """Read some arrays of a file of predictions."""
     path = run.file(f"predictions/{part}.npz")
+    content = files.read_bytes(path)
     try:
-        with np.load(io.BytesIO(files.read_bytes(path)), allow_pickle=False) as archive:
-            return {name: archive[name] for name in names}
-    except StorageError:
-        raise
-    except Exception as error:  # a damaged archive fails in many ways
+        return decode_arrays(content, path.name, names)
+    except DataError as error:
         raise Unfit(f"predictions/{part}.npz is damaged") from error
 
 

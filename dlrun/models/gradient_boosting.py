@@ -1,11 +1,16 @@
 """Gradient-boosted trees."""
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 from pydantic import Field
 
 from dlrun.datasets.dataset import Task
-from dlrun.models.estimator import EstimatorSettings, one_for_each
+from dlrun.models.estimator import EstimatorSettings, Form, classes_found, exactly, one_for_each
+from dlrun.models.stored_trees import boosted_tree
+
+if TYPE_CHECKING:
+    from dlrun.models.skops_archive import Part
 
 
 class GradientBoosting(EstimatorSettings):
@@ -68,3 +73,23 @@ class GradientBoosting(EstimatorSettings):
             random_state=seed,
         )
         return one_for_each(estimator, task, num_outputs)
+
+    def fill(self, estimator: Any, stored: "Part", form: Form) -> None:
+        from sklearn.ensemble._hist_gradient_boosting.binning import _BinMapper
+
+        num_trees = 1
+        if form.task != "regression":
+            estimator.classes_ = classes_found(stored.part("classes_"), form)
+            num_trees = 1 if len(estimator.classes_) <= 2 else len(estimator.classes_)
+        rounds = stored.parts("_predictors", range(1, self.num_iterations + 1))
+        trees = [one.entries(exactly(num_trees)) for one in rounds]
+        estimator._predictors = [[boosted_tree(tree, form.num_columns) for tree in row] for row in trees]
+        estimator._baseline_prediction = stored.numbers("_baseline_prediction", (1, num_trees))
+        estimator.n_trees_per_iteration_ = num_trees
+        estimator.n_features_in_ = estimator._n_features = form.num_columns
+        estimator.is_categorical_ = estimator._preprocessor = None
+        estimator._loss = estimator._get_loss(sample_weight=None)
+        # It bins nothing when it predicts; the mapper is only asked for categories, of which there are none.
+        estimator._bin_mapper = _BinMapper()
+        estimator._bin_mapper.is_categorical_ = np.zeros(form.num_columns, np.uint8)
+        estimator._bin_mapper.bin_thresholds_ = []

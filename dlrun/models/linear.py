@@ -1,12 +1,15 @@
 """Linear models: logistic regression for classes and labels, ridge regression for numbers."""
 
 import math
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from dlrun.datasets.dataset import Task
-from dlrun.models.estimator import EstimatorSettings, one_for_each
+from dlrun.models.estimator import EstimatorSettings, Form, classes_found, one_for_each
+
+if TYPE_CHECKING:
+    from dlrun.models.skops_archive import Part
 
 
 class Linear(EstimatorSettings):
@@ -36,3 +39,14 @@ class Linear(EstimatorSettings):
         strength = 1 / self.l2 if self.l2 else math.inf
         estimator = LogisticRegression(C=strength, max_iter=self.max_iterations, tol=self.tolerance, random_state=seed)
         return one_for_each(estimator, task, num_outputs)
+
+    def fill(self, estimator: Any, stored: "Part", form: Form) -> None:
+        estimator.n_features_in_ = form.num_columns
+        if form.task == "regression":
+            several = () if form.num_outputs == 1 else (form.num_outputs,)
+        else:
+            estimator.classes_ = classes_found(stored.part("classes_"), form)
+            several = (1 if len(estimator.classes_) <= 2 else len(estimator.classes_),)
+        estimator.coef_ = stored.numbers("coef_", (*several, form.num_columns))
+        intercept = stored.numbers("intercept_", several)
+        estimator.intercept_ = intercept if several else intercept[()]

@@ -2,12 +2,16 @@
 
 import math
 from contextlib import AbstractContextManager
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field
 
 from dlrun.datasets.dataset import Task
-from dlrun.models.estimator import EstimatorSettings
+from dlrun.models.estimator import EstimatorSettings, Form, classes_found, exactly
+from dlrun.models.stored_trees import decision_tree
+
+if TYPE_CHECKING:
+    from dlrun.models.skops_archive import Part
 
 
 class RandomForest(EstimatorSettings):
@@ -63,3 +67,33 @@ class RandomForest(EstimatorSettings):
     def resolved(self, task: Task, /) -> Self:
         chosen = {"auto": 1.0 if task == "regression" else "sqrt"}.get(str(self.max_features), self.max_features)
         return self.model_copy(update={"max_features": chosen})
+
+    def fill(self, estimator: Any, stored: "Part", form: Form) -> None:
+        sizes = self._fill_classes(estimator, stored, form)
+        estimator.n_features_in_ = form.num_columns
+        estimator.n_outputs_ = len(sizes)
+        trees = stored.parts("estimators_", exactly(self.num_trees))
+        estimator.estimators_ = [self._tree(estimator, tree, sizes, form) for tree in trees]
+
+    def _fill_classes(self, estimator: Any, stored: "Part", form: Form) -> tuple[int, ...]:
+        """Put in the classes that training had seen, and return their number for each output, 1 for a number."""
+        if form.task == "regression":
+            return (1,) * form.num_outputs
+        if form.task == "multilabel" and form.num_outputs > 1:
+            labels = stored.parts("classes_", exactly(form.num_outputs))
+            estimator.classes_ = [classes_found(label, form) for label in labels]
+            estimator.n_classes_ = [len(classes) for classes in estimator.classes_]
+            return tuple(estimator.n_classes_)
+        estimator.classes_ = classes_found(stored.part("classes_"), form)
+        estimator.n_classes_ = len(estimator.classes_)
+        return (estimator.n_classes_,)
+
+    def _tree(self, forest: Any, stored: "Part", sizes: tuple[int, ...], form: Form) -> Any:
+        tree = type(forest.estimator)()
+        tree.n_features_in_ = form.num_columns
+        tree.n_outputs_ = len(sizes)
+        if form.task != "regression":
+            tree.n_classes_ = forest.n_classes_
+        shares = form.task != "regression"
+        tree.tree_ = decision_tree(stored.part("tree_"), form.num_columns, sizes, shares=shares)
+        return tree

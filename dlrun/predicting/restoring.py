@@ -1,13 +1,15 @@
 """Restoring: from the stored files of one fit to something that predicts.
 
 No model config is ever read from a run: the model is built from the validated config, and stored numbers are put into
-it. Networks take their weights from safetensors; trees and linear models come through skops with a short list of types.
+it. Networks take their weights from safetensors, trees and linear models theirs from the arrays of a skops file.
 """
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
+from math import prod
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -18,8 +20,10 @@ from dlrun.errors import DataError, StorageError
 from dlrun.evaluation.losses import row_losses
 from dlrun.experiment import Experiment
 from dlrun.learners import build_network
+from dlrun.models.estimator import Form
 from dlrun.models.network.embedding import Embedding
 from dlrun.models.network.network import Network
+from dlrun.models.skops_archive import read_skops
 from dlrun.preprocessing.fitted import FittedPreprocessing
 from dlrun.records.checkpoints import decode_checkpoint
 from dlrun.records.environment import free_cpus, usable_cpus
@@ -28,9 +32,6 @@ from dlrun.training.input_form import InputForm
 
 if TYPE_CHECKING:
     import keras
-
-TRUSTED = ("sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor", "sklearn.tree._tree.Tree")
-"""Types that skops does not trust by itself and that dlrun's models are made of; their contents are checked."""
 
 
 class Restored(Protocol):
@@ -75,7 +76,7 @@ def restore(experiment: Experiment, facts: DatasetFacts, fitted: FittedPreproces
     """
     if isinstance(experiment.model, Network):
         return _restore_network(experiment, facts, fitted, content)
-    return _restore_estimator(experiment, facts, content)
+    return _restore_estimator(experiment, facts, fitted, content)
 
 
 @dataclass(frozen=True)
@@ -110,12 +111,21 @@ class _RestoredNetwork:
 class _RestoredEstimator:
     facts: DatasetFacts
     learner: EstimatorLearner
+    num_columns: int
 
     def prepare(self, preprocessing: FittedPreprocessing, x: Any) -> NDArray[Any]:
-        return self.learner.transform(preprocessing, x)
+        prepared = self.learner.transform(preprocessing, x)
+        if prepared.shape[1] != self.num_columns:
+            raise StorageError(
+                f"the stored preprocessing is damaged: it says that it makes {self.num_columns:,} columns, and makes "
+                f"{prepared.shape[1]:,}"
+            )
+        return prepared
 
     def predict(self, prepared: NDArray[Any]) -> NDArray[np.float32]:
-        return self.learner.predict(prepared, np.arange(len(prepared)))
+        # As from a network: what is beyond 32 bits comes out as infinity, and is no matter for a warning of NumPy's.
+        with np.errstate(over="ignore", invalid="ignore"):
+            return self.learner.predict(prepared, np.arange(len(prepared)))
 
     def losses(self, y: NDArray[Any], predictions: NDArray[np.float32]) -> NDArray[np.floating[Any]]:
         return row_losses(self.facts.task, y, predictions)
@@ -166,64 +176,21 @@ def _num_tokens(experiment: Experiment) -> int | None:
     return next((layer.input_dim for layer in experiment.model.layers if isinstance(layer, Embedding)), None)
 
 
-def _restore_estimator(experiment: Experiment, facts: DatasetFacts, content: bytes) -> _RestoredEstimator:
-    import functools
-
-    import skops.io
-    from skops.io.exceptions import UntrustedTypesFoundException
-
-    assert not isinstance(experiment.model, Network)  # noqa: S101 - narrows the type for the checker
-    build = functools.partial(experiment.model.build_estimator, facts.task, facts.num_outputs, experiment.seed)
-    try:
-        estimator = skops.io.loads(content, trusted=list(TRUSTED))
-    except UntrustedTypesFoundException as error:
-        raise StorageError(f"the stored model holds types that dlrun does not write: {error}") from error
-    except Exception as error:  # a damaged archive fails in as many ways as there are types in it
-        raise StorageError(f"the stored model is damaged: {type(error).__name__}: {error}") from error
-    expected = build()
-    if type(estimator) is not type(expected):
-        raise StorageError(
-            f"the stored model is a {type(estimator).__name__}, the config asks for a {type(expected).__name__}"
-        )
-    _check_trees(estimator)
-    threads = _free_threads(experiment)
-    learner = EstimatorLearner(build=build, task=facts.task, num_outputs=facts.num_outputs, threads=threads)
-    learner.estimator = estimator
-    return _RestoredEstimator(facts, learner)
+def _restore_estimator(
+    experiment: Experiment, facts: DatasetFacts, fitted: FittedPreprocessing, content: bytes
+) -> _RestoredEstimator:
+    model = experiment.model
+    assert not isinstance(model, Network)  # noqa: S101 - narrows the type for the checker
+    form = Form(facts.task, facts.num_outputs, prod(fitted.output_shape))
+    build = functools.partial(model.build_estimator, facts.task, facts.num_outputs, experiment.seed)
+    learner = EstimatorLearner(
+        build=build, task=facts.task, num_outputs=facts.num_outputs, threads=_free_threads(experiment)
+    )
+    learner.estimator = model.restore_estimator(read_skops(content), form, experiment.seed)
+    return _RestoredEstimator(facts, learner, form.num_columns)
 
 
 def _free_threads(experiment: Experiment) -> int:
     """Return how many of the threads that a fit took are free here and now."""
     threads = experiment.training.threads
     return 1 if threads == 1 else min(free_cpus(), threads if isinstance(threads, int) else usable_cpus())
-
-
-def _check_trees(estimator: Any) -> None:
-    """Refuse trees whose nodes lead outside or back: scikit-learn walks them in C, without looking.
-
-    Raises:
-        StorageError: A child or column does not exist.
-    """
-    for part in getattr(estimator, "estimators_", [estimator]):
-        if hasattr(part, "tree_"):
-            tree = part.tree_
-            inner = np.flatnonzero(tree.children_left != -1)
-            children = np.stack([tree.children_left[inner], tree.children_right[inner]])
-            _check_nodes(inner, children, tree.node_count, tree.feature[inner], part.n_features_in_)
-        for stage in getattr(part, "_predictors", ()):
-            for predictor in stage:
-                inner = np.flatnonzero(predictor.nodes["is_leaf"] == 0)
-                nodes = predictor.nodes[inner]
-                children = np.stack([nodes["left"], nodes["right"]]).astype(np.int64)
-                _check_nodes(inner, children, len(predictor.nodes), nodes["feature_idx"], part.n_features_in_)
-                if nodes["is_categorical"].any():
-                    raise StorageError("the stored model is damaged: dlrun's trees do not split by category")
-
-
-def _check_nodes(
-    inner: NDArray[Any], children: NDArray[Any], num_nodes: int, columns: NDArray[Any], num_columns: int
-) -> None:
-    """Hold a tree to its order: children come after their parent, so that every walk ends."""
-    outside = (children <= inner) | (children >= num_nodes)
-    if outside.any() or (columns < 0).any() or (columns >= num_columns).any():
-        raise StorageError("the stored model is damaged: a tree leads to a node or column that does not exist")

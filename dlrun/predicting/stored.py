@@ -16,8 +16,9 @@ from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from dlrun.errors import StorageError, UsageError
+from dlrun.errors import DataError, StorageError, UsageError
 from dlrun.records import files
+from dlrun.records.arrays import decode_arrays
 from dlrun.records.folder import RunFolder, is_id
 from dlrun.records.status import read_status
 from dlrun.records.text import printable
@@ -33,6 +34,9 @@ MAX_FILE_BYTES = 4 * 2**30
 MAX_FILES = 100_000
 _MAX_TEXT_BYTES = 64 * 2**20
 _PIECE = 2**20
+_UNSUSPECTED_BYTES = 2**26
+_MOST_TIMES_LARGER = 20
+"""How much larger than itself all files of a large bundle may be; dlrun packs none, others may have packed it anew."""
 
 
 class Stored(ABC):
@@ -92,13 +96,11 @@ class Stored(ABC):
 
     def arrays(self, relative: str, *wanted: str) -> list[NDArray[Any]]:
         """Read some arrays of an npz file; raises StorageError."""
-        import numpy as np
-
         try:
-            with np.load(io.BytesIO(self.read(relative)), allow_pickle=False) as arrays:
-                return [arrays[name] for name in wanted]
-        except (ValueError, LookupError, TypeError, OSError, EOFError, MemoryError, zipfile.BadZipFile) as error:
-            raise self.damaged(relative, str(error)) from error
+            found = decode_arrays(self.read(relative), PurePosixPath(relative).name, wanted)
+        except DataError as error:
+            raise self.damaged(relative, printable(error.message)) from error
+        return [found[name] for name in wanted]
 
     def array_names(self, relative: str) -> list[str]:
         """Return the names of the arrays of an npz file; raises StorageError."""
@@ -191,6 +193,11 @@ class StoredBundle(Stored):
         infos = self._zip.infolist()
         if len(infos) > MAX_FILES:
             raise _no_bundle(path, f"it holds {len(infos):,} files")
+        packed, whole = path.stat().st_size, sum(info.file_size for info in infos)
+        if whole > max(_UNSUSPECTED_BYTES, _MOST_TIMES_LARGER * packed):
+            raise _no_bundle(
+                path, f"it would grow from {packed:,} bytes to {whole:,}, as an archive that is made to fill the memory"
+            )
         for info in infos:
             if not _is_plain(info.filename):
                 raise _no_bundle(path, f"it holds a file called '{printable(info.filename[:80])}'")
@@ -217,10 +224,15 @@ class StoredBundle(Stored):
         return dict(manifest)
 
     def _content(self, name: str, limit: int) -> bytes:
-        """Read an entry piece by piece, and no further than allowed, whatever it says about its size."""
+        """Read an entry piece by piece, and no further than allowed; what its size says was compared already.
+
+        zipfile ends each entry at the size in the directory, so that the directory cannot promise little and give much.
+        """
         info = self._entries.get(name)
         if info is None:
             raise StorageError(f"{printable(self.name)} holds no {printable(name)}")
+        if info.file_size > limit:
+            raise self.damaged(name, f"it is longer than {limit:,} bytes")
         pieces, size = [], 0
         try:
             with self._zip.open(info) as stream:

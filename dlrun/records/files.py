@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dlrun.errors import NO_MORE, StorageError
+from dlrun.records.holes import refuse_holes
 from dlrun.records.text import printable
 
 if TYPE_CHECKING:
@@ -231,10 +232,11 @@ def read_bytes(path: Path, *, limit: int | None = None) -> bytes:
         limit: Most bytes that the file may have; None for any number.
 
     Raises:
-        StorageError: The file cannot be read, or is longer than `limit`.
+        StorageError: The file cannot be read, is longer than `limit`, or is a large one that is nearly all holes.
     """
     try:
         with open(path, "rb", opener=open_regular) as file:
+            refuse_holes(file.fileno())
             content = file.read() if limit is None else file.read(limit + 1)
     except OSError as error:
         raise storage_error("read", path, error) from error

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from dlrun.errors import RunFailed, StorageError
+from dlrun.records.arrays import read_arrays
 from dlrun.records.folder import RunFolder
 from dlrun.records.index import run_folders
 from dlrun.records.status import read_status
@@ -279,8 +280,7 @@ class Concluding:
         return list(classes).index(named) if named in classes else 1
 
     def _predictions(self, run: str) -> dict[str, Any]:
-        with np.load(self._folder.file(f"{FINAL}/{run}/predictions/test.npz"), allow_pickle=False) as arrays:
-            return dict(arrays)
+        return read_arrays(self._folder.file(f"{FINAL}/{run}/predictions/test.npz"))
 
 
 def _nothing_finished(trials: Sequence[Trial]) -> RunFailed:

@@ -14,17 +14,17 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Self
 
-from dlrun.errors import DataError, Interrupted, StorageError, own
+from dlrun.datasets.trust import is_trusted
+from dlrun.errors import DataError, Interrupted, StorageError
 from dlrun.tuning.channel import Channel, pair
 from dlrun.tuning.job import Claimed, Ended, Epoch, FoldEnded, Job, News
 from dlrun.tuning.worker_process import WorkerProcess
+from dlrun.tuning.zygote_start import PROGRAM, start_zygote
 
 _SECONDS_TO_STOP = 5.0
 """How long an interrupted worker may take to save its best weights before it is killed."""
 
 _SECONDS_FOR_EXIT = 2.0
-
-_ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS")
 
 
 class LocalWorkers:
@@ -56,7 +56,7 @@ class LocalWorkers:
         gpus: Sequence[str] = (),
         one_thread: bool = True,
         on_data: Callable[[str | None], None] = lambda _: None,
-        program: Sequence[str] = ("-m", "dlrun.tuning.zygote"),
+        program: Sequence[str] = PROGRAM,
     ) -> None:
         self._num_jobs = num_jobs
         self._order = {
@@ -64,6 +64,8 @@ class LocalWorkers:
             "config": dict(config),
             "share": None if share is None else str(share),
             "objectives": list(objectives),
+            "trusted": is_trusted(),
+            "path": sys.path,
         }
         self._log = log
         self._gpus = tuple(gpus)
@@ -100,22 +102,8 @@ class LocalWorkers:
     def _begin(self) -> None:
         """Start the zygote; it works while the driver goes on, and is waited for when the first job is due."""
         control, theirs = pair()
-        environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONWARNINGS": "ignore"}
-        if self._one_thread:
-            environment |= dict.fromkeys(_ONE_THREAD, "1")
         try:
-            with self._log.open("ab") as log:
-                self._zygote = subprocess.Popen(  # noqa: S603 - this very program
-                    [sys.executable, *self._program, str(theirs.fileno()), str(os.getpid())],
-                    pass_fds=[theirs.fileno()],
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    env=environment,
-                    start_new_session=True,  # Ctrl-C is for the driver, which then stops the workers in order
-                )
-        except OSError as error:
-            raise own(error, StorageError(f"cannot start the workers: {error}")) from error
+            self._zygote = start_zygote(self._program, theirs.fileno(), self._log, one_thread=self._one_thread)
         finally:
             theirs.close()
         self._control = control

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any
 
 from dlrun.tuning.book import Book
-from dlrun.tuning.facts import StudyDiffers, facts_of, require_same
+from dlrun.tuning.facts import StudyDiffers, facts_of, require_own_points, require_same
 from dlrun.tuning.journal import Journal, StudyLocked
 from dlrun.tuning.pruners.race import Race
 from dlrun.tuning.search import Tuning
@@ -83,6 +83,7 @@ class Study:
             book = Book(sampler.coordinates)
             book.replay(journal.events, folder)
             require_same(book.facts or facts, facts, folder)
+            require_own_points(book.trials, sampler, folder)
             if not book.facts:
                 book.apply(journal.append("study", **facts))
             book.apply(journal.append("opened", host=socket.gethostname(), pid=os.getpid()))

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dlrun import interruption
+from dlrun.datasets.trust import is_trusted
 from dlrun.errors import Diverged, DlrunError, Interrupted, RunFailed, StorageError, UsageError
 from dlrun.records.folder import RunFolder
 from dlrun.training.listener import REFIT, EpochReport, Listener, Pruned
@@ -145,7 +146,7 @@ def _do(job: Job, shared: Shared, listener: _ToDriver) -> dict[str, Any]:
 def _run(job: Job, experiment: Experiment, dataset: Dataset | None, listener: _ToDriver) -> dict[str, Any]:
     from dlrun.run import run_experiment
 
-    run = _resume(job, dataset, listener) or run_experiment(
+    run = _resume(job, experiment, dataset, listener) or run_experiment(
         experiment,
         runs_dir=Path(job.folder),
         argv=job.argv,
@@ -157,7 +158,7 @@ def _run(job: Job, experiment: Experiment, dataset: Dataset | None, listener: _T
     return run.metrics
 
 
-def _resume(job: Job, dataset: Dataset | None, listener: _ToDriver) -> Run | None:
+def _resume(job: Job, experiment: Experiment, dataset: Dataset | None, listener: _ToDriver) -> Run | None:
     """Go on with what an earlier attempt left; None if it left nothing that can go on, which is then removed."""
     from dlrun.keeping import Kept
     from dlrun.records.status import read_status
@@ -172,7 +173,13 @@ def _resume(job: Job, dataset: Dataset | None, listener: _ToDriver) -> Run | Non
             raise UsageError("the latency of what another process has fitted cannot be measured")
         listener.recall(kept, read_status(folder).seconds)
         return resume_run(
-            folder, argv=job.argv, listener=listener, dataset=dataset, latency_rows=job.latency_rows, pruned=True
+            folder,
+            trust=is_trusted() and _runs_same_code(folder, experiment),
+            argv=job.argv,
+            listener=listener,
+            dataset=dataset,
+            latency_rows=job.latency_rows,
+            pruned=True,
         )
     except (StorageError, UsageError) as error:
         if listener.run is not None:  # it went on, and failed later
@@ -181,6 +188,14 @@ def _resume(job: Job, dataset: Dataset | None, listener: _ToDriver) -> Run | Non
         shutil.rmtree(folder.path, ignore_errors=True)
         listener.recall(None)
         return None
+
+
+def _runs_same_code(folder: RunFolder, experiment: Experiment) -> bool:
+    """Tell whether a run folder names no other code than the study does; anybody may have written into it."""
+    from dlrun.config import load_text
+
+    recorded = load_text(folder.read_text("config.yaml"), "config.yaml").experiment
+    return recorded.dataset.code == experiment.dataset.code
 
 
 def _keep_traceback(job: Job, run: str | None) -> None:

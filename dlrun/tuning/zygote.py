@@ -1,9 +1,9 @@
 """The zygote: imports TensorFlow and loads the data once, then forks workers; each does one job, or several short ones.
 
-It runs as `python -m dlrun.tuning.zygote SOCKET PARENT`. It never computes anything itself, so that no thread is alive
-when it forks: a worker starts in milliseconds, shares the memory of what was loaded, and gives all of its own back when
-its work is done. A worker that crashes takes nobody along. Zygote and workers end with the driver, even when it is
-killed: the kernel tells each when its parent has died.
+`zygote_start.py` runs it, with a socket and the number of its parent. It never computes anything itself, so that no
+thread is alive when it forks: a worker starts in milliseconds, shares the memory of what was loaded, and gives all of
+its own back when its work is done. A worker that crashes takes nobody along. Zygote and workers end with the driver,
+even when it is killed: the kernel tells each when its parent has died.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, NoReturn
 from dlrun import interruption
 from dlrun.datasets.checks import check_parts, check_values
 from dlrun.datasets.sharing import is_table, read_dataset, stored_fingerprint, write_dataset
+from dlrun.datasets.trust import decide
 from dlrun.errors import DlrunError
 from dlrun.tuning.channel import Channel, Message, readable
 from dlrun.tuning.checking import check_objectives
@@ -113,6 +114,10 @@ def _prepare(order: Message, control: Channel) -> Shared | None:
     marks = Marks()
     marks.put((), Mark("", (0, 0)))
     experiment = validate(order["config"], marks, Experiment)
+    decide(None if order["trusted"] else "the study")
+    # The data may be loaded by code that imports what the driver could; behind all that is installed, so that a module
+    # of the same name takes the place of none.
+    sys.path += [folder for folder in order["path"] if folder not in sys.path]
     folder = None if order["share"] is None else Path(order["share"])
     loaded = None if folder is None else _begin_to_load(experiment, folder, order["objectives"], control)
     network = order["network"]
@@ -249,7 +254,3 @@ def _work(message: Message, connection: int, parent: int, shared: Shared) -> NoR
 def _interrupt(number: int, _frame: FrameType | None) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     interruption.arrive(number)
-
-
-if __name__ == "__main__":
-    main()

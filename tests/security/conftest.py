@@ -28,6 +28,7 @@ def _load(name: str, path: Path) -> ModuleType:
 
 HERE = Path(__file__).parent
 hostile = _load("baits", HERE / "baits.py")
+mutating = _load("mutations", HERE / "mutations.py")
 sabotage = _load("security_saboteur", HERE.parent / "faults" / "saboteur.py")
 
 
@@ -43,6 +44,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def baits() -> Any:
     """The makers of hostile files."""
     return hostile
+
+
+@pytest.fixture(scope="session")
+def mutations() -> Any:
+    """What changes stored models, and tries them."""
+    return mutating
 
 
 @pytest.fixture

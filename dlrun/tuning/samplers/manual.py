@@ -49,6 +49,8 @@ class ManualSampler(Sampler):
         return dict(self._points[trial - 1]) if trial <= len(self._points) else None
 
     def overrides(self, point: Mapping[str, Any]) -> dict[str, Any]:
+        if dict(point) not in self._points:
+            raise KeyError("no point of the list")
         return dict(point)
 
     def written(self) -> Point:

@@ -34,7 +34,7 @@ class Sampler(ABC):
 
     @abstractmethod
     def overrides(self, point: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the plain values of a point by config path."""
+        """Return the plain values of a point by config path; raises KeyError if it is none of the search."""
 
     @abstractmethod
     def written(self) -> Point:
