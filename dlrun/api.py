@@ -5,7 +5,8 @@ import dlrun
 
 run = dlrun.train("config.yaml", "training.epochs=20")
 print(run.metrics["test"])
-probabilities = dlrun.load(run).predict(x)
+probabilities = dlrun.load(run).predict(x)         # an array, a data frame or the path of a file
+run = dlrun.train({"dataset": {"target": "price"}, "model": "linear"}, data=frame)
 study = dlrun.tune("config.yaml", trials=50)
 print(study.best.point)
 ```
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dlrun.config import LoadedConfig
+    from dlrun.datasets.dataset import Dataset
     from dlrun.ensembling.ensemble import EnsembleRun
     from dlrun.experiment import Experiment
     from dlrun.predicting.predictor import Predictor
@@ -33,7 +35,9 @@ RUNS_DIR = "runs"
 def train(
     config: str | Path | Mapping[str, Any] | Experiment,
     *overrides: str,
+    data: Any = None,
     runs_dir: str | Path = RUNS_DIR,
+    verbose: bool = True,
     listener: Listener | None = None,
     trust: bool = False,
 ) -> Run:
@@ -42,8 +46,13 @@ def train(
     Args:
         config: The path of a YAML file, its values as a mapping, or an experiment.
         overrides: `key.path=value`, as on the command line; not for an experiment.
+        data: The rows, if they lie in no file: a data frame of polars or pandas, its target named by the config as
+            `dataset: {target: price}`; or `(x, y)`, `(x, y, x_test, y_test)` or a dict of these, of arrays or data
+            frames. Such a run predicts, but cannot be resumed or reproduced from its record alone.
         runs_dir: Folder of all runs; the run gets a new folder in it.
-        listener: Hears of the progress.
+        verbose: Whether to show the progress and the scores on standard error, as the command does: a live block on a
+            terminal, lines elsewhere.
+        listener: Hears of the progress, whether or not it is shown.
         trust: Whether a config that lies in the folder of a run or a study may name code to run; your own may.
 
     Returns:
@@ -53,18 +62,52 @@ def train(
         ConfigError, DataError, ModelError, UsageError: Nothing was started.
         RunFailed, StorageError: Training could not end well, or a file could not be written.
     """
+    from dlrun.cli.display import display
+    from dlrun.cli.output import Output
+    from dlrun.cli.running import summarize
     from dlrun.datasets.trust import deciding
     from dlrun.experiment import Experiment
     from dlrun.run import run_experiment
+    from dlrun.training.listener import Listeners
 
-    if isinstance(config, Experiment):
-        if overrides:
-            raise TypeError("overrides change a config; make the experiment with them instead")
-        with deciding(None):
-            return run_experiment(config, runs_dir=Path(runs_dir), listener=listener)
-    with deciding():
-        loaded = _loaded(config, overrides, trust=trust)
-        return run_experiment(loaded.experiment, runs_dir=Path(runs_dir), source=loaded, listener=listener)
+    out = Output(json=True, quiet=not verbose)  # words go to standard error, the results of scripts to standard output
+    with deciding(None):  # an experiment was made by the program that calls; `_loaded` decides about a config
+        source: LoadedConfig | None = None
+        if isinstance(config, Experiment):
+            if overrides:
+                raise TypeError("overrides change a config; make the experiment with them instead")
+            experiment = config
+        else:
+            source = _loaded(config if data is None else _of_memory(config), overrides, trust=trust)
+            experiment = source.experiment
+        dataset = None if data is None else _given(experiment, data)
+        with display(out) as progress:
+            hearing = Listeners([progress, *([listener] if listener else [])])
+            run = run_experiment(experiment, runs_dir=Path(runs_dir), source=source, listener=hearing, dataset=dataset)
+    if verbose:
+        summarize(out, run)
+    return run
+
+
+def _of_memory(config: str | Path | Mapping[str, Any]) -> str | Path | Mapping[str, Any]:
+    """Say in a config that its rows are given, if it names no kind of dataset."""
+    if not isinstance(config, Mapping):
+        return config
+    dataset = config.get("dataset", {})
+    return {**config, "dataset": {"kind": "memory", **dataset}} if isinstance(dataset, Mapping) else config
+
+
+def _given(experiment: Experiment, data: Any) -> Dataset:
+    """Return the rows that were given as the dataset of an experiment."""
+    from dlrun.datasets.memory import Memory
+    from dlrun.errors import UsageError
+
+    if not isinstance(experiment.dataset, Memory):
+        raise UsageError(
+            f"data= gives the rows, and the config reads others: dataset.kind is {experiment.dataset.kind}",
+            remedy="Set dataset.kind=memory, with dataset.target if a data frame holds the target; or leave data out.",
+        )
+    return experiment.dataset.dataset_of(data)
 
 
 def tune(
@@ -132,6 +175,7 @@ def ensemble(
     runs_dir: str | Path = RUNS_DIR,
     top: int | None = None,
     snapshots: bool = False,
+    trust: bool = False,
     **settings: Any,
 ) -> EnsembleRun:
     """Combine finished runs, as `dlrun ensemble` does.
@@ -141,6 +185,7 @@ def ensemble(
         runs_dir: Folder of all runs; the ensemble gets a new folder in it.
         top: Trials that are taken of each study; None for all.
         snapshots: Whether the snapshots of runs are taken in their place.
+        trust: Whether members that keep no model may run the code that their configs name, to be trained again.
         settings: As in the `config.yaml` of an ensemble, such as `method="greedy"` or `metric="auc"`.
 
     Returns:
@@ -151,13 +196,15 @@ def ensemble(
         StorageError: A file could not be written.
     """
     from dlrun.config.loading import load_settings
+    from dlrun.datasets.trust import deciding
     from dlrun.ensembling.ensemble import run_ensemble
     from dlrun.ensembling.settings import Ensemble
     from dlrun.records.text import json_text
 
     chosen, _, _ = load_settings(json_text(settings, indent=None), "settings", (), Ensemble)
     references = [str(_path(run)) for run in runs]
-    return run_ensemble(references, chosen, runs_dir=Path(runs_dir), top=top, snapshots=snapshots)
+    with deciding():
+        return run_ensemble(references, chosen, runs_dir=Path(runs_dir), top=top, snapshots=snapshots, trust=trust)
 
 
 def load(run: str | Path | Run | EnsembleRun, *, runs_dir: str | Path = RUNS_DIR) -> Predictor:
@@ -193,10 +240,20 @@ def _path(run: Any) -> str | Path:
 def _loaded(config: str | Path | Mapping[str, Any], overrides: tuple[str, ...], *, trust: bool) -> LoadedConfig:
     from dlrun.config import load as load_config
     from dlrun.config import load_text
+    from dlrun.errors import UsageError
     from dlrun.records.text import json_text
     from dlrun.trusting import require_trust_in
 
-    path = None if isinstance(config, Mapping) else Path(config)
-    loaded = load_text(json_text(config) + "\n", "config", overrides) if path is None else load_config(path, overrides)
-    require_trust_in(loaded.experiment, path, trusted=trust)
+    if isinstance(config, Mapping):
+        try:
+            text = json_text(config)
+        except TypeError as error:
+            raise UsageError(
+                f"the config holds what YAML cannot say: {error}",
+                remedy="Give rows as data: dlrun.train({'dataset': {'target': 'price'}, ...}, data=frame).",
+            ) from error
+        loaded = load_text(text + "\n", "config", overrides)
+    else:
+        loaded = load_config(Path(config), overrides)
+    require_trust_in(loaded.experiment, None if isinstance(config, Mapping) else Path(config), trusted=trust)
     return loaded

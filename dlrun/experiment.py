@@ -55,4 +55,4 @@ class Experiment(Settings):
     """How predictions are scored."""
 
     tuner: Tuner | None = None
-    """The search space of `dlrun tune`; `dlrun train` does not use it."""
+    """The search space of `dlrun tune`; `dlrun train` takes from it only which score tells the best epoch."""

@@ -12,14 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlrun.datasets.dataset import Dataset
+from dlrun.datasets.source import Source
 from dlrun.errors import Diverged
 from dlrun.evaluation.baselines import Baseline
 from dlrun.evaluation.evaluation import evaluate
 from dlrun.experiment import Experiment
 from dlrun.preprocessing.fitted import FittedPreprocessing
 from dlrun.preprocessing.preprocessing import load_fitted
-from dlrun.preprocessing.target import TargetTransform, TargetTransformKind
-from dlrun.settings import Auto
+from dlrun.preprocessing.target import TargetTransform
 from dlrun.training.checkpoint import Checkpoint
 from dlrun.training.class_weights import row_weights
 from dlrun.training.learner import CheckpointWriter, Fit, FitJob, Learner, name_of
@@ -44,17 +44,26 @@ class Target:
     numbers: TargetTransform | None
 
     @classmethod
-    def fit(cls, kind: TargetTransformKind | Auto, dataset: Dataset, training: Rows) -> Target:
+    def fit(cls, source: Source, dataset: Dataset, training: Rows) -> Target:
         """Fit on the training rows; an experiment that is settled leaves no `auto` for a regression."""
-        if dataset.task != "regression" or kind == "auto":
+        kind, margin = source.target_transform, source.target_margin
+        if dataset.task != "regression" or kind == "auto" or margin == "auto":
             return cls(None)
-        return cls(TargetTransform.fit(kind, dataset.y[training]))
+        return cls(TargetTransform.fit(kind, dataset.y[training], margin))
 
     def transform(self, y: NDArray[Any]) -> NDArray[Any]:
         return y if self.numbers is None else self.numbers.transform(y)
 
     def inverse(self, predictions: NDArray[Any]) -> NDArray[Any]:
         return predictions if self.numbers is None else self.numbers.inverse(predictions)
+
+    def bounded(self, predictions: NDArray[Any]) -> NDArray[Any]:
+        """Return predictions of the learner as they are delivered, but on the learner's own scale."""
+        return predictions if self.numbers is None else self.numbers.bounded(predictions)
+
+    def num_bounded(self, predictions: NDArray[Any]) -> int:
+        """Return how many rows of predictions in original units stand at a bound."""
+        return 0 if self.numbers is None else self.numbers.num_bounded(predictions)
 
     def save(self) -> dict[str, Any] | None:
         """Return plain JSON-able values."""
@@ -155,7 +164,7 @@ def prepare(experiment: Experiment, dataset: Dataset, learner: Learner, training
         ModelError: The model does not fit the inputs.
     """
     preprocessing, inputs = _transformed(experiment, dataset, learner, training)
-    target = Target.fit(experiment.dataset.target_transform, dataset, training)
+    target = Target.fit(experiment.dataset, dataset, training)
     return Prepared(preprocessing, target, learner.prepare(preprocessing, inputs), target.transform(dataset.y))
 
 
@@ -224,35 +233,19 @@ def _mean_course(context: Context, folds: list[FittedFold]) -> tuple[float, ...]
     return tuple(float(np.mean(values)) for values in zip(*courses, strict=False))
 
 
-def average(parts: list[Part]) -> Part:
-    """Average the predictions that several fits made for the same rows.
-
-    The loss is averaged over the fits too: that of the average prediction has no common scale across their targets.
-    """
-    first = parts[0]
-    if len(parts) == 1:
-        return first
-    y_pred = np.mean([part.y_pred for part in parts], axis=0)
-    return Part(first.rows, first.y_true, y_pred, np.mean([part.losses for part in parts], axis=0))
-
-
-def joined(parts: list[Part]) -> Part:
-    """Put the predictions for several sets of rows one after the other."""
-    return Part(
-        np.concatenate([part.rows for part in parts]),
-        np.concatenate([part.y_true for part in parts]),
-        np.concatenate([part.y_pred for part in parts]),
-        np.concatenate([part.losses for part in parts]),
-    )
-
-
 def _job(context: Context, fold: Fold, prepared: Prepared, num_epochs: int) -> FitJob:
     experiment, dataset = context.experiment, context.dataset
     state, best = context.stored(fold.number)
     y_true, metrics = dataset.y[fold.validation], experiment.evaluation.metrics
+    positive = experiment.evaluation.positive_code(dataset.class_names)
 
     def score(predictions: NDArray[np.float32], losses: NDArray[Any]) -> dict[str, float]:
-        scores = evaluate(dataset.task, y_true, prepared.target.inverse(predictions), metrics, losses=losses)
+        delivered = prepared.target.bounded(predictions)
+        if delivered is not predictions:
+            losses = context.learner.losses(prepared.y[fold.validation], delivered)
+        scores = evaluate(
+            dataset.task, y_true, prepared.target.inverse(predictions), metrics, losses=losses, positive=positive
+        )
         return {name: math.nan if value is None else value for name, value in scores.items()}
 
     return FitJob(
@@ -279,7 +272,7 @@ def _predicted(context: Context, fold: Fold, prepared: Prepared, fit: Fit) -> Fi
         if not len(rows):
             return Part(rows, dataset.y[rows], np.empty((0, dataset.num_outputs)), np.empty(0))
         predictions = learner.predict(prepared.x, rows)
-        losses = learner.losses(prepared.y[rows], predictions)
+        losses = learner.losses(prepared.y[rows], prepared.target.bounded(predictions))
         return Part(rows, dataset.y[rows], _finite(prepared.target.inverse(predictions)), losses)
 
     def baseline_part(rows: Rows) -> Part:

@@ -96,7 +96,11 @@ def make_learner(experiment: Experiment, facts: DatasetFacts) -> Learner:
     model = experiment.model
     if not isinstance(model, Network):
         build = functools.partial(model.build_estimator, facts.task, facts.num_outputs, experiment.seed)
-        return EstimatorLearner(build=build, task=facts.task, num_outputs=facts.num_outputs)
+        threads = experiment.training.threads
+        assert isinstance(threads, int)  # noqa: S101 - narrows the type for the checker
+        return EstimatorLearner(
+            build=build, task=facts.task, num_outputs=facts.num_outputs, threads=threads, parallel=model.parallel
+        )
     optimizer, monitor = experiment.optimizer, str(experiment.training.monitor)
     return NetworkLearner(
         build=functools.partial(build_network, experiment, facts),

@@ -152,6 +152,7 @@ def recording(
     identity: Identity,
     kept: Kept,
     earlier: Status | None,
+    before: float = 0.0,
     listener: Listener,
 ) -> Iterator[Recording]:
     """Keep the record of a run while the block runs, and write how the block ended.
@@ -163,6 +164,7 @@ def recording(
         identity: What the run's checkpoints belong to.
         kept: What an earlier process has stored; history.csv is set back to it.
         earlier: Status of a run that is resumed now; None for a new run.
+        before: Seconds that this process has spent on getting ready.
         listener: Hears of the progress too.
 
     Raises:
@@ -170,7 +172,7 @@ def recording(
     """
     log_file, history_file = folder.file("output.log"), folder.file("history.csv")
     with (
-        Heartbeat(folder, earlier=earlier),
+        Heartbeat(folder, earlier=earlier, before=before),
         LogWriter(log_file) as log,
         _continued(history_file, kept) as history,
         TensorBoard(folder.file("tensorboard"), num_folds) as board,

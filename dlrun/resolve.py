@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from dlrun.datasets.dataset import DatasetFacts, Task
 from dlrun.errors import ConfigError, Problem
-from dlrun.evaluation.metrics import metrics_for
+from dlrun.evaluation.metrics import LOSS, metrics_for
 from dlrun.experiment import Experiment
+from dlrun.models.estimator import EstimatorSettings
 from dlrun.models.network.network import Network, OutputHead
-from dlrun.records.environment import usable_cpus
+from dlrun.records.environment import free_cpus, usable_cpus
 from dlrun.training import estimate, rules
 from dlrun.training.losses import BinaryCrossentropy, CategoricalCrossentropy, Loss, MeanSquaredError
 from dlrun.training.schedules import Cosine
 from dlrun.training.training import Training
 
 Device = Literal["cpu", "gpu"]
+
+LOG_MARGIN = 0.05
+"""Share of the range of logarithms by which predictions may leave it, unless the config says otherwise.
+
+Measured with ridge regression on 15 tables: without a bound R2 fell to -0.03 and far below on six of them, where 0.05
+kept it above 0.38; a bound at the very range costs where the truth goes further.
+"""
 
 _LOSSES: dict[Task, Loss] = {
     "binary": BinaryCrossentropy(),
@@ -41,19 +50,27 @@ def resolve(experiment: Experiment, facts: DatasetFacts, device: Device = "cpu")
     """
     experiment.validation.check(facts)
     transform = _target_transform(experiment, facts)
+    margin = experiment.dataset.target_margin
+    if margin == "auto":
+        margin = LOG_MARGIN if transform == "log" and facts.task == "regression" else None
     settled: dict[str, Any] = {
-        "dataset": experiment.dataset.model_copy(update={"task": facts.task, "target_transform": transform}),
+        "dataset": experiment.dataset.model_copy(
+            update={"task": facts.task, "target_transform": transform, "target_margin": margin}
+        ),
         "preprocessing": experiment.preprocessing.resolve(facts.input_kind),
         "validation": experiment.validation.resolve(facts.task, experiment.seed),
         "evaluation": experiment.evaluation.resolve(facts.task, facts.num_outputs),
     }
     if isinstance(experiment.model, Network):
         settled["model"] = experiment.model.resolved(_output_activation(experiment, facts))
-        settled["training"] = _resolve_training(experiment, facts, device)
+        monitor = _monitor(experiment, settled["evaluation"].metrics)
+        settled["training"] = _resolve_training(experiment, facts, device, monitor)
     else:
         settled["model"] = experiment.model.resolved(facts.task)
+        threads = _estimator_threads(experiment.model, experiment.training, facts)
+        settled["training"] = experiment.training.model_copy(update={"threads": threads})
     resolved = experiment.model_copy(update=settled)
-    _check_monitor(resolved, facts)
+    _check_monitor(experiment, resolved, facts)
     _check_snapshots(resolved)
     return resolved
 
@@ -79,7 +96,7 @@ def _output_activation(experiment: Experiment, facts: DatasetFacts) -> str:
     return "softplus"
 
 
-def _resolve_training(experiment: Experiment, facts: DatasetFacts, device: Device) -> Training:
+def _resolve_training(experiment: Experiment, facts: DatasetFacts, device: Device, monitor: str) -> Training:
     training, model = experiment.training, experiment.model
     assert isinstance(model, Network)  # noqa: S101 - narrows the type for the checker
     where: Device = device if training.device == "auto" else training.device
@@ -89,7 +106,7 @@ def _resolve_training(experiment: Experiment, facts: DatasetFacts, device: Devic
     batch_work = estimate.work(model.layers, facts.input_shape, facts.num_outputs) * training.batch_size
     chosen = {
         "loss": _LOSSES[facts.task] if training.loss == "auto" else _suited(training.loss, facts),
-        "monitor": _monitor(training),
+        "monitor": monitor,
         "engine": rules.engine(_num_bytes(facts)),
         "precision": rules.precision(device=where, convolutional=convolutional),
         "device": where,
@@ -98,7 +115,19 @@ def _resolve_training(experiment: Experiment, facts: DatasetFacts, device: Devic
         "slice_steps": rules.slice_steps(batch_work),
     }
     left_open = {name: value for name, value in chosen.items() if name == "loss" or getattr(training, name) == "auto"}
+    early = training.early_stopping
+    if early is not None and early.monitor == "auto":
+        watched = str(left_open.get("monitor", training.monitor))
+        left_open["early_stopping"] = early.model_copy(update={"monitor": watched})
     return training.model_copy(update=left_open)
+
+
+def _estimator_threads(model: EstimatorSettings, training: Training, facts: DatasetFacts) -> int:
+    if training.threads != "auto":
+        return training.threads
+    num_rows = facts.num_rows - facts.num_own_test_rows
+    work = model.work(num_rows, math.prod(facts.input_shape), facts.num_outputs)
+    return rules.estimator_threads(work, same_bits=model.same_bits, cores=usable_cpus(), free=free_cpus)
 
 
 def _target_transform(experiment: Experiment, facts: DatasetFacts) -> str:
@@ -113,8 +142,19 @@ def _target_transform(experiment: Experiment, facts: DatasetFacts) -> str:
     return written
 
 
-def _monitor(training: Training) -> str:
-    return "val_loss" if training.early_stopping is None else training.early_stopping.monitor
+def _monitor(experiment: Experiment, metrics: Sequence[str]) -> str:
+    """Choose what tells the best epoch: a search must score its trials where they are best by its own objective.
+
+    Args:
+        experiment: As it was written.
+        metrics: Scores beside the loss.
+    """
+    early, tuner = experiment.training.early_stopping, experiment.tuner
+    if early is not None and early.monitor != "auto":
+        return early.monitor
+    objectives = () if tuner is None or tuner.objectives == "auto" else tuner.objectives
+    scores = [name.removeprefix("val_") for name in objectives]
+    return next((f"val_{name}" for name in scores if name == LOSS or name in metrics), f"val_{LOSS}")
 
 
 def _num_bytes(facts: DatasetFacts) -> int:
@@ -155,15 +195,22 @@ def _check_snapshots(experiment: Experiment) -> None:
         raise ConfigError([Problem("", "training.snapshots", message, hint)])
 
 
-def _check_monitor(experiment: Experiment, facts: DatasetFacts) -> None:
-    """Refuse a monitor that no epoch will measure, before anything is trained."""
+def _check_monitor(written: Experiment, experiment: Experiment, facts: DatasetFacts) -> None:
+    """Refuse a monitor that no epoch will measure, before anything is trained.
+
+    Args:
+        written: The experiment as it was written.
+        experiment: The same, resolved.
+        facts: What is known of the dataset.
+    """
     training = experiment.training
     if training.monitor == "auto":
         return
     names = ["val_loss", *(f"val_{name}" for name in experiment.evaluation.metrics)]
-    early = training.early_stopping
-    written = "training.monitor" if early is None or early.monitor == "val_loss" else "training.early_stopping.monitor"
-    if early is not None and training.monitor != early.monitor:
+    early = written.training.early_stopping
+    own = early is not None and early.monitor not in ("auto", "val_loss")
+    place = "training.early_stopping.monitor" if own else "training.monitor"
+    if early is not None and early.monitor not in ("auto", training.monitor):
         both = f"watches {training.monitor!r}, but early_stopping watches {early.monitor!r}"
         raise ConfigError([Problem("", "training.monitor", both, "Name the same value in both, or leave it out.")])
     if training.monitor not in names:
@@ -171,4 +218,4 @@ def _check_monitor(experiment: Experiment, facts: DatasetFacts) -> None:
         metric = training.monitor.removeprefix("val_")
         if metric != training.monitor and metric in metrics_for(facts.task):
             hint = f"Add {metric!r} to evaluation.metrics, or choose one of {', '.join(names)}."
-        raise ConfigError([Problem("", written, f"no value {training.monitor!r} will be measured", hint)])
+        raise ConfigError([Problem("", place, f"no value {training.monitor!r} will be measured", hint)])

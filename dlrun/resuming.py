@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dlrun.config import load_text
+from dlrun.config.writing import to_yaml
 from dlrun.datasets.describe import describe
-from dlrun.errors import DataError, StorageError, UsageError
+from dlrun.errors import DataError, DlrunError, StorageError, UsageError
 from dlrun.keeping import Kept
 from dlrun.learners import devices
 from dlrun.recording import present_environment
@@ -28,7 +29,7 @@ from dlrun.records.ledger import home
 from dlrun.records.lock import locked
 from dlrun.records.status import State, Status, read_status
 from dlrun.records.text import json_text
-from dlrun.run import Clock, Ready, Run, carry_out, make_ready
+from dlrun.run import Clock, Ready, Run, carry_out, make_ready, settled
 from dlrun.training.listener import Listener
 from dlrun.trusting import require_trust
 
@@ -129,8 +130,17 @@ def _ready(folder: RunFolder, clock: Clock, dataset: Dataset | None, *, trust: b
 def _config_changes(kept: Kept, ready: Ready) -> list[str]:
     """Compare the config that the checkpoints were made with to the one that would go on."""
     now = ready.identity.config
-    before = next((str(one.facts.get("config")) for one in kept.checkpoints if one.facts.get("config") != now), now)
+    others = (str(one.facts.get("config")) for one in kept.checkpoints if one.facts.get("config") != now)
+    before = next((config for config in others if _as_of_now(config, ready.dataset) != now), now)
     return _diff(before, now, "config of the stored state", "config.yaml now")
+
+
+def _as_of_now(config: str, dataset: Dataset) -> str:
+    """Return a stored config with the settings that dlrun has gained since; itself if it cannot be read any more."""
+    try:
+        return to_yaml(settled(load_text(config, "config.yaml").experiment, dataset))
+    except DlrunError:
+        return config
 
 
 def _data_changes(folder: RunFolder, kept: Kept, ready: Ready) -> list[str]:

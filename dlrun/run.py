@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dlrun import interruption
+from dlrun.averaging import RowLosses
 from dlrun.config.writing import to_yaml
 from dlrun.datasets.checks import PartsReport, check_parts, check_values
 from dlrun.datasets.dataset import Dataset
@@ -18,11 +19,12 @@ from dlrun.fitting import Context, FittedFold, Prepared, fit_fold, prepare, refi
 from dlrun.illustrating import illustrate
 from dlrun.keeping import Identity, Kept
 from dlrun.learners import devices, enough_memory, make_learner, settle
+from dlrun.preprocessing.target import BOUNDED
 from dlrun.recording import Recording, recording, write_inputs
 from dlrun.records.folder import RunFolder, check_place
 from dlrun.records.lock import locked
 from dlrun.records.status import Status
-from dlrun.scoring import Outcome, best_num_epochs, diagnosis, score, scores_of
+from dlrun.scoring import Outcome, best_num_epochs, diagnosis, num_bounded, score, scores_of, undefined_notes
 from dlrun.snapshots import write_snapshots
 from dlrun.training.class_weights import check_class_weights
 from dlrun.training.latency import latency
@@ -143,10 +145,20 @@ def make_ready(experiment: Experiment, clock: Clock, dataset: Dataset | None = N
         report = check_parts(dataset, plan)
 
         clock.stage("build")
-        experiment = settle(experiment, dataset.facts)
+        experiment = settled(experiment, dataset)
         learner = make_learner(experiment, dataset.facts)
         first = prepare(experiment, dataset, learner, plan.folds[0].training)
         return Ready(experiment, dataset, plan, report, learner, first)
+
+
+def settled(experiment: Experiment, dataset: Dataset) -> Experiment:
+    """Return an experiment with every choice made, that of the positive class included.
+
+    Raises:
+        ConfigError, UsageError: As `settle`, or no class is called so.
+    """
+    evaluation = experiment.evaluation.named(dataset.task, dataset.class_names)
+    return settle(experiment.model_copy(update={"evaluation": evaluation}), dataset.facts)
 
 
 def carry_out(
@@ -182,6 +194,7 @@ def carry_out(
             identity=ready.identity,
             kept=kept,
             earlier=earlier,
+            before=clock.spent,
             listener=clock.listener,
         ) as record,
         enough_memory(experiment),
@@ -189,7 +202,8 @@ def carry_out(
     ):
         clock.listener = record.listener
         clock.earlier = earlier.seconds if earlier else 0.0
-        for note in (*dataset.notes, *ready.report.notes, *ready.first.preprocessing.notes):
+        undefined = undefined_notes(experiment, dataset, plan.scored)
+        for note in (*dataset.notes, *ready.report.notes, *ready.first.preprocessing.notes, *undefined):
             record.listener.note(note)
         record.write_data(describe(dataset, plan, ready.report), dataset, plan)
         context = Context(
@@ -208,13 +222,16 @@ def carry_out(
         if experiment.training.refit:
             clock.stage("refit")
             again = _refit(ready, context, record, folds)
-        outcome = Outcome(tuple(folds), again)
+        outcome = Outcome(tuple(folds), again, RowLosses.of(experiment, dataset, ready.learner, folds))
         measured = {"latency": _latency(ready, outcome, latency_rows)} if latency_rows else {}
 
         clock.stage("evaluate")
+        for part, number in num_bounded(experiment, dataset, outcome).items():
+            if number:
+                record.listener.note(f"{number:,} {part} row{'s' * (number > 1)} {BOUNDED}")
         metrics = score(experiment, dataset, outcome, look_at_test=not trial) | measured
         metrics["test_looks"] = None if trial else record.look_at_test(dataset, outcome.test)
-        metrics["diagnosis"] = diagnosis(experiment, metrics, outcome)
+        metrics["diagnosis"] = diagnosis(experiment, dataset, metrics, outcome)
 
         clock.stage("write")
         record.write_predictions(outcome)
@@ -273,6 +290,11 @@ class Clock:
         self.began[name] = time.perf_counter()
         self.listener.stage(name)
 
+    @property
+    def spent(self) -> float:
+        """Seconds of this process so far."""
+        return time.perf_counter() - self.started
+
     def seconds(self, outcome: Outcome) -> dict[str, float | None]:
         """Return the seconds of each stage and of all until the scores are written; `per_epoch` is the epochs' median.
 
@@ -282,7 +304,7 @@ class Clock:
         stages = {name: end - begin for (name, begin), end in zip(self.began.items(), ends, strict=True)}
         epochs = sorted(seconds for fitted in outcome.all for seconds in fitted.fit.epoch_seconds)
         return {
-            "total": self.earlier + time.perf_counter() - self.started,
+            "total": self.earlier + self.spent,
             **stages,
             "per_epoch": epochs[len(epochs) // 2] if epochs else None,
         }

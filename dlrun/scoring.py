@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dlrun.averaging import RowLosses, average, joined
 from dlrun.datasets.dataset import Dataset
 from dlrun.evaluation.baselines import Baseline
 from dlrun.evaluation.diagnosis import diagnose
@@ -17,8 +18,9 @@ from dlrun.evaluation.evaluation import evaluate, mean_scores, prepare
 from dlrun.evaluation.intervals import bootstrap, percentiles
 from dlrun.evaluation.metric import Scorer
 from dlrun.evaluation.metrics import higher_is_better
+from dlrun.evaluation.undefined import find_undefined
 from dlrun.experiment import Experiment
-from dlrun.fitting import FittedFold, Part, average, joined
+from dlrun.fitting import FittedFold, Part, Target
 
 Scores = dict[str, float | None]
 
@@ -30,10 +32,12 @@ class Outcome:
     Args:
         folds: One for every fold.
         refit: The refit on all rows that are not test, or None.
+        losses: Tells the loss of what the folds predict together.
     """
 
     folds: tuple[FittedFold, ...]
     refit: FittedFold | None
+    losses: RowLosses
 
     @property
     def final(self) -> tuple[FittedFold, ...]:
@@ -50,9 +54,29 @@ class Outcome:
         """Predictions for the validation rows of all folds, one fold after the other."""
         return joined([fitted.validation for fitted in self.folds])
 
-    @property
+    @functools.cached_property
     def test(self) -> Part:
-        return average([fitted.test for fitted in self.final])
+        """What is delivered for the test rows; all test scores are of it."""
+        return average([fitted.test for fitted in self.final], self.losses)
+
+    @property
+    def test_baseline(self) -> Part:
+        return average([fitted.test_baseline for fitted in self.final], self.losses)
+
+
+def undefined_notes(experiment: Experiment, dataset: Dataset, parts: Mapping[str, NDArray[Any]]) -> list[str]:
+    """Say which scores will be undefined, where and why, before anything is trained.
+
+    Args:
+        experiment: Settled.
+        dataset: All rows.
+        parts: Rows of the parts that are scored, by name.
+    """
+    values = {name: dataset.y[rows] for name, rows in parts.items()}
+    evaluation = experiment.evaluation
+    positive = evaluation.positive_code(dataset.class_names)
+    found = find_undefined(dataset.task, values, dataset.class_names, evaluation.metrics, positive)
+    return [f"{undefined}. {experiment.validation.advice_on_poor_parts(dataset.task)}" for undefined in found]
 
 
 def best_num_epochs(folds: Sequence[FittedFold]) -> int:
@@ -79,6 +103,7 @@ def score(experiment: Experiment, dataset: Dataset, outcome: Outcome, *, look_at
     has_epochs = bool(folds[0].fit.history)
     return {
         "task": dataset.task,
+        **({"positive_class": experiment.evaluation.positive_class} if dataset.task == "binary" else {}),
         "monitor": experiment.training.monitor if has_epochs else None,
         "best_epoch": best_num_epochs(folds) if has_epochs else None,
         "train": mean_scores([judge(fitted.training) for fitted in outcome.final]),
@@ -91,7 +116,7 @@ def score(experiment: Experiment, dataset: Dataset, outcome: Outcome, *, look_at
         "baseline": {
             "kind": Baseline.fit(dataset.task, folds[0].training.y_true, dataset.num_outputs).kind,
             "validation": mean_scores([judge(fitted.validation_baseline) for fitted in folds]),
-            "test": judge(average([fitted.test_baseline for fitted in outcome.final])) if has_test else None,
+            "test": judge(outcome.test_baseline) if has_test else None,
         },
         "folds": [_fold_entry(fitted, scores) for fitted, scores in zip(folds, fold_scores, strict=True)],
         "refit": None if outcome.refit is None else {"epochs": len(outcome.refit.fit.history) or None},
@@ -99,9 +124,30 @@ def score(experiment: Experiment, dataset: Dataset, outcome: Outcome, *, look_at
     }
 
 
+def num_bounded(experiment: Experiment, dataset: Dataset, outcome: Outcome) -> dict[str, int]:
+    """Count the rows that a fit predicted outside the range of its training targets, and that were put at its bound.
+
+    Args:
+        experiment: Settled.
+        dataset: All rows.
+        outcome: Predictions of all fits.
+
+    Returns:
+        Rows by part, `validation` and `test`; of several fits for the same rows, those of the one that has most.
+    """
+
+    def count(fitted: FittedFold, part: Part) -> int:
+        return Target.fit(experiment.dataset, dataset, fitted.fold.training).num_bounded(part.y_pred)
+
+    validation = sum(count(fitted, fitted.validation) for fitted in outcome.folds)
+    return {"validation": validation, "test": max(count(fitted, fitted.test) for fitted in outcome.final)}
+
+
 def scores_of(experiment: Experiment, dataset: Dataset, part: Part) -> Scores:
     """Return the scores of the predictions for some rows."""
-    return evaluate(dataset.task, part.y_true, part.y_pred, experiment.evaluation.metrics, losses=part.losses)
+    evaluation = experiment.evaluation
+    positive = evaluation.positive_code(dataset.class_names)
+    return evaluate(dataset.task, part.y_true, part.y_pred, evaluation.metrics, losses=part.losses, positive=positive)
 
 
 def _fold_entry(fitted: FittedFold, scores: Mapping[str, float | None]) -> dict[str, Any]:
@@ -120,10 +166,11 @@ def _intervals(experiment: Experiment, dataset: Dataset, parts: Sequence[Part]) 
     do not pass for new evidence. A draw that takes no row of a small part is scored on the others.
     """
     evaluation = experiment.evaluation
+    positive = evaluation.positive_code(dataset.class_names)
     scorers: dict[tuple[int, str], Scorer] = {}
     start = 0
     for number, part in enumerate(parts):
-        known = prepare(dataset.task, part.y_true, part.y_pred, evaluation.metrics, part.losses)
+        known = prepare(dataset.task, part.y_true, part.y_pred, evaluation.metrics, part.losses, positive)
         own = slice(start, start + len(part.rows))
         scorers |= {(number, name): functools.partial(_on_slice, scorer, own) for name, scorer in known.items()}
         start = own.stop
@@ -151,11 +198,12 @@ def _on_slice(scorer: Scorer, own: slice, weights: NDArray[np.floating[Any]]) ->
     return scorer(weights[:, own])
 
 
-def diagnosis(experiment: Experiment, metrics: Mapping[str, Any], outcome: Outcome) -> dict[str, Any]:
+def diagnosis(experiment: Experiment, dataset: Dataset, metrics: Mapping[str, Any], outcome: Outcome) -> dict[str, Any]:
     """Say where the experiment stands between not training and overfitting, and what to try next.
 
     Args:
         experiment: Settled.
+        dataset: All rows.
         metrics: Returned by `score`.
         outcome: What all fits came to.
     """
@@ -173,5 +221,22 @@ def diagnosis(experiment: Experiment, metrics: Mapping[str, Any], outcome: Outco
         learner=experiment.model.kind,
         refit=experiment.training.refit,
         weighted=experiment.training.class_weights is not None,
+        test=metrics["test"],
+        test_baseline=metrics["baseline"]["test"],
+        unseen=_unseen(dataset, outcome, with_test=metrics["test"] is not None),
     )
     return found.to_json()
+
+
+def _unseen(dataset: Dataset, outcome: Outcome, *, with_test: bool) -> dict[str, list[str]]:
+    """Return the classes that a part holds and that were in none of the rows its predictions were learned from."""
+    if dataset.task not in ("binary", "multiclass"):
+        return {}
+    found: set[int] = set()
+    for fitted in outcome.folds:
+        found |= set(np.setdiff1d(fitted.validation.y_true, fitted.training.y_true).tolist())
+    parts = {"validation": found}
+    if with_test:
+        learned = np.concatenate([fitted.training.y_true for fitted in outcome.final])
+        parts["test"] = set(np.setdiff1d(outcome.test.y_true, learned).tolist())
+    return {part: [dataset.class_names[code] for code in sorted(codes)] for part, codes in parts.items() if codes}

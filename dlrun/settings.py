@@ -76,6 +76,25 @@ Items = Annotated[tuple[Item, ...], BeforeValidator(as_tuple)]
 """A YAML list that becomes an immutable tuple: `Items[int]`."""
 
 
+class OneOrMore:
+    """Annotation of a tuple of names that is also written as one name alone: `drop: id` for `drop: [id]`."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(self._read, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        described = handler(schema)
+        return {"anyOf": [described.get("items", {}), described]}
+
+    @staticmethod
+    def _read(value: object) -> object:
+        return (value,) if isinstance(value, str) else as_tuple(value)
+
+
+Names = Annotated[tuple[Item, ...], OneOrMore()]
+"""One name, or a list of names, as an immutable tuple: `Names[str]`."""
+
+
 class Later:
     """Annotation of a section whose classes are loaded when a config has it: most configs have none.
 

@@ -58,10 +58,10 @@ def write_snapshots(folder: RunFolder, experiment: Experiment, dataset: Dataset,
                 remedy="Remove the folder: what it holds is then computed again.",
             )
         stem, _, end = folder.id.rpartition("-")
-        snapshot = RunFolder(folder.file(f"{SNAPSHOTS}/{stem}-cycle-{cycle:0{len(str(len(epochs)))}}-{end}"))
+        snapshot = folder.inner(SNAPSHOTS, f"{stem}-cycle-{cycle:0{len(str(len(epochs)))}}-{end}")
         with Heartbeat(snapshot):
             settings = _until(experiment, cycle, epoch)
-            own = Outcome(tuple(fitted.snapshots[epoch] for fitted in outcome.folds), None)
+            own = Outcome(tuple(fitted.snapshots[epoch] for fitted in outcome.folds), None, outcome.losses)
             snapshot.write_json(FILE, {"run": folder.id, "cycle": cycle, "epoch": epoch})
             _write(snapshot, folder, settings, dataset, own)
     return len(epochs)
@@ -92,6 +92,6 @@ def _write(snapshot: RunFolder, folder: RunFolder, experiment: Experiment, datas
     write_predictions(snapshot, outcome)
     metrics: dict[str, Any] = score(experiment, dataset, outcome, look_at_test=False)
     metrics["test_looks"] = None
-    metrics["diagnosis"] = diagnosis(experiment, metrics, outcome)
+    metrics["diagnosis"] = diagnosis(experiment, dataset, metrics, outcome)
     snapshot.write_json("metrics.json", metrics)
     snapshot.write_text("output.log", "\n".join(summary_lines(metrics)) + "\n")

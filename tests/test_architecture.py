@@ -12,9 +12,20 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "dlrun"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
-HEAVY = set(
-    "hyperopt keras matplotlib polars safetensors scipy skops sklearn tensorboardX tensorflow".split()  # noqa: SIM905
-)
+HEAVY = {
+    "hyperopt",
+    "joblib",
+    "keras",
+    "matplotlib",
+    "polars",
+    "safetensors",
+    "scipy",
+    "skops",
+    "sklearn",
+    "tensorboardX",
+    "tensorflow",
+    "threadpoolctl",
+}
 
 ZYGOTE = PACKAGE / "tuning" / "zygote.py"
 """A program of its own, whose forks must end without taking the zygote's state apart."""
@@ -52,13 +63,14 @@ ALLOWED = {
     },
     "records": {"datasets.npz_reader", "training.checkpoint", "training.listener"},
     "reporting": {"datasets.dataset", "evaluation", "records.files", "training.listener"},
-    "ensembling": {"config.writing", "datasets.dataset", "evaluation", "records", "reporting"},
+    "ensembling": {"config.writing", "datasets.dataset", "evaluation", "records", "reporting", "retraining"},
     "experiment": {"datasets", "evaluation", "models", "preprocessing", "training", "tuning.tuner", "validation"},
     "config": {"datasets", "evaluation", "experiment", "models", "tuning"},
     "resolve": {"datasets", "evaluation", "experiment", "models", "records.environment", "training"},
     "learners": {"datasets", "evaluation", "experiment", "models", "resolve", "training"},
     "fitting": {"datasets", "evaluation", "experiment", "preprocessing", "training", "validation"},
-    "scoring": {"datasets", "evaluation", "experiment", "fitting", "training"},
+    "averaging": {"datasets", "experiment", "fitting", "training"},
+    "scoring": {"averaging", "datasets", "evaluation", "experiment", "fitting", "training"},
     "keeping": {"datasets", "fitting", "records", "training", "validation"},
     "recording": {
         "config",
@@ -74,6 +86,7 @@ ALLOWED = {
     },
     "illustrating": {"datasets", "evaluation", "experiment", "fitting", "records", "reporting", "scoring", "training"},
     "run": {
+        "averaging",
         "config",
         "datasets",
         "experiment",
@@ -81,6 +94,7 @@ ALLOWED = {
         "illustrating",
         "keeping",
         "learners",
+        "preprocessing.target",
         "recording",
         "records",
         "scoring",
@@ -101,6 +115,7 @@ ALLOWED = {
         "training",
     },
     "reproducing": {"config", "records", "run", "training", "trusting"},
+    "retraining": {"config", "datasets", "experiment", "records", "run", "trusting"},
     "resuming": {
         "config",
         "datasets",
@@ -125,8 +140,9 @@ ALLOWED = {
         "training",
     },
     "api": {
+        "cli",
         "config",
-        "datasets.trust",
+        "datasets",
         "ensembling",
         "evaluation",
         "experiment",

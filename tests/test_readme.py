@@ -117,7 +117,7 @@ def quickstart(program: Callable[[Path], Any], tmp_path_factory: pytest.TempPath
 def form(lines: list[str]) -> list[str]:
     """Keep what does not depend on the machine: no figures, folders or epochs, and not the diagnosis."""
     kept = [re.sub(r"^run folder .*", "run folder", line) for line in lines]
-    kept = kept[: next(number for number, line in enumerate(kept) if line.startswith("in brackets")) + 1]
+    kept = kept[: next(number for number, line in enumerate(kept) if line.startswith("baseline:")) + 1]
     return [re.sub(r"[\d.,]+", "#", line) for line in kept if not line.startswith("epoch")]
 
 

@@ -15,6 +15,7 @@ from typing import Annotated, Any
 import typer
 
 from dlrun import __version__
+from dlrun.cli.completion import whole_words
 from dlrun.cli.failure import failure_of, report
 from dlrun.cli.signals import Signals
 from dlrun.errors import Interrupted
@@ -112,6 +113,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    whole_words(os.environ)
     code = run(sys.argv[1:])
     _finish_output()
     os._exit(code)

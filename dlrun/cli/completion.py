@@ -3,15 +3,69 @@
 from __future__ import annotations
 
 import os
+from collections.abc import MutableMapping
 from pathlib import Path
+
+import typer
 
 _SUFFIXES = (".yaml", ".yml")
 _DATA_SUFFIXES = (".csv", ".csv.gz", ".tsv", ".parquet", ".pq", ".npz")
 
 
 def complete_config(incomplete: str) -> list[str]:
-    """Offer YAML files and folders that begin as typed; nothing for an override."""
-    return [] if "=" in incomplete else _files(incomplete, _SUFFIXES)
+    """Offer YAML files and folders that begin as typed; if there are none, the settings that do."""
+    files = [] if "=" in incomplete else _files(incomplete, _SUFFIXES)
+    return files or (_settings(incomplete, None, []) if incomplete else [])
+
+
+def complete_override(context: typer.Context, incomplete: str) -> list[str]:
+    """Offer settings of the config that begin as typed, and behind `=` their values."""
+    first, others = context.params.get("config"), list(context.params.get("overrides") or ())
+    words = [word for word in (first, *others) if word]
+    is_config = bool(first) and "=" not in str(first) and others[:1] != ["="]
+    config = str(first) if is_config else None
+    before = words[1:] if is_config else words
+    if before[-1:] != ["="]:
+        return _settings(incomplete, config, _joined(before))
+    # bash takes a setting, the sign and the value for three words, and wants no more than the value
+    setting = f"{before[-2]}=" if len(before) > 1 else "="
+    found = _settings(setting + incomplete, config, _joined(before[:-2]))
+    return [offer.removeprefix(setting) for offer in found]
+
+
+def _joined(words: list[str]) -> list[str]:
+    """Put together the overrides that bash has split at their signs."""
+    joined: list[str] = []
+    for word in words:
+        if word == "=" or (joined and joined[-1].endswith("=")):
+            joined[-1:] = [f"{joined[-1] if joined else ''}{word}"]
+        else:
+            joined.append(word)
+    return joined
+
+
+def whole_words(environment: MutableMapping[str, str]) -> None:
+    """Make the word empty that bash completes right behind a `=`, which it takes for a word of its own.
+
+    Args:
+        environment: Of this process; bash's words are corrected in it.
+    """
+    words, position = environment.get("COMP_WORDS", "").split(), environment.get("COMP_CWORD", "")
+    if position.isdigit() and words[int(position) : int(position) + 1] == ["="]:
+        environment["COMP_CWORD"] = str(int(position) + 1)
+
+
+def _settings(typed: str, config: str | None, before: list[str]) -> list[str]:
+    from dlrun.config.finding import find
+    from dlrun.config.offers import offers
+    from dlrun.errors import ConfigError
+    from dlrun.experiment import Experiment
+
+    try:
+        text = find(config).read_text(encoding="utf-8")
+    except (ConfigError, OSError, UnicodeDecodeError):
+        text = ""
+    return offers(typed, text, before, Experiment)
 
 
 def complete_data(incomplete: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -42,6 +43,18 @@ def split_arguments(first: str | None, others: Sequence[str]) -> tuple[str | Non
                 "quotes.",
             )
     return config, overrides
+
+
+def as_overrides(name: str | None, seed: int | None) -> list[str]:
+    """Return the overrides that the options `--name` and `--seed` stand for; None of an option that is not given.
+
+    Raises:
+        UsageError: No folder can be named so.
+    """
+    from dlrun.records.folder import check_name
+
+    named = [] if name is None else [f"name={json.dumps(check_name(name))}"]
+    return named + ([] if seed is None else [f"seed={seed}"])
 
 
 def load_config(

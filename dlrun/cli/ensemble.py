@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 import sys
-import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from dlrun.cli.completion import complete_method, complete_run
-from dlrun.cli.options import DEFAULT_RUNS_DIR, Json, RunsDir
+from dlrun.cli.options import DEFAULT_RUNS_DIR, Json, RunsDir, Trust
 from dlrun.cli.output import Output, table
+from dlrun.evaluation.wording import wrapped
 
 if TYPE_CHECKING:
     from dlrun.ensembling.ensemble import EnsembleRun
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 _OVERRIDE = re.compile(r"[a-z_]+(\.[a-z_]+)*=")
 _MOST_SKIPPED = 20
+_FEW_ALIKE = 3
 _MOST_MEMBERS = 30
-_WIDTH = 100
 
 References = Annotated[
     list[str],
@@ -63,12 +63,16 @@ def ensemble(
     name: Annotated[str, typer.Option(metavar="NAME", help="Name of the ensemble.")] = "ensemble",
     seed: Annotated[int, typer.Option(metavar="N", help="Seed of the ensemble.")] = 42,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but the ensemble's folder.")] = False,
+    trust: Trust = False,
     json: Json = False,
 ) -> None:
     """Combine finished runs into one that predicts better.
 
-    Members must be finished and share dataset, classes and split; the others are listed with the reason. Weights are
-    fitted on validation predictions and scored on rows that they have not seen.
+    Members must be finished and share rows, targets and parts; the others are listed with the reason. Members, method
+    and weights are chosen by validation predictions, and scored on rows that they were not chosen by.
+
+    Members that count but keep no model, such as most trials of a study, are trained again, which gives the same model;
+    missing_models=leave_out takes only what predicts as it is.
     """
     from dlrun.ensembling.ensemble import run_ensemble
 
@@ -87,13 +91,14 @@ def ensemble(
         runs_dir=runs_dir,
         top=top,
         snapshots=snapshots,
+        trust=trust,
         argv=["dlrun", *sys.argv[1:]],
         claimed=claimed,
         tell=out.say_if_heard,
     )
     if quiet and not json:
         out.tell(str(made.path))
-    for line in ["", *_lines(made)]:
+    for line in ["", *_lines(made, out.text_width)]:
         out.say_if_heard(line)
     if json:
         out.result(_object(made))
@@ -114,7 +119,7 @@ def _settings(written: dict[str, Any], overrides: list[str]) -> Ensemble:
     return settings
 
 
-def _lines(made: EnsembleRun) -> list[str]:
+def _lines(made: EnsembleRun, width: int) -> list[str]:
     """Tell what was made: members, scores side by side, diversity, and who was skipped."""
     from dlrun.evaluation.wording import words
 
@@ -123,10 +128,11 @@ def _lines(made: EnsembleRun) -> list[str]:
         f"{facts['method']}: {facts['num_members']} of {facts['num_candidates']} members count, "
         f"fitted to {words(facts['metric'])}"
     ]
-    lines += ["", *_members(made), "", *_scores(made), "", *_methods(facts)]
+    lines += ["", *_members(made), "", *_scores(made, width), "", *_methods(facts, width)]
     lines += _diversity(diversity)
     diagnosis = made.metrics["diagnosis"]
-    lines += ["", diagnosis["summary"], *(line for text in diagnosis["evidence"] for line in _wrapped(text, "  "))]
+    lines += ["", *wrapped(diagnosis["summary"], width, rest="  ")]
+    lines += [line for text in diagnosis["evidence"] for line in wrapped(text, width, first="  ")]
     suggestions = [f"- {text}" for text in diagnosis["suggestions"]]  # unbroken: they hold commands to copy
     lines += ["", "What to try next", *suggestions] if suggestions else []
     return [*lines, *_skipped(made), "", f"run folder {made.path}"]
@@ -139,40 +145,58 @@ def _members(made: EnsembleRun) -> list[str]:
     copies = {name: group["members"] for group in made.metrics["diversity"]["near_copies"] for name in group["members"]}
     rows = []
     for member, weight in list(made.weights.items())[:_MOST_MEMBERS]:
-        others = [name for name in copies.get(member, []) if name != member]
-        rows.append([member, f"{weight:.3f}", number(gains.get(member)), f"near copy of {others[0]}" if others else ""])
+        others = len(copies.get(member, [])) - 1
+        told = f"near copy of {others} other{'s' * (others > 1)}" if others > 0 else ""
+        rows.append([member, f"{weight:.3f}", number(gains.get(member)), told])
     lines = table(["member", "weight", f"gain in {words(metric)}", ""], rows, right=(1, 2))
     more = len(made.weights) - _MOST_MEMBERS
-    return [*lines, *([f"and {more:,} more, in members.json"] if more > 0 else [])]
+    lines += [f"and {more:,} more, in members.json"] if more > 0 else []
+    return [*lines, "gain: by how much the score would be worse if the others spoke for the member"]
 
 
-def _scores(made: EnsembleRun) -> list[str]:
+_TITLES = {
+    "cross_fitted": "ensemble, cross-fitted",
+    "in_sample": "ensemble, in-sample",
+    "uniform": "uniform average, cross-fitted",
+    "best_member": "best member, cross-fitted",
+    "best_member_in_sample": "best member, in-sample",
+}
+_TEST_TITLES = {"ensemble": "ensemble", "uniform": "uniform average", "best_member": "best member"}
+
+
+def _scores(made: EnsembleRun, width: int) -> list[str]:
     from dlrun.evaluation.wording import number, words
+    from dlrun.reporting.summary import positive_facts
 
     facts, intervals = made.metrics["ensemble"], made.metrics["intervals"]
     names = [name for name in facts["validation"]["cross_fitted"] if name != "loss"]
-    titles = {
-        "cross_fitted": "ensemble, cross-fitted",
-        "in_sample": "ensemble, in-sample",
-        "uniform": "uniform average",
-        "best_member": "best member",
-        "ensemble": "ensemble",
-    }
     rows = []
-    for part in ("validation", "test"):
-        ours = "cross_fitted" if part == "validation" else "ensemble"
-        scored = {key: scores for key, scores in (facts[part] or {}).items() if key in titles}
-        scored = {ours: scored[ours], **scored} if scored else {}
+    for part, titles in (("validation", _TITLES), ("test", _TEST_TITLES)):
+        ours = next(iter(titles))
+        scored = {key: facts[part][key] for key in titles} if facts[part] else {}
         for key, scores in scored.items():
             bounds = intervals[part] if key == ours else {}
-            cells = [_with_bounds(number(scores[name]), bounds.get(name)) for name in names]
+            cells = [_with_bounds(number(scores[name]), _of(bounds, name)) for name in names]
             rows.append([part if key == ours else "", titles[key], *cells])
         if scored:
             baseline = made.metrics["baseline"]
-            rows.append(["", f"baseline ({baseline['kind']})", *(number(baseline[part].get(name)) for name in names)])
+            cells = [number(_of(baseline[part], name)) for name in names]
+            rows.append(["", f"baseline ({baseline['kind']})", *cells])
     lines = table(["", "", *(words(name) for name in names)], rows)
+    lines += wrapped(
+        "cross-fitted: each row by members, method and weights that were chosen without it; in-sample: by what was "
+        f"chosen with it, which flatters; best member: {facts['best_member']}",
+        width,
+        rest="  ",
+    )
     looks = made.metrics["test_looks"]
-    return [*lines, *([f"look {looks:,} at this test set"] if looks else [])]
+    positive = positive_facts(made.metrics, names)
+    return [*lines, *positive, *([f"look {looks:,} at this test set"] if looks else [])]
+
+
+def _of(scores: dict[str, Any], name: str) -> Any:
+    """Return a score of an ensemble, whose loss is the logarithmic loss or the squared error."""
+    return scores.get("loss" if name in ("log_loss", "mse") and name not in scores else name)
 
 
 def _with_bounds(score: str, bounds: list[float] | None) -> str:
@@ -181,7 +205,7 @@ def _with_bounds(score: str, bounds: list[float] | None) -> str:
     return f"{score} [{number(bounds[0])}, {number(bounds[1])}]" if bounds else score
 
 
-def _methods(facts: dict[str, Any]) -> list[str]:
+def _methods(facts: dict[str, Any], width: int) -> list[str]:
     """Show what every method came to, where one was chosen."""
     from dlrun.evaluation.wording import number, words
 
@@ -191,10 +215,11 @@ def _methods(facts: dict[str, Any]) -> list[str]:
     shown = ", ".join(f"{title} {number(score)}" for title, score in scores.items() if score is not None)
     unused = [title for title, score in scores.items() if score is None]
     told = (
-        f"cross-fitted {words(facts['metric'])} of each method: {shown}; the best was taken, which flatters it a little"
+        f"{facts['method']} was taken: {facts['why']}. Cross-fitted {words(facts['metric'])} of each method by itself: "
+        f"{shown}. The score of the ensemble above is another one: there the method too is chosen without the row"
     )
-    told += f"; not for these members: {', '.join(unused)}" if unused else ""
-    return [*_wrapped(told), ""]
+    told += f". Not for these members: {', '.join(unused)}" if unused else ""
+    return [*wrapped(told, width, rest="  "), ""]
 
 
 def _diversity(diversity: dict[str, Any]) -> list[str]:
@@ -216,12 +241,25 @@ def _diversity(diversity: dict[str, Any]) -> list[str]:
 
 
 def _skipped(made: EnsembleRun) -> list[str]:
+    """List who was named and does not count; of many with one reason, how many and an example."""
     if not made.skipped:
         return []
-    lines = ["", f"skipped {len(made.skipped):,}"]
-    lines += [f"  {entry.id}: {entry.reason}" for entry in made.skipped[:_MOST_SKIPPED]]
-    more = len(made.skipped) - _MOST_SKIPPED
-    return [*lines, *([f"  and {more:,} more, in members.json"] if more > 0 else [])]
+    by_reason: dict[str, list[str]] = {}
+    for entry in made.skipped:
+        by_reason.setdefault(_alike(entry.reason), []).append(f"{entry.id}: {entry.reason}")
+    lines = []
+    for entries in by_reason.values():
+        lines += [f"  {entry}" for entry in (entries if len(entries) <= _FEW_ALIKE else entries[:1])]
+        if len(entries) > _FEW_ALIKE:
+            lines.append(f"  and {len(entries) - 1:,} more for the same reason, in members.json")
+    more = len(lines) - _MOST_SKIPPED
+    lines = lines[:_MOST_SKIPPED] + ([f"  and {more:,} lines more, in members.json"] if more > 0 else [])
+    return ["", f"skipped {len(made.skipped):,}", *lines]
+
+
+def _alike(reason: str) -> str:
+    """Leave the numbers out of a reason, so that scores and counts do not tell equal reasons apart."""
+    return re.sub(r"\d[\d.,e+-]*", "#", reason)
 
 
 def _object(made: EnsembleRun) -> dict[str, Any]:
@@ -241,6 +279,7 @@ def _object(made: EnsembleRun) -> dict[str, Any]:
             "in_sample": validation["in_sample"],
             "uniform": validation["uniform"],
             "best_member": validation["best_member"],
+            "best_member_in_sample": validation["best_member_in_sample"],
             "test": test.get("ensemble"),
             "test_uniform": test.get("uniform"),
             "test_best_member": test.get("best_member"),
@@ -250,10 +289,3 @@ def _object(made: EnsembleRun) -> dict[str, Any]:
         },
         "diversity": made.metrics["diversity"],
     }
-
-
-def _wrapped(text: str, first: str = "") -> list[str]:
-    """Break a text into lines; words that are too long, such as paths, stay whole."""
-    return textwrap.wrap(
-        text, _WIDTH, initial_indent=first, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
-    )

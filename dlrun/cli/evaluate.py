@@ -43,6 +43,7 @@ def evaluate(
             {
                 "id": predictor.id,
                 "task": predictor.task,
+                "positive_class": found.positive_class,
                 "data": opened.path,
                 "rows": found.num_rows,
                 "scores": found.scores,
@@ -59,6 +60,7 @@ def _tell(out: Output, run: str, data: str, found: Evaluated) -> None:
 
     kind, *_ = found.baseline.values()
     metrics = {
+        "positive_class": found.positive_class,
         "scores": found.scores,
         "intervals": {"scores": found.intervals},
         "baseline": {"kind": kind, "scores": found.baseline},

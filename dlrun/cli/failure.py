@@ -117,11 +117,15 @@ def _going_on(run: Mapping[str, Any]) -> str | None:
         if not folder.file("config.yaml").is_file() or is_ensemble(folder):
             return None
     command = "tune --study" if folder.file(STUDY).is_file() else "resume"
-    return f"dlrun {command} {_shortest(run)}"
+    return f"dlrun {command} {shortest(run)}"
 
 
-def _shortest(run: Mapping[str, Any]) -> str:
-    """Return what stands for a run on the next command line: its id where the default folder of runs holds it."""
+def shortest(run: Mapping[str, Any]) -> str:
+    """Return what stands for a run on the next command line: its id where the default folder of runs holds it.
+
+    Args:
+        run: Its `id` and `path`.
+    """
     usual = Path(os.environ.get("DLRUN_RUNS", "runs")).absolute()
     return str(run["id"] if Path(run["path"]).parent == usual else run["path"])
 

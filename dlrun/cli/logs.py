@@ -26,7 +26,10 @@ def logs(
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     json: Json = False,
 ) -> None:
-    """Print what the screen showed during a run."""
+    """Print what the screen showed during a run.
+
+    The log of a study tells every trial that ended, and how far those were that took their time.
+    """
     from dlrun.cli.references import find_or_latest
     from dlrun.records.files import open_regular, storage_error
 
@@ -36,7 +39,7 @@ def logs(
     lines: list[str] = []
     inside = [] if path.exists() else sorted(folder.path.glob("trials/*/output.log"))
     if inside:
-        hint = f"Its trials have one each: `dlrun logs {inside[-1].parent}`."
+        hint = f"An older dlrun wrote it. Its trials have one each: `dlrun logs {inside[-1].parent}`."
         raise UsageError(f"{folder.id} is a study, and has no log of its own", remedy=hint)
     try:
         with open(path, "rb", opener=open_regular) as file:

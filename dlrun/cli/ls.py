@@ -18,6 +18,7 @@ _HEADER = ["run", "state", "age", "dataset", "model", "validation", "test", "sec
 _RIGHT = (2, 7)
 _EXPENDABLE = tuple(map(_HEADER.index, ("seconds", "dataset", "model", "age", "test")))
 """What a narrow terminal does without, first to last."""
+_TIME = len("20261121-191502-")
 _UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 
 
@@ -49,18 +50,21 @@ def ls(
 
 
 def _laid_out(runs: Sequence[RunSummary], now: datetime, width: int | None) -> list[str]:
-    """Lay out the table; where it is too wide, with one score in place of two, and then with fewer columns."""
-    for num_scores in (2, 1):
-        rows = [_row(run, now, num_scores) for run in runs]
+    """Lay out the table; where it is too wide, with one score in place of two, then with fewer columns.
+
+    Before the scores had to go, the ids lose their time, which their age tells: what is left still names a run.
+    """
+    for num_scores, whole_ids in ((2, True), (1, True), (1, False)):
+        rows = [_row(run, now, num_scores, whole_ids=whole_ids) for run in runs]
         lines, missing = fitted_table(_HEADER, rows, width=width, expendable=_EXPENDABLE, right=_RIGHT)
-        if not missing:
+        if not missing or (num_scores == 1 and "test" not in missing):
             break
-    return [*lines, *left_out(missing)]
+    return [*lines, *left_out(missing, width)]
 
 
-def _row(run: RunSummary, now: datetime, num_scores: int) -> list[str]:
+def _row(run: RunSummary, now: datetime, num_scores: int, *, whole_ids: bool) -> list[str]:
     return [
-        run.id,
+        run.id if whole_ids else run.id[_TIME:],
         str(run.state),
         age(run.started, now),
         run.dataset or "",

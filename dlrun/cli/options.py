@@ -7,7 +7,13 @@ from typing import Annotated
 
 import typer
 
-from dlrun.cli.completion import complete_config, complete_data, complete_run, complete_run_or_bundle
+from dlrun.cli.completion import (
+    complete_config,
+    complete_data,
+    complete_override,
+    complete_run,
+    complete_run_or_bundle,
+)
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout; words for people go to stderr.")]
 
@@ -33,6 +39,7 @@ Overrides = Annotated[
     typer.Argument(
         metavar="KEY.PATH=VALUE",
         help="Settings that override the config, such as training.epochs=20.",
+        autocompletion=complete_override,
         show_default=False,
     ),
 ]

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TextIO
 
 from dlrun.errors import StorageError
+from dlrun.evaluation.wording import wrapped
 from dlrun.records.text import json_text, printable
 
 WIDEST_TEXT = 100
@@ -174,6 +175,16 @@ def fitted_table(
     return lines, [title for column, title in enumerate(header) if column not in kept]
 
 
-def left_out(titles: Sequence[str]) -> list[str]:
-    """Say which columns a terminal had no room for."""
-    return [f"no room for: {', '.join(titles)} (--json has all)"] if titles else []
+def left_out(titles: Sequence[str], width: int | None, *, where: str = "--json has all") -> list[str]:
+    """Say which columns a terminal had no room for.
+
+    Args:
+        titles: Of the columns.
+        width: As for `fitted_table`.
+        where: Who has them all the same.
+    """
+    return (
+        wrapped(f"no room for {', '.join(titles)}: {where}", max(width or WIDEST_TEXT, _NARROWEST_TEXT))
+        if titles
+        else []
+    )

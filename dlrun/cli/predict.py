@@ -24,6 +24,9 @@ def predict(
         list[str] | None,
         typer.Option("--keep", metavar="COLUMN", help="Column of DATA to pass on; may be given more than once."),
     ] = None,
+    rows: Annotated[
+        bool, typer.Option("--rows", help="Write the numbers of the rows too, from 0, in a column 'row'.")
+    ] = False,
     confidence: Annotated[
         float | None,
         typer.Option("--confidence", metavar="SHARE", help="Share of the truth in an interval; by default the run's."),
@@ -36,7 +39,8 @@ def predict(
     """Predict new rows with a finished run, an ensemble or a bundle.
 
     DATA is a CSV, Parquet or npz file with the inputs that the run was trained on, by the same names and shapes; other
-    columns are left alone. Classes get a label and probabilities, numbers get an interval from validation residuals.
+    columns are left alone. There is a line for each row, in the same order. Classes get a label and probabilities,
+    numbers get an interval from validation residuals.
     """
     if json and output is None:
         raise UsageError("--json prints facts, not predictions", remedy="Name a file for these with --output.")
@@ -58,18 +62,18 @@ def predict(
             )
     predictor = load_stored(find_stored(runs_dir, run, metric))
     kept = tuple(dict.fromkeys(keep or []))
-    check_output(output, predictor, kept)
+    check_output(output, predictor, kept, rows=rows)
     opened = open_data(data, predictor, keep=kept, array=array)
     share = confidence or predictor.description.experiment.evaluation.confidence
     _say(out, (*predictor.notes, *opened.notes))
     if output is None:
-        printer = CsvWriter(sys.stdout.buffer, predictor)
+        printer = CsvWriter(sys.stdout.buffer, predictor, rows=rows)
         with printing(sys.stdout):
             _, found_notes = predict_file(predictor, opened, printer, confidence=share, keep=kept)
             sys.stdout.buffer.flush()
         _say(out, found_notes)
         return
-    with writing(output, predictor, kept) as writer:
+    with writing(output, predictor, kept, rows=rows) as writer:
         num_rows, found_notes = predict_file(predictor, opened, writer, confidence=share, keep=kept)
     _say(out, found_notes)
     out.say_if_heard(f"{num_rows:,} rows predicted by {predictor.id}: {output}")
@@ -80,7 +84,7 @@ def predict(
                 "task": predictor.task,
                 "rows": num_rows,
                 "output": output.absolute(),
-                "columns": [*column_names(predictor)[:1], *kept, *column_names(predictor)[1:]],
+                "columns": [*["row"] * rows, *kept, *column_names(predictor)],
                 "classes": predictor.class_names,
                 "confidence": share if predictor.residuals is not None else None,
                 "notes": [*predictor.notes, *opened.notes, *found_notes],

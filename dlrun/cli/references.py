@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dlrun.cli.output import Output
 from dlrun.errors import UsageError
 from dlrun.records.folder import RunFolder
 from dlrun.records.text import printable
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def find(runs_dir: Path, reference: str, metric: str | None) -> RunFolder:
-    """Find the run that a user means.
+    """Find the run that a user means, and tell which one `best` is, and by what.
 
     Args:
         runs_dir: Folder of all runs.
@@ -26,6 +27,8 @@ def find(runs_dir: Path, reference: str, metric: str | None) -> RunFolder:
     """
     from dlrun.records.index import find_run
 
+    if reference == "best":
+        return _best(runs_dir, metric)
     return find_run(runs_dir, reference, higher_is_better=_higher_is_better, metric=metric)
 
 
@@ -42,11 +45,23 @@ def find_or_latest(runs_dir: Path, reference: str | None, metric: str | None) ->
     """
     if reference is not None:
         return find(runs_dir, reference, metric)
-    from dlrun.cli.output import Output
-
     folder = find(runs_dir, "latest", metric)
     Output(json=True).say_if_heard(f"latest run: {folder.id}")
     return folder
+
+
+def _best(runs_dir: Path, metric: str | None) -> RunFolder:
+    """Find the best run, and say on standard error which one it is; standard output may carry predictions."""
+    from dlrun.evaluation.wording import words
+    from dlrun.records.best import find_best
+    from dlrun.records.index import run_folders
+
+    best = find_best(runs_dir, run_folders(runs_dir), metric, _higher_is_better)
+    told = f"best of {best.compared:,} by validation {words(best.metric)} {best.score:.4g}: {best.folder.id}"
+    if best.elsewhere:
+        told += f" ({best.elsewhere:,} more with other parts of the same rows are not compared)"
+    Output(json=True).say_if_heard(told)
+    return best.folder
 
 
 def find_stored(runs_dir: Path, reference: str, metric: str | None) -> Stored:

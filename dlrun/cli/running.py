@@ -41,13 +41,23 @@ def report(out: Output, run: Run) -> None:
         out: Where the command's words go.
         run: The run, finished.
     """
-    from dlrun.reporting.summary import summary_lines
-
     if out.quiet and not out.json:
         out.tell(str(run.path))
     else:
-        metrics: Mapping[str, Any] = run.metrics
-        for line in ["", *summary_lines(metrics, width=out.text_width), "", f"run folder {run.path}"]:
-            out.say_if_heard(line)
+        summarize(out, run)
     if out.json:
         out.result({"id": run.id, "path": run.path, "state": run.state, "metrics": run.metrics})
+
+
+def summarize(out: Output, run: Run) -> None:
+    """Tell the scores of a run, as long as somebody reads.
+
+    Args:
+        out: Where the words go.
+        run: The run, finished.
+    """
+    from dlrun.reporting.summary import summary_lines
+
+    metrics: Mapping[str, Any] = run.metrics
+    for line in ["", *summary_lines(metrics, width=out.text_width), "", f"run folder {run.path}"]:
+        out.say_if_heard(line)

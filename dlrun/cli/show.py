@@ -10,7 +10,8 @@ import typer
 
 from dlrun.cli.options import DEFAULT_RUNS_DIR, Json, Metric, RunOrLatest, RunsDir
 from dlrun.cli.output import Output, table
-from dlrun.cli.show_study import study_rows, trial_lines
+from dlrun.cli.show_ensemble import member_lines, member_rows
+from dlrun.cli.show_study import StudyTrials, trial_lines, trials_of
 from dlrun.errors import StorageError
 from dlrun.records.folder import is_id
 from dlrun.records.text import printable
@@ -49,7 +50,7 @@ def show(
     metrics = folder.read_json("metrics.json") if folder.file("metrics.json").is_file() else None
     config = _config(folder)
     files = list_files(folder)
-    trials = study_rows(folder)
+    trials = trials_of(folder, is_running=status.state == "running")
     _tell(out, folder, status, config, metrics, files, trials)
     if json:
         told = {
@@ -62,7 +63,11 @@ def show(
             "metrics": metrics,
             "files": [name for name, _ in files],
         }
-        out.result(told if trials is None else {**told, "trials": trials})
+        if trials is not None:
+            running = None if trials.running is None else list(trials.running.values())
+            told |= {"trials": trials.rows, "running": running}
+        members = member_rows(folder)
+        out.result(told if members is None else {**told, "members": members})
 
 
 def _config(folder: RunFolder) -> str:
@@ -99,16 +104,22 @@ def _tell(
     config: str,
     metrics: Any,
     files: list[tuple[str, int]],
-    trials: list[dict[str, str]] | None,
+    trials: StudyTrials | None,
 ) -> None:
+    from dlrun.records.status import seconds_in_all
+
+    seconds = seconds_in_all(status, metrics)
     started = datetime.fromisoformat(status.started).astimezone(UTC)
-    out.say(f"{folder.id}  {status.state}  started {started:%Y-%m-%d %H:%M:%S} UTC  {status.seconds:.1f} s")
+    out.say(f"{folder.id}  {status.state}  started {started:%Y-%m-%d %H:%M:%S} UTC  {seconds:.1f} s")
     if status.error is not None:
         out.say(f"error: {status.error}")
     if metrics is not None:
         out.say("\n".join(["", *_summary(folder, metrics, out.text_width)]))
     if trials is not None:
-        out.say("\n".join(["", *trial_lines(trials, metrics)]))
+        importance = ((metrics or {}).get("study") or {}).get("importance") or {}
+        out.say("\n".join(["", *trial_lines(trials, importance, columns=out.columns)]))
+    if (members := member_rows(folder)) is not None:
+        out.say("\n".join(["", *member_lines(members, metrics)]))
     if config:
         out.say("\n".join(["", "config", *(f"  {line}" for line in config.rstrip("\n").split("\n"))]))
     if overrides := _overrides(folder):
@@ -125,7 +136,8 @@ def _summary(folder: RunFolder, metrics: Any, width: int) -> list[str]:
     from dlrun.reporting.summary import summary_lines
 
     try:
-        return study_lines(metrics) if metrics.get("study") else summary_lines(metrics, width=width)
+        lines = study_lines if metrics.get("study") else summary_lines
+        return lines(metrics, width=width)
     except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
         path = printable(str(folder.file("metrics.json")))
         raise StorageError(f"{path} is damaged: it does not hold what dlrun writes") from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_module
 import sys
 from typing import Annotated
 
@@ -28,10 +27,10 @@ def train(
     The run gets a folder of its own for its scores, predictions, weights and plots. Ctrl-C stops it so
     that `dlrun resume` can go on with it; a second one ends it at once.
     """
-    from dlrun.cli.configs import load_config, placing
+    from dlrun.cli.configs import as_overrides, load_config, placing
 
     out = Output(json=json, quiet=quiet)
-    loaded = load_config(config, overrides or [], _as_overrides(name, seed), trust=trust)
+    loaded = load_config(config, overrides or [], as_overrides(name, seed), trust=trust)
     out.say_if_heard(f"config {loaded.source_name}")
 
     from dlrun.cli.running import report, watching
@@ -42,14 +41,3 @@ def train(
             loaded.experiment, runs_dir=runs_dir, source=loaded, argv=["dlrun", *sys.argv[1:]], listener=listener
         )
     report(out, run)
-
-
-def _as_overrides(name: str | None, seed: int | None) -> list[str]:
-    from dlrun.records.folder import check_name
-
-    overrides = []
-    if name is not None:
-        overrides.append(f"name={json_module.dumps(check_name(name))}")
-    if seed is not None:
-        overrides.append(f"seed={seed}")
-    return overrides

@@ -51,6 +51,10 @@ def tune(
     new: Annotated[
         bool, typer.Option("--new", help="Begin a new study even if one of this config is unfinished.")
     ] = False,
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="Name of the study; overrides `name`.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(metavar="N", help="Seed of the runs and, unless it has its own, the search.")
+    ] = None,
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but the study's folder.")] = False,
     trust: Trust = False,
@@ -63,11 +67,14 @@ def tune(
     """
     out = Output(json=json, quiet=quiet)
     seconds = _seconds(time)
+
+    from dlrun.cli.configs import as_overrides, placing
+
+    options = as_overrides(name, seed)
     loaded, folder = _config_and_study(
-        out, config, overrides or [], trials, study, new=new, trust=trust, runs_dir=runs_dir
+        out, config, overrides or [], options, trials, study, new=new, trust=trust, runs_dir=runs_dir
     )
 
-    from dlrun.cli.configs import placing
     from dlrun.cli.tune_display import study_display
     from dlrun.tuning.checking import idle_pruner
     from dlrun.tuning.driver import tune as carry_out
@@ -112,6 +119,7 @@ def _config_and_study(
     out: Output,
     config: str | None,
     overrides: list[str],
+    options: list[str],
     trials: int | None,
     study: str | None,
     *,
@@ -123,10 +131,11 @@ def _config_and_study(
     from dlrun.errors import UsageError
 
     if study is not None:
-        if config is not None or overrides or new:
+        if config is not None or overrides or options or new:
             raise UsageError(
                 "--study goes on with the config that the study was begun with",
-                remedy="Leave out the config, the overrides and --new; or leave out --study for a new study.",
+                remedy="Leave out the config, the overrides, --name, --seed and --new; or leave out --study for a new "
+                "study.",
             )
         from dlrun.trusting import require_trust
         from dlrun.tuning.study_folder import config_of, find_study
@@ -139,7 +148,7 @@ def _config_and_study(
 
     from dlrun.cli.configs import load_config
 
-    loaded = load_config(config, overrides, trust=trust)
+    loaded = load_config(config, overrides, options, trust=trust)
     out.say_if_heard(f"config {loaded.source_name}")
     loaded = _with_tuner(out, loaded)
     if new:
@@ -170,17 +179,19 @@ def _with_tuner(out: Output, loaded: LoadedConfig) -> LoadedConfig:
 
 def _tell(out: Output, result: StudyResult) -> int:
     """Print what came out; return the exit code."""
+    from dlrun.cli.failure import shortest
     from dlrun.reporting.study_summary import study_lines
     from dlrun.tuning.study_report import counts
 
     counted = counts(result.trials)
+    goes_on = f"`dlrun tune --study {shortest({'id': result.id, 'path': str(result.path)})}` goes on."
     if out.quiet and not out.json:
         out.tell(str(result.path))
     elif result.metrics is None:
-        out.say_if_heard(f"{result.stopped or 'there was nothing to try'}. The same command goes on.")
+        out.say_if_heard(f"{result.stopped or 'there was nothing to try'}. {goes_on}")
     else:
-        lines = [f"stopped early: {result.stopped}. The same command goes on.", ""] if result.stopped else []
-        for line in ["", *lines, *study_lines(result.metrics)]:
+        lines = [f"stopped early: {result.stopped}. {goes_on}", ""] if result.stopped else []
+        for line in ["", *lines, *study_lines(result.metrics, width=out.text_width)]:
             out.say_if_heard(line)
         out.say_if_heard("")
         out.say_if_heard(f"winner's config {result.path / 'best.yaml'}")
@@ -202,6 +213,7 @@ def _object(result: StudyResult, counted: dict[str, int]) -> dict[str, Any]:
         "path": result.path,
         "state": "finished" if result.metrics else "interrupted",
         "trials": counted,
+        "exhausted": result.is_exhausted,
         "best": best,
         "metrics": result.metrics,
     }

@@ -12,106 +12,74 @@ from dlrun.cli.display import bar, duration
 from dlrun.cli.output import Output, is_live, table
 from dlrun.records.log import number
 from dlrun.records.text import printable
-from dlrun.reporting.study_summary import params_text
-from dlrun.tuning.job import Epoch
 from dlrun.tuning.listeners import StudyListener
 from dlrun.tuning.objective import Objective
+from dlrun.tuning.study_lines import StudyLines
 from dlrun.tuning.trial import Suggestion, Trial
 
 _REDRAWS_PER_SECOND = 4
 _ROWS = 12
-_LONGEST = 60
 
 
-class StudyDisplay(StudyListener):
-    """Keeps what is known of a study for the screen.
+class _Known(StudyLines):
+    """Lines that make the study's folder known, so that an error can name it.
 
     Args:
         say: Takes lines that stay.
-        facts: Gets the study's folder, so that an error can name it.
-        each: Whether every trial is told in a line of its own.
+        facts: Gets the study's folder.
         clock: Seconds since some moment.
     """
 
     def __init__(
-        self,
-        say: Callable[[str], None],
-        facts: dict[str, Any],
-        *,
-        each: bool,
-        clock: Callable[[], float] = time.monotonic,
+        self, say: Callable[[str], None], facts: dict[str, Any], *, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._say = say
+        super().__init__(say, clock=clock)
         self._facts = facts
-        self._each = each
-        self._clock = clock
+
+    def opened(self, path: Path, trials: Sequence[Trial], num_trials: int | None, objective: Objective) -> None:
+        self._facts["run"] = {"id": path.name, "path": str(path)}
+        super().opened(path, trials, num_trials, objective)
+
+
+class StudyDisplay(_Known):
+    """Keeps what is known of a study for a block on the screen; only what is no trial's end is told in lines.
+
+    Args:
+        say: Takes lines that stay.
+        facts: Gets the study's folder.
+        clock: Seconds since some moment.
+    """
+
+    def __init__(
+        self, say: Callable[[str], None], facts: dict[str, Any], *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        super().__init__(say, facts, clock=clock)
         self._began = clock()
-        self._objective = Objective("loss", "min")
-        self._num_trials: int | None = None
         self._ended: list[Trial] = []
-        self._active: dict[int, tuple[Suggestion, Epoch | None, float | None]] = {}
-        self._best: Trial | None = None
-        self._done: set[int] = set()
         self._num_here = 0
         self._saved: dict[int, int] = {}
         self._stage = "starting"
 
-    def opened(self, path: Path, trials: Sequence[Trial], num_trials: int | None, objective: Objective) -> None:
-        self._facts["run"] = {"id": path.name, "path": str(path)}
-        self._objective, self._num_trials = objective, num_trials
-        self._say(f"study folder {path}")
-        done = [trial for trial in trials if trial.state not in ("pending", "interrupted")]
-        self._done = {trial.id for trial in done}
-        for trial in done:
-            self._rank(trial)
-        if done:
-            self._say(f"{len(done)} trials were done before")
-
     def started(self, suggestion: Suggestion) -> None:
         self._stage = "searching"
-        self._active[suggestion.trial] = (suggestion, None, None)
         self._saved.pop(suggestion.trial, None)
-
-    def reported(self, trial: int, epoch: Epoch, best: float | None) -> None:
-        self._active[trial] = (self._active[trial][0], epoch, best)
+        super().started(suggestion)
 
     def ended(self, trial: Trial) -> None:
-        _, epoch, _ = self._active.pop(trial.id, (None, None, None))
-        if trial.state in ("pending", "interrupted"):
-            self._say(f"trial {trial.id} is tried again: {trial.outcome.reason if trial.outcome else ''}")
-            return
-        self._num_here += trial.id not in self._done
-        self._done.add(trial.id)
-        if trial.state == "pruned" and epoch is not None:
+        active = self._active.get(trial.id)
+        self._num_here += trial.id not in self._done and trial.state not in ("pending", "interrupted")
+        if trial.state == "pruned" and active is not None and active.epoch is not None:
+            epoch = active.epoch
             done = epoch.fold * epoch.num_epochs + epoch.epoch
             self._saved[trial.id] = epoch.num_folds * epoch.num_epochs - done
-        self._rank(trial)
-        self._ended = [*self._ended, trial][-_ROWS:]
-        if self._each:
-            self._say(self._line(trial))
+        super().ended(trial)
 
-    def _rank(self, trial: Trial) -> None:
-        if trial.state == "finished" and trial.value is not None:
-            best = self._best.value if self._best else None
-            self._best = trial if self._objective.better(trial.value, best) else self._best
+    def _tell_end(self, trial: Trial) -> None:
+        self._ended = [*self._ended, trial][-_ROWS:]
 
     def concluding(self) -> None:
         self._stage = "re-scoring the finalists, refitting the winner and trial 0"
-        self._say(self._stage)
-
-    def interrupted(self) -> None:
-        self._say(f"stopping. {len(self._done)} trials are done and kept; the same command goes on.")
-
-    def _line(self, trial: Trial) -> str:
-        of = f"/{self._num_trials}" if self._num_trials else ""
-        best = f"best {number(self._best.value or 0.0)} (trial {self._best.id})" if self._best else ""
-        parts = [f"{len(self._done)}{of}", f"trial {trial.id}", *self._cells(trial), best, params_text(trial.point)]
-        return "  ".join(part for part in parts if part)
-
-    def _cells(self, trial: Trial) -> list[str]:
-        value = f"{self._objective.metric} {number(trial.value)}" if trial.value is not None else ""
-        reason = trial.outcome.reason if trial.outcome and trial.outcome.reason else ""
-        return [trial.state, value, reason[:_LONGEST]]
+        super().concluding()
 
     @property
     def _seconds_left(self) -> float | None:
@@ -138,20 +106,18 @@ class StudyDisplay(StudyListener):
         return lines + table(["trial", "state", self._objective.metric, "settings"], rows[:_ROWS], right=[0, 2])
 
     def _active_row(self, trial: int) -> list[str]:
-        suggestion, epoch, best = self._active[trial]
-        state = "starting"
-        if epoch is not None:
-            fold = f"fold {epoch.fold + 1}/{epoch.num_folds} " if epoch.num_folds > 1 else ""
-            state = f"{fold}epoch {epoch.epoch}/{epoch.num_epochs}"
-        return [str(trial), state, "" if best is None else number(best), params_text(suggestion.point)]
+        active = self._active[trial]
+        state = self._progress(active)[0]
+        return [
+            str(trial),
+            state,
+            "" if active.best is None else number(active.best),
+            self._settings(active.suggestion),
+        ]
 
     def _row(self, trial: Trial) -> list[str]:
-        return [
-            str(trial.id),
-            trial.state,
-            "" if trial.value is None else number(trial.value),
-            params_text(trial.point),
-        ]
+        value = "" if trial.value is None else number(trial.value)
+        return [str(trial.id), trial.state, value, self._settings(trial)]
 
 
 @contextmanager
@@ -163,14 +129,14 @@ def study_display(output: Output, facts: dict[str, Any]) -> Iterator[StudyListen
         facts: Gets the study's folder, so that an error can name it.
     """
     if output.quiet or not is_live(output.stream):
-        yield StudyDisplay(output.say_if_heard, facts, each=True)
+        yield _Known(output.say_if_heard, facts)
         return
     from rich.console import Console
     from rich.live import Live
     from rich.text import Text
 
     console = Console(file=output.stream, markup=False, highlight=False, emoji=False)
-    listener = StudyDisplay(lambda line: console.print(Text(printable(line))), facts, each=False)
+    listener = StudyDisplay(lambda line: console.print(Text(printable(line))), facts)
 
     def block() -> Text:
         return Text("\n".join(printable(line) for line in listener.lines()), no_wrap=True, overflow="ellipsis")

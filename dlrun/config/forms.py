@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 from pydantic import BeforeValidator
 from pydantic.fields import FieldInfo
 
-from dlrun.settings import ByKind, ByName, Later, ReadsSwitch, Settings, fields_of, members
+from dlrun.settings import ByKind, ByName, Later, OneOrMore, ReadsSwitch, Settings, fields_of, members
 
 
 @dataclass(frozen=True)
@@ -113,6 +113,8 @@ def _form(annotation: Any, metadata: tuple[Any, ...]) -> Form:
             return Form(by_kind=members(annotation))
         if isinstance(mark, ByName):
             return Form(by_name=members(annotation), what=mark.what)
+        if isinstance(mark, OneOrMore):
+            return _joined([_form(get_args(annotation)[0], ()), _form_of_plain(annotation, metadata)])
         if isinstance(mark, BeforeValidator) and _says_input(mark):
             return _form(mark.json_schema_input_type, ())
     if get_origin(annotation) in (Union, UnionType):

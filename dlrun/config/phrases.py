@@ -13,6 +13,9 @@ _LONGEST = 60
 MOST_NAMES = 12
 """Most names that a message lists."""
 
+_MOST_CHOICES = 24
+"""Most names that it lists where one of them must be written: more than any family of dlrun has."""
+
 
 def clip(text: object, longest: int = _LONGEST) -> str:
     """Show text on one line, only so much of it."""
@@ -56,12 +59,12 @@ def either(alternatives: Iterable[str]) -> str:
     return f"{', '.join(most)}{comma} or {last}"
 
 
-def listed(names: Iterable[object]) -> str:
-    """List names: all of them, or the first dozen and how many there are besides."""
+def listed(names: Iterable[object], most: int = MOST_NAMES) -> str:
+    """List names: all of them, or the first so many and how many there are besides."""
     every = [str(name) for name in names]
-    if len(every) <= MOST_NAMES + 1:
+    if len(every) <= most + 1:
         return ", ".join(every)
-    return f"{', '.join(every[:MOST_NAMES])} and {len(every) - MOST_NAMES} more"
+    return f"{', '.join(every[:most])} and {len(every) - most} more"
 
 
 def nearest(name: object, known: Iterable[object]) -> str | None:
@@ -103,13 +106,17 @@ def expected(form: Form, *, brief: bool = False) -> str:
     alternatives += _names(form, brief=brief)
     if form.section:
         alternatives.append("a mapping of settings")
-    if form.items:
+    or_several = form.items is not None and bool(form.items.form.words) and {*form.items.form.words} <= {*form.words}
+    if form.items and not or_several:
         alternatives.append(_list_in_words(form, brief=brief))
     if form.values:
         alternatives.append(f"a mapping of names to {plural(form.values.form)}")
     if form.words and not form.by_kind:
-        quoted = [f"'{word}'" if isinstance(word, str) else show(word) for word in form.words]
+        words = dict.fromkeys(form.words)
+        quoted = [f"'{word}'" if isinstance(word, str) else show(word) for word in words]
         alternatives += quoted if len(quoted) <= MOST_NAMES else [one_of(quoted, brief=brief)]
+    if or_several:
+        alternatives.append("a list of them")
     if form.null and not form.switch:
         alternatives.append("null")
     return either(alternatives) if alternatives else "another value"
@@ -139,7 +146,7 @@ def one_of(names: Sequence[object], *, brief: bool = False) -> str:
     """Say that one of several names may be written."""
     if brief and len(names) > MOST_NAMES:
         return f"one of {len(names)} names"
-    return f"one of {listed(names)}" if len(names) > 1 else str(names[0])
+    return f"one of {listed(names, _MOST_CHOICES)}" if len(names) > 1 else str(names[0])
 
 
 def _names(form: Form, *, brief: bool) -> list[str]:

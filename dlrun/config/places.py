@@ -52,6 +52,8 @@ def _step(place: Place, part: str | int) -> Place:
         return _inside(place, form.by_kind[str(part)], {"kind": value} if isinstance(value, str) else value)
     if part in form.by_name:
         return _named(place, str(part))
+    if isinstance(part, int) and isinstance(value, str) and form.items:
+        return place  # one name alone, which was read as a list of one
     if isinstance(part, int):
         items = form.items.form if form.items else form
         inside = value[part] if isinstance(value, list) and part < len(value) else None

@@ -37,6 +37,7 @@ _OF_INPUTS = frozenset(
         "encoding",
         "input_kind",
         "target_transform",
+        "target_margin",
         "arguments",
     )
 )

@@ -8,11 +8,22 @@ differ in more than half of the rows, unless `dataset.types` calls them categori
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from dlrun.datasets.dataset import LARGEST
+from dlrun.datasets.dates import is_date
+from dlrun.datasets.identifiers import like_an_identifier
 from dlrun.datasets.names import counted, listed
+from dlrun.datasets.notation import PLAIN, Notation, OtherNotation, other_notation
+from dlrun.datasets.spelling import spelling_notes
+from dlrun.datasets.text_columns import (
+    MAX_INFERRED_CLASSES,
+    TextAmongNumbers,
+    almost_numeric,
+    is_free_text,
+    mostly_differs,
+    text_among_numbers,
+)
 from dlrun.errors import DataError
 
 if TYPE_CHECKING:
@@ -20,28 +31,19 @@ if TYPE_CHECKING:
 
 ColumnType = Literal["numeric", "categorical"]
 
-MAX_INFERRED_CLASSES = 20
-"""Most different whole numbers that are taken for classes without being told."""
-
-MAX_TEXT_VALUES = 100
-"""Different values that a text column may always have."""
-
-_FEW_TEXTS = 3
-"""Different texts in a column of numbers that are taken for marks or mistakes; more are a part of what it holds."""
-
 AS_TRAINED = "Correct these values; dataset.missing of the run's config lists the texts that mean a missing one."
 """What to do about a value that a run which is over cannot take for a number."""
 
 _CORRECT = "Correct the values, or leave them empty to have them treated as missing."
-_MOSTLY = 0.5
-_FEW_ROWS = 20
-_LOOKED_AT = 1000
-_TIME = r"\d{1,2}:\d{2}(:\d{2}.*)?"
-_DATE = rf"^(\d{{1,4}}[-/.]\d{{1,2}}[-/.]\d{{1,4}}([ T]{_TIME})?|{_TIME})$"
+_MOST_SPELLINGS = 1000
+"""Different values among which those that are probably the same are looked for."""
 
 
 def prepare(
-    frame: pl.DataFrame, types: Mapping[str, ColumnType], dropped: Sequence[str] = ()
+    frame: pl.DataFrame,
+    types: Mapping[str, ColumnType],
+    dropped: Sequence[str] = (),
+    notation: Notation = PLAIN,
 ) -> tuple[pl.DataFrame, tuple[str, ...]]:
     """Bring columns into the forms that preprocessing knows: numbers, booleans and text, missing values as null.
 
@@ -49,6 +51,7 @@ def prepare(
         frame: Columns of inputs.
         types: What the config says about columns.
         dropped: Columns that it leaves out already.
+        notation: How it says that numbers are written.
 
     Returns:
         The same columns, and notes on what the user should know about them.
@@ -60,8 +63,8 @@ def prepare(
     _refuse_dates(frame, types, dropped)
     frame = frame.with_columns([_formed(column, types.get(column.name)) for column in frame])
     _refuse_infinite(frame)
-    _refuse_free_text(frame, types, dropped)
-    return frame, _notes(frame, types)
+    _refuse_free_text(frame, types, dropped, notation)
+    return frame, _notes(frame, types, dropped, notation)
 
 
 def as_numbers(column: pl.Series, remedy: str | None = None) -> pl.Series:
@@ -86,10 +89,19 @@ def as_numbers(column: pl.Series, remedy: str | None = None) -> pl.Series:
             f"column '{column.name}' holds no number in {counted(int(failed.sum()), 'row')}, the first is '{value}' in "
             f"row {first} (from 0)",
             remedy=remedy
+            or _in_other_notation(text)
             or f"List texts that mean a missing value in dataset.missing, such as dataset.missing=['{value}'], "
             f"or set dataset.types.{column.name}=categorical.",
         )
     return numbers.fill_nan(None)
+
+
+def _in_other_notation(text: pl.Series) -> str:
+    """Return the setting that reads a column as numbers, if one does."""
+    import polars as pl
+
+    other = other_notation(text) if text.dtype == pl.String else None
+    return f"It {other}: set {other.setting}." if other and other.setting else ""
 
 
 def as_text(column: pl.Series) -> pl.Series:
@@ -131,24 +143,13 @@ def _refuse_nested(frame: pl.DataFrame, dropped: Sequence[str]) -> None:
 
 
 def _refuse_dates(frame: pl.DataFrame, types: Mapping[str, ColumnType], dropped: Sequence[str]) -> None:
-    dates = [column.name for column in frame if types.get(column.name) != "categorical" and _is_date(column)]
+    dates = [column.name for column in frame if types.get(column.name) != "categorical" and is_date(column)]
     if dates:
         raise DataError(
             f"dates and times cannot be learned from yet: {listed(dates)}",
             remedy=f"Leave them out with {_drop(dates, dropped)}, or convert them to numbers, such as the year or the "
-            "days since a first day.",
+            f"days since a first day. dataset.types.{dates[0]}=categorical takes the values for categories.",
         )
-
-
-def _is_date(column: pl.Series) -> bool:
-    import polars as pl
-
-    if column.dtype.is_temporal():
-        return True
-    if column.dtype != pl.String:
-        return False
-    some = column.drop_nulls().head(_LOOKED_AT)
-    return len(some) > 0 and bool(some.str.contains(_DATE).all())
 
 
 def _refuse_infinite(frame: pl.DataFrame) -> None:
@@ -171,18 +172,27 @@ def _refuse_infinite(frame: pl.DataFrame) -> None:
                 )
 
 
-def _refuse_free_text(frame: pl.DataFrame, types: Mapping[str, ColumnType], dropped: Sequence[str]) -> None:
+def _refuse_free_text(
+    frame: pl.DataFrame, types: Mapping[str, ColumnType], dropped: Sequence[str], notation: Notation
+) -> None:
     import polars as pl
 
     refused: dict[str, int] = {}
     spoiled: dict[str, TextAmongNumbers] = {}
+    otherwise: dict[str, OtherNotation] = {}
     for column in frame:
-        if column.dtype == pl.String and column.name not in types and _is_free_text(column):
-            if found := text_among_numbers(column):
+        if column.dtype != pl.String or column.name in types:
+            continue
+        few = column.n_unique() <= MAX_INFERRED_CLASSES
+        if not few and not text_among_numbers(column, notation) and (other := other_notation(column, notation)):
+            otherwise[column.name] = other
+        elif is_free_text(column):
+            if found := text_among_numbers(column, notation):
                 spoiled[column.name] = found
             else:
                 refused[column.name] = column.n_unique()
-    messages, remedies = [f"column '{name}' {found}" for name, found in spoiled.items()], []
+    messages = [f"column '{name}' {found}" for name, found in (*otherwise.items(), *spoiled.items())]
+    remedies = [_read_otherwise(otherwise, dropped)] if otherwise else []
     if spoiled:
         marks = listed(dict.fromkeys(text for found in spoiled.values() for text in found.texts))
         remedies.append(f"Correct {marks}, or add them to dataset.missing.")
@@ -198,93 +208,42 @@ def _refuse_free_text(frame: pl.DataFrame, types: Mapping[str, ColumnType], drop
         raise DataError("; ".join(messages), remedy=" ".join(remedies))
 
 
-@dataclass(frozen=True)
-class TextAmongNumbers:
-    """A few texts in a column of numbers.
-
-    Args:
-        num_rows: Rows that hold text.
-        texts: The different texts.
-        row: The first row that holds one, from 0.
-    """
-
-    num_rows: int
-    texts: tuple[str, ...]
-    row: int
-
-    def __str__(self) -> str:
-        rows = counted(self.num_rows, "row")
-        first = f"the first is '{self.texts[0]}' in row {self.row} (from 0)"
-        return f"holds text in {rows} and numbers in all others; {first}"
+def _read_otherwise(found: Mapping[str, OtherNotation], dropped: Sequence[str]) -> str:
+    """Return what to do about columns of numbers in another notation."""
+    settings = list(dict.fromkeys(other.setting for other in found.values() if other.setting))
+    first = next(iter(found))
+    read = f"Set {settings[0]}" if settings else f"Write bare numbers, or leave them out with {_drop([first], dropped)}"
+    return f"{read}; dataset.types.{first}=categorical takes the values for categories."
 
 
-def text_among_numbers(column: pl.Series) -> TextAmongNumbers | None:
-    """Find the few different texts of a column that otherwise holds many different numbers; None if it is another.
-
-    Args:
-        column: Text; missing values are null.
-    """
-    import polars as pl
-
-    numbers = column.str.strip_chars().cast(pl.Float64, strict=False)
-    strange = numbers.is_null() & column.is_not_null()
-    num_strange, num_numbers = int(strange.sum()), len(numbers) - numbers.null_count()
-    if not 0 < num_strange < num_numbers or numbers.n_unique() <= MAX_INFERRED_CLASSES:
-        return None
-    texts = column.filter(strange).unique(maintain_order=True).to_list()
-    return TextAmongNumbers(num_strange, tuple(texts), strange.arg_max() or 0) if len(texts) <= _FEW_TEXTS else None
-
-
-def _is_free_text(column: pl.Series) -> bool:
-    return column.drop_nulls().n_unique() > MAX_TEXT_VALUES and _mostly_differs(column)
-
-
-def _mostly_differs(column: pl.Series) -> bool:
-    present = column.drop_nulls()
-    return len(present) >= _FEW_ROWS and present.n_unique() > _MOSTLY * len(present)
-
-
-def _almost_numeric(column: pl.Series) -> str:
-    """Return a hint if most values of a column of text are numbers, else nothing."""
-    import polars as pl
-
-    text = column.drop_nulls()
-    numbers = text.str.strip_chars().cast(pl.Float64, strict=False)
-    count = len(text) - numbers.null_count()
-    if len(text) == 0 or count < _MOSTLY * len(text) or count == len(text):
-        return ""
-    others = text.filter(numbers.is_null()).unique(maintain_order=True).head(3).to_list()
-    return (
-        f"; {count:,} of the {len(text):,} values of '{column.name}' are numbers: list in dataset.missing what "
-        f"means a missing value, such as {listed(others)}"
-    )
-
-
-def _notes(frame: pl.DataFrame, types: Mapping[str, ColumnType]) -> tuple[str, ...]:
+def _notes(
+    frame: pl.DataFrame, types: Mapping[str, ColumnType], dropped: Sequence[str], notation: Notation
+) -> tuple[str, ...]:
     import polars as pl
 
     notes: list[str] = []
     for column in frame:
         name = f"column '{column.name}'"
+        is_text = column.dtype == pl.String and column.name not in types
         if column.null_count() == len(column):
             notes.append(f"{name} has no values at all")
         elif column.null_count() == 0 and column.n_unique() == 1:
             notes.append(f"{name} has the same value in every row")
-        elif column.dtype == pl.String and column.name not in types and _mostly_differs(column):
+        elif why := like_an_identifier(column):
+            notes.append(f"{name} {why}, as an identifier does; {_drop([column.name], dropped)} leaves it out")
+        elif is_text and (other := other_notation(column, notation)):
+            setting = f"; {other.setting} reads them" if other.setting else ""
+            notes.append(f"{name} {other}: taken for categories{setting}")
+        elif is_text and mostly_differs(column):
             notes.append(
-                f"{name} is text that differs in most rows; dataset.drop leaves it out{_almost_numeric(column)}"
+                f"{name} is text that differs in most rows; {_drop([column.name], dropped)} leaves it out"
+                f"{almost_numeric(column, notation)}"
             )
-        elif _is_counter(column):
-            notes.append(f"{name} counts the rows, as an identifier does; dataset.drop leaves it out")
-        elif column.dtype == pl.String and column.name not in types and (hint := _almost_numeric(column)):
+        elif is_text and (hint := almost_numeric(column, notation)):
             notes.append(f"{name} is taken for categories{hint}")
+        if column.dtype == pl.String and column.n_unique() <= _MOST_SPELLINGS:
+            notes += spelling_notes(column)
     return tuple(notes)
-
-
-def _is_counter(column: pl.Series) -> bool:
-    if not column.dtype.is_integer() or column.null_count() or len(column) < 3:
-        return False
-    return bool((column.diff().drop_nulls() == 1).all())
 
 
 def _drop(names: list[str], dropped: Sequence[str]) -> str:

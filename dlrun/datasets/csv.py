@@ -1,37 +1,34 @@
 """Tables in CSV files."""
 
 import codecs
-import contextlib
 import csv
-import gzip
 import io
 import itertools
-import zlib
-from collections.abc import Collection, Iterator
+from collections import Counter
+from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
 
+from dlrun.datasets.csv_hints import if_no_header, if_uneven, numbers_in
+from dlrun.datasets.csv_lines import UNREADABLE, Layout
+from dlrun.datasets.files import refuse_packed
 from dlrun.datasets.names import counted, listed
+from dlrun.datasets.notation import Notation
 from dlrun.datasets.table import Table, unreadable
 from dlrun.errors import DataError
-from dlrun.settings import Items
+from dlrun.settings import Names
 
 if TYPE_CHECKING:
     import polars as pl
 
 MISSING = ("", "NA", "N/A", "#N/A", "NaN", "nan", "null", "NULL")
-"""Texts that always mean a missing value."""
+"""Texts that mean a missing value unless `dataset.not_missing` says otherwise."""
 
-_GZIP = b"\x1f\x8b"
-
-LONGEST_CELL = 2**20
-"""Characters of a cell that Python's reader of CSV takes."""
-
-_UNREADABLE = (ValueError, LookupError, OSError, EOFError, zlib.error)
-"""What reading a file in a wrong encoding, or a damaged one, raises."""
-
+_CORRECT = "Correct these values, or list those that mean a missing one in dataset.missing."
 _REMEDY = "Check that it is a text file with one header line, dataset.separator and dataset.encoding."
 
 
@@ -48,90 +45,235 @@ class Csv(Table):
     separator: Annotated[str, BeforeValidator(_spelled_out)] = Field(",", min_length=1, max_length=1)
     """Character between the columns, such as `;` or `\\t`."""
 
-    missing: Items[str] = ()
+    names: Names[str] = ()
+    """Names of all columns, for a file without a header: its first line is a row then."""
+
+    skip_rows: int = Field(0, ge=0)
+    """Lines at the top of the file that are left out, such as a title above the header."""
+
+    comment: str | None = Field(None, min_length=1, max_length=5)
+    """How a line begins that is left out, such as `#`."""
+
+    decimal: Literal[".", ","] = "."
+    """Mark before the fraction of a number: `','` reads 20,5 as 20.5."""
+
+    thousands: Literal[",", ".", " ", "'"] | None = None
+    """Mark between groups of three digits: `','` reads 1,340.65 as 1340.65."""
+
+    strip: bool = False
+    """Whether blanks around a value are no part of it, so that `yes` and `yes ` are the same."""
+
+    missing: Names[str] = ()
     """Texts that mean a missing value, beside the empty text, NA, N/A, #N/A, NaN, nan, null and NULL."""
+
+    not_missing: Names[Literal["NA", "N/A", "#N/A", "NaN", "nan", "null", "NULL"]] = ()
+    """Texts of that list that are values after all, such as a class that is called NA."""
 
     encoding: str = "utf8"
     """Encoding of the text, a name that Python knows, such as `latin-1`."""
 
+    @model_validator(mode="after")
+    def _check_marks(self) -> Self:
+        if self.decimal == self.thousands:
+            raise PydanticCustomError("same_mark", "decimal and thousands are both '{mark}'", {"mark": self.decimal})
+        return self
+
+    @property
+    def layout(self) -> Layout:
+        """How the lines of the file are written."""
+        return Layout(self.separator, self.encoding, self.names, self.skip_rows, self.comment or "")
+
+    @property
+    def notation(self) -> Notation:
+        """How its numbers and texts are written."""
+        return Notation(self.decimal, self.thousands or "", self.strip)
+
+    @property
+    def all_missing(self) -> tuple[str, ...]:
+        """Every text that means a missing value."""
+        return (*(text for text in MISSING if text not in self.not_missing), *self.missing)
+
     def _header(self, path: Path) -> list[str]:
-        first = self._read(path, skip_lines=self._num_blank(path), has_header=False, n_rows=1, infer_schema=False)
-        names = [str(name) if name is not None else "" for name in (first.row(0) if first.height else ())]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
+        refuse_packed(path)
+        header = list(self.names) or self._first_row(path)
+        if self.names:
+            self._refuse_another_width(path)
+        num_each = Counter(header)
+        twice = sorted(name for name, number in num_each.items() if number > 1)
+        if [name for name in twice if name or not self._unnamed_are_empty(path, header)]:
+            self._refuse_uneven(path)
             raise DataError(
-                f"'{path}': more than one column is called {listed(twice)}", remedy="Give every column its own name."
+                f"'{path}': more than one column is called {listed(twice)}",
+                remedy=("" if self.names else if_no_header(header)) or "Give every column its own name.",
             )
-        return names
+        return [name for name in header if num_each[name] == 1]
 
     def _rows(self, path: Path, columns: list[str], text: Collection[str]) -> "pl.DataFrame":
         import polars as pl
 
+        in_file = list(self.names) or self._first_row(path)
+        places = [in_file.index(name) for name in columns]
+        own = self._read(path, n_rows=1, infer_schema=False).columns
+        if max(places) >= len(own):
+            self._refuse_uneven(path)
+        as_text = columns if not self.notation.is_plain else [name for name in columns if name in text]
         frame = self._read(
             path,
-            columns=columns,
-            schema_overrides={name: pl.String for name in columns if name in text},
-            null_values=[*MISSING, *self.missing],
+            columns=sorted(places),
+            schema_overrides={own[in_file.index(name)]: pl.String for name in as_text},
+            null_values=list(self.all_missing),
             infer_schema_length=None,
             n_rows=self.limit,
         )
-        if frame[self._last_of(columns, path)].null_count():  # polars fills lines that are too short
+        frame = frame.select([frame[own[place]].alias(name) for place, name in zip(places, columns, strict=True)])
+        if frame[columns[places.index(max(places))]].null_count():  # polars fills lines that are too short
             self._refuse_uneven(path)
-        return frame.filter(~pl.all_horizontal(pl.all().is_null())).select(columns)
+        frame = frame.filter(~pl.all_horizontal(pl.all().is_null()))
+        if self.notation.is_plain:
+            return frame
+        frame = frame.with_columns([self._stripped(column) for column in frame])
+        return frame.with_columns([self._read_otherwise(frame[name]) for name in columns if name not in self.target])
 
-    def _last_of(self, columns: list[str], path: Path) -> str:
-        """Return the column that stands last in the file; a line that is too short has no value there."""
-        return next(name for name in reversed(self._header(path)) if name in columns)
+    def _read_otherwise(self, column: "pl.Series") -> "pl.Series":
+        """Return an input that was read as text as what it is in the notation of the file."""
+        wanted = self.types.get(column.name)
+        if wanted == "numeric":
+            return self.notation.numbers(column, _CORRECT)
+        return column if wanted else self.notation.inferred(column)
+
+    def _stripped(self, column: "pl.Series") -> "pl.Series":
+        """Return text without the blanks that are no part of it; some may be missing then."""
+        import polars as pl
+
+        shorter = self.notation.stripped(column)
+        is_value = ~shorter.is_in(list(self.all_missing))
+        return pl.select(pl.when(is_value).then(shorter).alias(column.name)).to_series()
+
+    def _inferred(self, target: "pl.Series") -> "pl.Series":
+        return self.notation.inferred(target)
+
+    def _texts_for_missing(self, path: Path, column: str) -> tuple[str, ...]:
+        import polars as pl
+
+        place = (list(self.names) or self._first_row(path)).index(column)
+        written = self._read(path, columns=[place], infer_schema=False, n_rows=self.limit).to_series()
+        found = written.filter(written.str.strip_chars().is_in(list(self.all_missing)) & (written != ""))
+        return tuple(found.cast(pl.String).unique().sort().to_list())
+
+    def _doubts(self, path: Path, frame: "pl.DataFrame") -> tuple[str, ...]:
+        header = list(self.names) or self._first_row(path)
+        notes = []
+        if (unnamed := header.count("")) > 1:
+            notes.append(
+                f"{unnamed} columns without a name or a value are left out; separators at the ends of lines make them"
+            )
+        if not self.names and numbers_in(header):
+            lost = [name for name in self.target if name in frame[name]]
+            if lost:
+                raise DataError(
+                    f"'{path}' seems to have no header: the target '{lost[0]}' of its first line is also a value below",
+                    remedy=if_no_header(header),
+                )
+            found = listed(numbers_in(header), most=3)
+            notes.append(
+                f"the header holds numbers ({found}), as a row does: if the file has no header, its first row is lost; "
+                "dataset.names names the columns"
+            )
+        return tuple(notes)
+
+    def _misread(self, header: list[str], path: Path) -> str:
+        self._refuse_one_column(header, path)
+        self._refuse_uneven(path)
+        return "" if self.names else if_no_header(header)
+
+    def _first_row(self, path: Path) -> list[str]:
+        try:
+            with self.layout.opened(path) as stream:
+                row = next(self.layout.rows(self.layout.lines(stream)), [])
+        except (csv.Error, *UNREADABLE) as error:
+            raise unreadable(path, "CSV", error, _REMEDY) from error
+        if not row:
+            raise DataError(f"'{path}' is empty", remedy="A header line and rows are needed.")
+        return row
+
+    def _unnamed_are_empty(self, path: Path, header: list[str]) -> bool:
+        places = [place for place, name in enumerate(header) if not name]
+        frame = self._read(path, columns=places, infer_schema=False, n_rows=self.limit)
+        return all(column.null_count() == len(column) or (column.fill_null("") == "").all() for column in frame)
+
+    def _refuse_another_width(self, path: Path) -> None:
+        """Raise DataError if `names` do not suit the first row."""
+        row = self._first_row(path)
+        if len(row) != len(self.names):
+            raise DataError(
+                f"dataset.names holds {counted(len(self.names), 'name')}, the first row of '{path}' holds "
+                f"{counted(len(row), 'value')}",
+                remedy="Name every column of the file, also those that dataset.drop leaves out.",
+            )
+        if tuple(row) == self.names:
+            raise DataError(
+                f"the first row of '{path}' holds dataset.names: it is a header", remedy="Leave dataset.names out."
+            )
 
     def _read(self, path: Path, **options: Any) -> "pl.DataFrame":
         import polars as pl
 
+        options |= {"separator": self.separator, "has_header": not self.names, "glob": False}
         try:
-            return pl.read_csv(self._source(path), separator=self.separator, glob=False, **options)
+            return pl.read_csv(
+                self._source(path),
+                skip_lines=self.layout.num_before_header(path),
+                comment_prefix=self.comment,
+                **options,
+            )
         except pl.exceptions.NoDataError as error:
             raise DataError(f"'{path}' is empty", remedy="A header line and rows are needed.") from error
-        except (pl.exceptions.PolarsError, *_UNREADABLE) as error:
+        except (pl.exceptions.PolarsError, *UNREADABLE) as error:
             self._refuse_uneven(path)
+            return self._read_quoted(path, error, options)
+
+    def _read_quoted(self, path: Path, error: Exception, options: dict[str, Any]) -> "pl.DataFrame":
+        """Read a file that polars cannot read and Python can: it has quotes inside of values that are not quoted.
+
+        Raises:
+            DataError: Python cannot read it either.
+        """
+        import polars as pl
+
+        written = io.StringIO()
+        writer = csv.writer(written, delimiter=self.separator, lineterminator="\n")
+        try:
+            with self.layout.opened(path) as stream:
+                lines = self.layout.lines(stream)
+                writer.writerows(self.layout.rows(lines, strict=True))
+            return pl.read_csv(io.BytesIO(written.getvalue().encode()), **options)
+        except csv.Error as unquoted:
+            message = ValueError(f"line {lines.number}: {unquoted}")
+            raise unreadable(path, "CSV", message, "Double the quotes inside of a value that is in quotes.") from error
+        except (pl.exceptions.PolarsError, *UNREADABLE):
             raise unreadable(path, "CSV", error, _REMEDY) from error
 
     def _source(self, path: Path) -> Path | io.BytesIO:
         if codecs.lookup(self.encoding).name == "utf-8":
             return path
-        return io.BytesIO(self._text(path).encode())
-
-    def _text(self, path: Path) -> str:
-        content = path.read_bytes()
-        text = gzip.decompress(content) if content.startswith(_GZIP) else content
-        return text.decode(self.encoding)
+        with self.layout.opened(path) as stream:
+            return io.BytesIO(stream.read().encode())
 
     def _refuse_uneven(self, path: Path) -> None:
         """Raise DataError if a line has more or fewer values than the header, and say which; empty lines are none."""
-        with contextlib.suppress(csv.Error, *_UNREADABLE), self._opened(path) as stream:
-            csv.field_size_limit(LONGEST_CELL)
-            reader = csv.reader(stream, delimiter=self.separator)
-            rows = filter(None, reader)
-            width = len(next(rows, []))
+        with suppress(csv.Error, *UNREADABLE), self.layout.opened(path) as stream:
+            lines = self.layout.lines(stream)
+            rows = self.layout.rows(lines)
+            header = list(self.names) or next(rows, [])
+            last = lines.number
             for row in itertools.islice(rows, self.limit):
-                if len(row) != width:
-                    found = counted(len(row), "value")
+                if len(row) != len(header):
+                    found, known = counted(len(row), "value"), "dataset.names" if self.names else "the header"
                     raise DataError(
-                        f"'{path}': line {reader.line_num} holds {found}, the header holds {width}",
-                        remedy="Put a text that holds the separator into double quotes, or check dataset.separator.",
+                        f"'{path}': line {lines.number} holds {found}, {known} holds {len(header)}",
+                        remedy=if_uneven(self.layout, header, row, next(rows, []), last),
                     )
-
-    def _num_blank(self, path: Path) -> int:
-        """Return how many empty lines stand before the header; 0 where the file cannot be read."""
-        with contextlib.suppress(*_UNREADABLE), self._opened(path) as stream:
-            return sum(1 for _ in itertools.takewhile(lambda line: line in ("\n", "\r\n"), stream))
-        return 0
-
-    @contextlib.contextmanager
-    def _opened(self, path: Path) -> Iterator[TextIO]:
-        """Open the file as text, unpacked, a line at a time."""
-        with path.open("rb") as raw:
-            packed = raw.read(2) == _GZIP
-            raw.seek(0)
-            yield io.TextIOWrapper(gzip.GzipFile(fileobj=raw) if packed else raw, self.encoding, newline="")
+                last = lines.number
 
     def _refuse_one_column(self, header: list[str], path: Path) -> None:
         others = [mark for mark in (",", ";", "\t", "|") if mark != self.separator and mark in header[0]]

@@ -114,6 +114,16 @@ class Dataset:
             _update(digest, self.test_rows)
         return digest.hexdigest()
 
+    @cached_property
+    def targets_fingerprint(self) -> str:
+        """SHA-256 over the targets of all rows in their order, in hexadecimal.
+
+        It is the same for datasets that read other inputs of the same rows, such as other columns of a table.
+        """
+        digest = hashlib.sha256(self.task.encode())
+        _update(digest, self.y)
+        return digest.hexdigest()
+
 
 def _update_column(digest: hashlib._Hash, column: pl.Series) -> None:
     """Add the name, the missing places and the values of a column; polars' own hashes change with its versions."""

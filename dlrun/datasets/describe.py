@@ -35,6 +35,7 @@ def describe(dataset: Dataset, plan: SplitPlan, report: PartsReport | None = Non
             "classes": list(dataset.class_names),
             "dtype": str(dataset.y.dtype),
             "shape": list(dataset.y.shape),
+            "fingerprint": dataset.targets_fingerprint,
         },
         "own_test_part": dataset.test_rows is not None,
         "parts": {"development": _part(dataset, plan.development), "test": _part(dataset, plan.test)},

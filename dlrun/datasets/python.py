@@ -1,37 +1,30 @@
-"""Arrays that a Python function of the user's own returns."""
+"""Rows that a Python function of the user's own returns."""
 
 import importlib.util
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
-from dlrun.datasets.arrays import ArrayKind, input_kind, typed
 from dlrun.datasets.dataset import Dataset, DatasetFacts
 from dlrun.datasets.files import existing_file
-from dlrun.datasets.names import listed
-from dlrun.datasets.source import Source
-from dlrun.datasets.targets import encode
+from dlrun.datasets.in_memory import InMemory
 from dlrun.datasets.trust import require_trusted
 from dlrun.errors import DataError, DlrunError
-from dlrun.settings import Auto
-
-_NAMES = ("x", "y", "x_test", "y_test")
-_FORM = "Return (x, y), (x, y, x_test, y_test), or a dict of arrays with these names."
 
 
-class Python(Source):
-    """Arrays that a Python function of your own returns.
+class Python(InMemory):
+    """Rows that a Python function of your own returns.
 
     The function returns `(x, y)`, or `(x, y, x_test, y_test)` if there is an own test part, or a dict with these names;
-    inputs and targets have one row a sample. It should return the same arrays every time: the data are compared when a
-    run is resumed. Its code runs with your rights, so a run folder that came from elsewhere needs `--trust` for it.
+    inputs and targets have one row a sample. They are arrays, or data frames of polars or pandas, whose columns are
+    prepared as those of a table; it may also return one data frame, whose target is named. It should return the same
+    rows every time: the data are compared when a run is resumed. Its code runs with your rights, so a run folder that
+    came from elsewhere needs `--trust` for it.
     """
 
     kind: Literal["python"] = "python"
@@ -51,21 +44,9 @@ class Python(Source):
     arguments: dict[str, bool | int | float | str | None] = Field(default_factory=dict)
     """Keyword arguments of the function."""
 
-    input_kind: ArrayKind | Auto = "auto"
-    """How the inputs are to be read, as for `npz`. `auto`: bytes of shape (rows, height, width) and numbers of shape
-    (rows, height, width, channels) are images, booleans of shape (rows, columns) are indicators, all else is
-    features."""
-
     def load(self) -> Dataset:
         path = existing_file(self.path, "dataset.path")
-        arrays = _arrays(path, self.function, self._call(path))
-        x, y, own_test = self._joined(path, arrays)
-        where = f"'{path}', {self.function}()"
-        kind = input_kind(x.shape, x.dtype, self.input_kind, where)
-        columns = y.shape[1] if y.ndim == 2 else 1
-        names = ("y",) if columns == 1 else tuple(f"y_{column}" for column in range(columns))
-        targets = encode(y, self.task, names)
-        return targets.dataset(path.stem, kind, typed(x, kind), num_test=own_test)
+        return self._dataset(path.stem, f"'{path}', {self.function}()", self._call(path))
 
     def facts(self) -> DatasetFacts | None:
         """Return None: a check does not run code."""
@@ -87,54 +68,6 @@ class Python(Source):
                     remedy="Define it, or name another one in dataset.function.",
                 )
             return function(**self.arguments)
-
-    def _joined(self, path: Path, arrays: Mapping[str, NDArray[Any]]) -> tuple[NDArray[Any], NDArray[Any], int | None]:
-        """Return inputs and targets, those of the own test part last, and how many these are, if any."""
-        where = f"'{path}', {self.function}()"
-        for x, y in (("x", "y"), ("x_test", "y_test")):
-            if x in arrays and len(arrays[x]) != len(arrays[y]):
-                raise DataError(
-                    f"{where}: '{x}' has {len(arrays[x]):,} rows and '{y}' has {len(arrays[y]):,}",
-                    remedy="Every row of the inputs needs one target.",
-                )
-        if not len(arrays["x"]):
-            raise DataError(f"{where}: 'x' has no rows", remedy="There is nothing to learn from.")
-        kept = {name: array[: self.kept(len(array))] for name, array in arrays.items()}
-        if "x_test" not in kept:
-            return kept["x"], kept["y"], None
-        for first, second in (("x", "x_test"), ("y", "y_test")):
-            if kept[first].shape[1:] != kept[second].shape[1:] or kept[first].dtype.kind != kept[second].dtype.kind:
-                raise DataError(
-                    f"{where}: '{first}' is {kept[first].dtype} of shape {kept[first].shape}, "
-                    f"'{second}' is {kept[second].dtype} of shape {kept[second].shape}",
-                    remedy="The test part must look like the rows to learn from.",
-                )
-        joined = [np.concatenate([kept[name], kept[f"{name}_test"]]) for name in ("x", "y")]
-        return joined[0], joined[1], len(kept["y_test"])
-
-
-def _arrays(path: Path, function: str, returned: Any) -> dict[str, NDArray[Any]]:
-    """Return what the function returned, by name."""
-    where = f"'{path}', {function}()"
-    named = returned
-    if isinstance(returned, tuple | list):
-        named = dict(zip(_NAMES, returned, strict=False)) if len(returned) in (2, 4) else {}
-    if not isinstance(named, Mapping) or set(named) not in (set(_NAMES[:2]), set(_NAMES)):
-        found = f"a value of the type {type(returned).__name__}"
-        if isinstance(returned, Mapping):
-            found = f"a dict with {listed([str(name) for name in returned])}"
-        elif isinstance(returned, tuple | list):
-            found = f"a {type(returned).__name__} of {len(returned)} values"
-        raise DataError(f"{where} returned {found}", remedy=_FORM)
-    arrays = {}
-    for name in named:
-        try:
-            arrays[name] = np.asarray(named[name])
-        except ValueError as error:
-            raise DataError(f"{where}: '{name}' is no array: {error}", remedy=_FORM) from error
-        if not arrays[name].ndim:
-            raise DataError(f"{where}: '{name}' is a single value", remedy="One row a sample is needed.")
-    return arrays
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """Source: what every kind of dataset has in common."""
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -31,6 +31,11 @@ class Source(Settings, ABC):
     uses the mean and standard deviation of the training rows, `log` takes log(1 + y) first; `auto` standardizes for
     networks."""
 
+    target_margin: Annotated[float, Field(ge=0, allow_inf_nan=False)] | Auto | None = "auto"
+    """How far predictions of a regression may lie outside the range of the training targets, as a share of that range,
+    of logarithms with `target_transform: log`; what lies further out is put at the bound. null for no bound; `auto` is
+    0.05 with `log`, where a small step of the learner is a large one in original units, and else no bound."""
+
     limit: int | None = Field(None, ge=1)
     """Keep only the first rows of each part (the rows to learn from, the own test part); to try things out."""
 
@@ -49,6 +54,19 @@ class Source(Settings, ABC):
         Raises:
             DataError: The data are missing or cannot be used as asked.
         """
+
+    def load_if_quick(self) -> Dataset | None:
+        """Read every row if that takes no time worth speaking of, so that a check can look at them; else return None.
+
+        Raises:
+            DataError: The data are missing or cannot be used as asked.
+        """
+        return None
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Names of columns that the config leaves out."""
+        return ()
 
     def kept(self, num_rows: int) -> int:
         """Return how many of a part's rows `limit` keeps."""

@@ -9,6 +9,7 @@ from pydantic import Field
 from dlrun.datasets.california_housing import CaliforniaHousing
 from dlrun.datasets.cifar import Cifar10, Cifar100
 from dlrun.datasets.csv import Csv
+from dlrun.datasets.memory import Memory
 from dlrun.datasets.mnist import FashionMnist, Mnist
 from dlrun.datasets.npz import Npz
 from dlrun.datasets.packaged import BreastCancer, Diabetes, Digits, Iris, Wine
@@ -33,7 +34,8 @@ DatasetSource = Annotated[
     | Npz
     | Csv
     | Parquet
-    | Python,
+    | Python
+    | Memory,
     Field(discriminator="kind"),
     ByKind(),
 ]

@@ -3,20 +3,20 @@
 from abc import abstractmethod
 from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Self
 
-import numpy as np
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from dlrun.datasets.columns import ColumnType, as_numbers, is_whole, prepare, text_among_numbers
+from dlrun.datasets.columns import ColumnType, as_numbers, prepare
 from dlrun.datasets.dataset import Dataset, DatasetFacts
 from dlrun.datasets.files import existing_file, naming, other_kind
 from dlrun.datasets.names import counted, listed, nearest
+from dlrun.datasets.notation import PLAIN, Notation
 from dlrun.datasets.source import Source
-from dlrun.datasets.targets import Targets, encode
+from dlrun.datasets.table_targets import check_target, targets_of
 from dlrun.errors import DataError
-from dlrun.settings import Items
+from dlrun.settings import Names
 
 if TYPE_CHECKING:
     import polars as pl
@@ -25,34 +25,22 @@ _SMALL_FILE = 16 * 2**20
 _NAMED = 8
 
 
-def _one_or_more(value: object) -> object:
-    if isinstance(value, str):
-        return (value,)
-    return tuple(value) if isinstance(value, list) else value
-
-
-Names = Annotated[
-    tuple[str, ...],
-    BeforeValidator(_one_or_more, json_schema_input_type=str | list[str]),
-]
-"""One name, or a list of names."""
-
-
 class Table(Source):
     """Columns with names: some are inputs, one or more are the target."""
 
     path: str = Field(min_length=1)
     """The file; relative paths start at the current directory."""
 
-    target: Names = Field(min_length=1)
+    target: Names[str] = Field(min_length=1)
     """Name of the column to predict, or a list of names."""
 
-    drop: Items[str] = ()
-    """Columns to leave out."""
+    drop: Names[str] = ()
+    """Column to leave out, or a list of columns."""
 
     types: dict[str, ColumnType] = Field(default_factory=dict)
     """Columns to take as `numeric` or `categorical`, whatever they look like; by default columns of numbers are numeric
-    and columns of text and true/false are categorical."""
+    and columns of text and true/false are categorical. A target that is categorical has classes, whatever they are
+    called; one that is numeric has numbers."""
 
     test_path: str | None = None
     """A file with the own test part: the same columns, with labels."""
@@ -62,15 +50,15 @@ class Table(Source):
 
     @model_validator(mode="after")
     def _check_names(self) -> Self:
-        for names, section in ((self.drop, "drop"), (self.types, "types")):
-            for name in self.target:
-                if name in names:
-                    raise PydanticCustomError(
-                        "target_is_input",
-                        "the target '{name}' also stands in {section}",
-                        {"name": name, "section": section},
-                    )
+        for name in self.target:
+            if name in self.drop:
+                raise PydanticCustomError("target_is_input", "the target '{name}' also stands in drop", {"name": name})
         return self
+
+    @property
+    def notation(self) -> Notation:
+        """How numbers are written where the file holds them as text."""
+        return PLAIN
 
     @abstractmethod
     def _header(self, path: Path) -> list[str]:
@@ -86,6 +74,22 @@ class Table(Source):
             text: Columns that are text, where the file does not say so.
         """
 
+    def _inferred(self, target: "pl.Series") -> "pl.Series":
+        """Return a target that was read as text as what it seems to hold, where the file does not say it."""
+        return target
+
+    def _texts_for_missing(self, path: Path, column: str) -> tuple[str, ...]:  # noqa: ARG002 (contract)
+        """Return the texts that stand in a column where a value is missing."""
+        return ()
+
+    def _doubts(self, path: Path, frame: "pl.DataFrame") -> tuple[str, ...]:  # noqa: ARG002 (contract)
+        """Return what is doubtful about how a file was read; raise DataError if it is beyond doubt."""
+        return ()
+
+    def _misread(self, header: list[str], path: Path) -> str:  # noqa: ARG002 (contract)
+        """Return what to do if a file was not read as it was written, or nothing; raise DataError if that is sure."""
+        return ""
+
     def load(self) -> Dataset:
         paths = self._paths()
         with naming(*paths):
@@ -97,27 +101,39 @@ class Table(Source):
 
     def _load(self, path: Path, test_path: Path | None = None) -> Dataset:
         inputs = self._inputs(path)
-        frame = self._rows(path, [*inputs, *self.target], self.types)
+        frame = self._rows(path, [*inputs, *self.target], {*self.types, *self.target})
         num_rows = frame.height
         if num_rows == 0:
             raise DataError(f"'{path}' has columns but no rows", remedy="Use a file with rows to learn from.")
         if test_path is not None:
             with naming(test_path):
                 frame = self._with_test(frame, test_path)
-        unlabeled = self._unlabeled(frame)
-        if self.task in ("auto", "regression") and len(self.target) == 1:
-            _refuse_text_among_numbers(frame[self.target[0]])
-        x, notes = prepare(frame.filter(~unlabeled).select(inputs), self.types, self.drop)
-        targets = self._targets(frame.filter(~unlabeled))
+        doubts = self._doubts(path, frame)
+        unlabeled = self._unlabeled(frame, path)
+        if self.task in ("auto", "regression") and len(self.target) == 1 and self.target[0] not in self.types:
+            check_target(frame[self.target[0]], self._inferred, self.notation)
+        labeled = frame.filter(~unlabeled)
+        x, notes = prepare(labeled.select(inputs), self.types, self.drop, self.notation)
+        targets = targets_of([labeled[name] for name in self.target], self.task, self.types, self._inferred)
         first_test = num_rows - int(unlabeled.head(num_rows).sum())
         if dropped := int(unlabeled.sum()):
-            notes = (f"left out {counted(dropped, 'row')} without a label", *notes)
+            notes = (f"left out {counted(dropped, 'row')} without a label{self._held(path)}", *notes)
         num_test = None if test_path is None else x.height - first_test
-        return targets.dataset(path.stem, "table", x, num_test=num_test, feature_names=tuple(inputs), notes=notes)
+        return targets.dataset(
+            path.stem, "table", x, num_test=num_test, feature_names=tuple(inputs), notes=(*doubts, *notes)
+        )
+
+    def load_if_quick(self) -> Dataset | None:
+        small = sum(path.stat().st_size for path in self._paths()) <= _SMALL_FILE
+        return self.load() if small else None
 
     def facts(self) -> DatasetFacts | None:
-        small = sum(path.stat().st_size for path in self._paths()) <= _SMALL_FILE
-        return self.load().facts if small else None
+        dataset = self.load_if_quick()
+        return None if dataset is None else dataset.facts
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        return self.drop
 
     def _inputs(self, path: Path) -> list[str]:
         header = self._header(path)
@@ -125,29 +141,27 @@ class Table(Source):
             self._require_columns(header, names, path, f"dataset.{setting}")
         inputs = [name for name in header if name not in self.target and name not in self.drop]
         if not inputs:
-            self._refuse_one_column(header, path)
+            hint = self._misread(header, path)
             used = f"the target {listed(self.target)}" + (
                 f" and what is dropped, {listed(self.drop)}" * bool(self.drop)
             )
             raise DataError(
                 f"'{path}' has no columns left to learn from: it holds {used}",
-                remedy="Shorten dataset.drop, or use another file." if self.drop else "Use a file with more columns.",
+                remedy=hint
+                or ("Shorten dataset.drop, or use another file." if self.drop else "Use a file with more columns."),
             )
         return inputs
 
     def _require_columns(self, header: list[str], wanted: Collection[str], path: Path, setting: str) -> None:
         missing = [name for name in wanted if name not in header]
         if missing:
-            self._refuse_one_column(header, path)
+            hint = self._misread(header, path)
             hints = [f"'{name}' ({nearest(name, header)})" for name in missing[:_NAMED]]
             more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
             raise DataError(
                 f"'{path}' has no column{'s' * (len(missing) > 1)} {', '.join(hints)}{more}",
-                remedy=f"Correct {setting}.",
+                remedy=hint or f"Correct {setting}.",
             )
-
-    def _refuse_one_column(self, header: list[str], path: Path) -> None:
-        """Raise DataError if a file seems to have a single column because it was not read as it was written."""
 
     def _with_test(self, frame: "pl.DataFrame", path: Path) -> "pl.DataFrame":
         import polars as pl
@@ -160,7 +174,7 @@ class Table(Source):
         test = test.with_columns([_alike(test[column.name], column.dtype, path) for column in frame])
         return pl.concat([frame, test], how="vertical_relaxed")
 
-    def _unlabeled(self, frame: "pl.DataFrame") -> "pl.Series":
+    def _unlabeled(self, frame: "pl.DataFrame", path: Path) -> "pl.Series":
         import polars as pl
 
         missing = pl.repeat(False, frame.height, dtype=pl.Boolean, eager=True).alias("unlabeled")
@@ -170,52 +184,19 @@ class Table(Source):
         if missing.any() and not self.drop_unlabeled_rows:
             raise DataError(
                 f"no label in {listed(self.target)} for {int(missing.sum()):,} of {counted(frame.height, 'row')}, "
-                f"the first is row {missing.arg_max()} (from 0)",
+                f"the first is row {missing.arg_max()} (from 0){self._held(path)}",
                 remedy="Fill them in, or leave these rows out with dataset.drop_unlabeled_rows=true.",
             )
         return missing
 
-    def _targets(self, frame: "pl.DataFrame") -> Targets:
-        import polars as pl
-
-        columns = [frame[name] for name in self.target]
-        for column in columns:
-            if column.dtype.is_temporal() or column.dtype.is_nested() or column.dtype in (pl.Binary, pl.Object):
-                raise DataError(
-                    f"the target '{column.name}' is of type {column.dtype}",
-                    remedy="Targets are numbers, booleans or text.",
-                )
-        if len(columns) == 1 and not (columns[0].dtype.is_numeric() or columns[0].dtype == pl.Boolean):
-            text = columns[0].cast(pl.String)
-            class_names = text.unique().sort().to_list()
-            codes = text.cast(pl.Enum(class_names)).to_physical().cast(pl.Int64).to_numpy()
-            return encode(codes, self.task, self.target, tuple(class_names))
-        return encode(_stacked(columns), self.task, self.target)
-
-
-def _refuse_text_among_numbers(target: "pl.Series") -> None:
-    """Refuse a target of numbers that a few texts among them would turn into as many classes."""
-    import polars as pl
-
-    if target.dtype == pl.String and (found := text_among_numbers(target)):
-        raise DataError(
-            f"the target '{target.name}' {found}",
-            remedy=f"Correct {listed(found.texts)}, or leave the rows out: add them to dataset.missing, and set "
-            "dataset.drop_unlabeled_rows=true. dataset.task=multiclass takes all values for names of classes.",
+    def _held(self, path: Path) -> str:
+        """Say which texts stand in the file where labels are missing, since one of them may be a class."""
+        texts = dict.fromkeys(text for name in self.target for text in self._texts_for_missing(path, name))
+        if not texts:
+            return ""
+        return (
+            f"; {listed(texts)} there means a missing value, dataset.not_missing=[{', '.join(texts)}] makes it a class"
         )
-
-
-def _stacked(columns: "list[pl.Series]") -> np.ndarray[Any, np.dtype[Any]]:
-    import polars as pl
-
-    text = [column.name for column in columns if not (column.dtype.is_numeric() or column.dtype == pl.Boolean)]
-    if text:
-        raise DataError(
-            f"the targets {listed(text)} are text", remedy="Several targets must be numbers; name one target."
-        )
-    simple = [column.dtype.is_float() or column.dtype == pl.Boolean or is_whole(column) for column in columns]
-    arrays = [(column if kept else as_numbers(column)).to_numpy() for column, kept in zip(columns, simple, strict=True)]
-    return arrays[0] if len(arrays) == 1 else np.column_stack(arrays)
 
 
 def _alike(column: "pl.Series", dtype: "pl.DataType", path: Path) -> "pl.Series":

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dlrun.datasets.columns import MAX_INFERRED_CLASSES
 from dlrun.datasets.dataset import Dataset, InputKind, Task
 from dlrun.datasets.names import counted, listed
+from dlrun.datasets.text_columns import MAX_INFERRED_CLASSES
 from dlrun.errors import DataError
 from dlrun.settings import Auto
 
@@ -96,6 +96,8 @@ def encode(
     asked: Task | Auto,
     names: tuple[str, ...],
     class_names: tuple[str, ...] | None = None,
+    *,
+    written: pl.Series | None = None,
 ) -> Targets:
     """Turn the targets of a file into those of a `Dataset`.
 
@@ -104,6 +106,7 @@ def encode(
         asked: The task that the config asks for.
         names: Name of each target.
         class_names: If given, `values` are codes 0..classes-1 of these classes.
+        written: The values as they are written; classes are called so if each is written in one way.
 
     Returns:
         Codes (sorted by value, so that `no` < `yes`), labels or numbers.
@@ -119,7 +122,23 @@ def encode(
         encoded = _labels(raw)
     else:
         encoded = _classes(raw, task)
+    if written is not None and encoded.class_names and encoded.y.ndim == 1:
+        encoded, more = _named_as_written(encoded, written)
+        notes = (*notes, *more)
     return replace(encoded, notes=notes)
+
+
+def _named_as_written(targets: Targets, written: pl.Series) -> tuple[Targets, tuple[str, ...]]:
+    """Call classes as the file does, `True` and `01`, and tell where it does so in several ways."""
+    import polars as pl
+
+    pairs = pl.DataFrame({"code": targets.y, "text": written}).unique().sort("code", "text")
+    if pairs.height == len(targets.class_names):
+        return replace(targets, class_names=tuple(pairs["text"].to_list())), ()
+    twice = pairs.filter(pl.col("code").is_duplicated())
+    texts = twice.filter(pl.col("code") == twice["code"][0])["text"].to_list()
+    name = targets.class_names[int(twice["code"][0])]
+    return targets, (f"the target '{targets.target_names[0]}' writes the class '{name}' as {listed(texts)}",)
 
 
 def _normalized(values: NDArray[Any], names: tuple[str, ...], class_names: tuple[str, ...] | None) -> _Raw:

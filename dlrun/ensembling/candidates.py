@@ -10,9 +10,12 @@ from pathlib import Path
 
 from dlrun.errors import StorageError, UsageError
 from dlrun.evaluation.metrics import higher_is_better
-from dlrun.records.folder import RunFolder, is_id
+from dlrun.records.folder import LEDGER, RunFolder, is_id
 from dlrun.records.index import SNAPSHOTS, find_run, summarize
 from dlrun.records.text import printable
+
+_NO_RUNS = frozenset({LEDGER})
+"""Files of dlrun's own among the runs, which patterns pass over."""
 
 _SPECIAL = frozenset("*?[")
 _STATUS = "status.json"
@@ -41,9 +44,10 @@ def find_candidates(
         runs_dir: Folder of all runs.
         references: Ids and parts of them, `latest`, `best`, paths of runs, of studies, of folders of runs, and
             patterns such as `runs/*`, with whatever lies there.
-        top: Trials that are taken of each study, the best by validation score; None for all.
+        top: Trials that will be taken of each study, so that only those count that are finished and have a score;
+            None for all. Which ones are the best is settled later, since it takes rows to tell.
         metric: Score that trials are compared by; what each study was selected by unless given.
-        snapshots: Whether the snapshots of runs are taken in their place.
+        snapshots: Whether the snapshots of runs are taken in their place: of a study, those of its `top` best trials.
 
     Returns:
         The folders, and what is none.
@@ -61,7 +65,7 @@ def find_candidates(
             remedy="Name a study, or leave --top out and name the runs.",
         )
     for place in places:
-        runs, reason = _runs_at(place, top, metric)
+        runs, reason = _runs_at(place, top, metric, snapshots=snapshots)
         if snapshots and runs:
             runs, reason = _snapshots_of(runs)
         found |= {str(run.path): run for run in runs}
@@ -78,6 +82,7 @@ def _paths(runs_dir: Path, reference: str) -> list[str]:
         return [reference]
     if _SPECIAL & set(reference):
         matches = sorted(glob.glob(reference)) or sorted(glob.glob(str(runs_dir / reference)))  # noqa: PTH207
+        matches = [path for path in matches if os.path.basename(path) not in _NO_RUNS]  # noqa: PTH119
         if not matches:
             raise UsageError(f"nothing matches {printable(reference)}", remedy="`dlrun ls` lists the runs.")
         return matches
@@ -91,7 +96,7 @@ def _higher_is_better(name: str) -> bool:
         return False
 
 
-def _runs_at(path: str, top: int | None, metric: str | None) -> tuple[list[RunFolder], str]:
+def _runs_at(path: str, top: int | None, metric: str | None, *, snapshots: bool) -> tuple[list[RunFolder], str]:
     """Return the runs at a path, or why there are none."""
     if os.path.islink(path):  # noqa: PTH114
         return [], "a link; name the folder that it leads to"
@@ -99,7 +104,9 @@ def _runs_at(path: str, top: int | None, metric: str | None) -> tuple[list[RunFo
         return [], "a file, not a run folder"
     if _is_study(path):
         runs = [RunFolder(Path(name)) for name in _folders_within(os.path.join(path, TRIALS))]  # noqa: PTH118
-        return (runs if top is None else _best(runs, top, metric)), "" if runs else "a study without trials"
+        if top is not None:
+            runs = _scored(runs, metric)[: top if snapshots else None]
+        return runs, "" if runs else "a study without trials"
     if os.path.exists(os.path.join(path, _STATUS)):  # noqa: PTH110, PTH118
         return [RunFolder(Path(os.path.abspath(path)))], ""  # noqa: PTH100
     return [], "not a run folder: it holds no status.json"
@@ -130,8 +137,8 @@ def _folders_within(path: str) -> list[str]:
         return []
 
 
-def _best(runs: Sequence[RunFolder], top: int, metric: str | None) -> list[RunFolder]:
-    """Return the finished trials with the best validation scores, best first."""
+def _scored(runs: Sequence[RunFolder], metric: str | None) -> list[RunFolder]:
+    """Return the finished trials with validation scores, best first."""
     scored = []
     for run in runs:
         summary = summarize(run)
@@ -145,7 +152,7 @@ def _best(runs: Sequence[RunFolder], top: int, metric: str | None) -> list[RunFo
             + (f" '{metric}'" if metric else ""),
             remedy="Leave --top out, or choose another --metric.",
         )
-    return [run for *_, run in sorted(scored, key=lambda entry: entry[:2])[:top]]
+    return [run for *_, run in sorted(scored, key=lambda entry: entry[:2])]
 
 
 def read_state(run: RunFolder) -> str:

@@ -13,20 +13,23 @@ from numpy.typing import NDArray
 
 from dlrun.config.writing import to_yaml
 from dlrun.ensembling import combining, reporting
+from dlrun.ensembling.admission import Admission, contests_of, settle
 from dlrun.ensembling.candidates import Skipped, find_candidates
 from dlrun.ensembling.choosing import Choice, choose
 from dlrun.ensembling.judging import Judge, baseline, metrics_to_show
 from dlrun.ensembling.members import Admitted, Member, admit, nobody
 from dlrun.ensembling.objective import Objective
+from dlrun.ensembling.positive import with_positive_class
 from dlrun.ensembling.recording import write_inputs, write_outcome
 from dlrun.ensembling.settings import Ensemble
 from dlrun.errors import UsageError
-from dlrun.evaluation.wording import number, words
 from dlrun.records import ledger
 from dlrun.records.folder import RunFolder, check_name
+from dlrun.records.membership import has_model
 from dlrun.records.status import Heartbeat
 
-_TINY = 1e-300
+TRAINED = "members"
+"""Folder of an ensemble for the members that were trained again."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,7 @@ def run_ensemble(
     runs_dir: Path,
     top: int | None = None,
     snapshots: bool = False,
+    trust: bool = False,
     argv: Sequence[str] = (),
     claimed: Callable[[Path], None] | None = None,
     tell: Callable[[str], None] | None = None,
@@ -71,12 +75,14 @@ def run_ensemble(
         runs_dir: Folder of all runs; the ensemble gets a new folder in it.
         top: Trials that are taken of each study; None for all.
         snapshots: Whether the snapshots of runs are taken in their place.
+        trust: Whether the configs of members that are trained again may name code to run.
         argv: The command line, for the record.
         claimed: Hears of the new folder.
         tell: Hears of the progress.
 
     Raises:
         UsageError: The runs cannot be combined as asked; no folder is left behind.
+        RunFailed: A member that was trained again predicts otherwise.
         StorageError: A file could not be written.
         Interrupted: A signal came.
     """
@@ -88,91 +94,94 @@ def run_ensemble(
     if not runs:
         raise UsageError(nobody(skipped), remedy="`dlrun ls` lists the runs and their states.")
     tell(f"reading {len(runs):,} runs")
-    admitted = admit(runs)
-    metric = settings.metric_of(admitted.validation.task)
-    settings = settings.model_copy(
-        update={"dataset": admitted.members[0].kinds.get("dataset", ""), "members": tuple(references), "metric": metric}
-    )
-    admitted, too_weak = drop_weak(admitted, metric, keep_all=settings.keep_all)
+    everybody = admit(runs, need_models=settings.missing_models == "leave_out")
+    metric = settings.metric_of(everybody.validation.task)
+    everybody, positive = with_positive_class(everybody, settings.positive_class)
+    known = {"dataset": everybody.members[0].kinds.get("dataset", ""), "members": tuple(references)}
+    settings = settings.model_copy(update={**known, "metric": metric, "positive_class": positive})
+    common = baseline(everybody.members[0].facts, everybody.validation)
+    admission = Admission(common, settings.keep_all, contests_of(everybody, top, wanted))
+    admitted, kept, too_weak = settle(everybody, admission, metric)
     skipped += [*admitted.skipped, *too_weak]
+    _require_two(admitted, skipped)
 
-    choice = choose(settings, admitted.validation, metric, tell)
-    settings = settings.model_copy(update={"method": choice.trial.method})
-    _tell_of_bare([admitted.members[place] for place in choice.places], tell)
+    choice = choose(settings, everybody.validation, metric, admission, kept, tell)
+    settings = settings.model_copy(update={"method": choice.method})
+    counting = [admitted.members[place] for place in choice.places]
+    _tell_of_inputs(counting, tell)
+    missing = [member for member in counting if not has_model(member.run)]
+    if settings.missing_models == "ignore":
+        _tell_of_missing(missing, counting, tell)
+        missing = []
+    train = _trainer(missing, counting, trust=trust, tell=tell)
 
     folder = RunFolder.claim(runs_dir, settings.name)
     if claimed is not None:
         claimed(folder.path)
     write_inputs(folder, to_yaml(settings), admitted, argv)
-    with Heartbeat(folder):
+    with Heartbeat(folder, before=time.perf_counter() - started):
+        trained = train(folder.file(TRAINED))
         outcome = _outcome(settings, admitted, choice, metric)
         looks = None if outcome.test is None else _look(folder, admitted)
         metrics = reporting.metrics(outcome, looks)
         metrics["seconds"] = {"total": time.perf_counter() - started}
-        write_outcome(folder, outcome, skipped, metrics)
+        write_outcome(folder, outcome, skipped, metrics, trained)
     weights = dict(zip((member.id for member in outcome.members), choice.combination.weights.tolist(), strict=True))
     weights = dict(sorted(weights.items(), key=lambda entry: -entry[1]))
-    return EnsembleRun(folder.path, choice.trial.method.title, weights, tuple(skipped), metrics)
+    return EnsembleRun(folder.path, choice.method.title, weights, tuple(skipped), metrics)
 
 
-def _tell_of_bare(members: Sequence[Member], tell: Callable[[str], None]) -> None:
-    """Say how many members have predictions on record but no model to predict new rows with."""
-    bare = [member for member in members if not member.run.file("model").is_dir()]
-    if bare:
+def _require_two(admitted: Admitted, skipped: Sequence[Skipped]) -> None:
+    """Refuse to make an ensemble of one."""
+    if len(admitted.members) > 1:
+        return
+    reasons = [f"{entry.id}: {entry.reason}" for entry in skipped[:8]]
+    more = [f"and {len(skipped) - 8:,} more"] if len(skipped) > 8 else []
+    only = admitted.members[0].id
+    raise UsageError(
+        "\n".join([f"an ensemble needs at least two members, and only {only} is left", *reasons, *more]),
+        remedy=f"Name more runs with the same rows, targets and parts; `dlrun predict {only} DATA` needs no ensemble.",
+    )
+
+
+def _tell_of_inputs(counting: Sequence[Member], tell: Callable[[str], None]) -> None:
+    """Say that predicting takes several inputs, if members read different arrays."""
+    kinds = {str(member.facts.get("input_kind")) for member in counting}
+    shapes = {str((member.facts.get("inputs") or {}).get("shape", [])[1:]) for member in counting}
+    if len(kinds) > 1 or (kinds != {"table"} and len(shapes) > 1):
         tell(
-            f"{len(bare):,} of {len(members):,} members keep no model, as a study keeps those of its best trials only: "
-            "the ensemble is scored, but cannot predict new rows (`--top 5` of the study takes trials that can, and "
-            "tuner.keep_weights keeps more)"
+            "the members take different inputs, which no single file holds: to predict new rows, give `predict` of the "
+            "Python interface those of each member by its id"
         )
+
+
+def _tell_of_missing(missing: Sequence[Member], counting: Sequence[Member], tell: Callable[[str], None]) -> None:
+    """Say how many members have predictions on record but no model to predict new rows with."""
+    if missing:
+        tell(
+            f"{len(missing):,} of {len(counting):,} members keep no model: the ensemble is scored, but cannot predict "
+            "new rows (missing_models=train trains them again, leave_out takes only what predicts)"
+        )
+
+
+def _trainer(
+    missing: Sequence[Member], counting: Sequence[Member], *, trust: bool, tell: Callable[[str], None]
+) -> Callable[[Path], dict[str, Path]]:
+    """Return what trains the members again that keep no model; what can be refused is refused now."""
+    if not missing:
+        return lambda _: {}
+    from dlrun.retraining import Retraining
+
+    retraining = Retraining.of([member.run for member in missing], trust=trust)
+    tell(
+        f"{len(missing):,} of the {len(counting):,} members that count keep no model, as a study keeps those of its "
+        "best trials only: they are trained again (missing_models=leave_out takes only what predicts)"
+    )
+    return lambda folder: retraining.carry_out(folder, tell)
 
 
 def _say_nothing(text: str) -> None:
     """Take the place of a listener that nobody gave."""
-
-
-def drop_weak(admitted: Admitted, metric: str, *, keep_all: bool) -> tuple[Admitted, list[Skipped]]:
-    """Leave out the members that do not beat the common-sense baseline on the validation rows in any way.
-
-    By the metric or by the squared error: the logarithmic loss of a forest that is sure of a few wrong classes is worse
-    than the baseline's, and yet it helps others much.
-
-    Args:
-        admitted: All members.
-        metric: Score that is compared.
-        keep_all: Whether to leave out nobody.
-
-    Raises:
-        UsageError: Nobody is left.
-    """
-    if keep_all:
-        return admitted, []
-    stack = admitted.validation
-    objective = Objective(stack, metric)
-    common, targets = baseline(admitted.members[0].facts, stack), stack.targets()
-    bound, squares = objective.cost(common), np.square(common - targets).mean(axis=0)
-    costs = np.array([objective.cost(own) for own in stack.y_pred])
-    better = costs < bound
-    better |= [(np.square(own - targets).mean(axis=0) / np.maximum(squares, _TINY)).mean() < 1 for own in stack.y_pred]
-    kept = np.flatnonzero(better)
-    weak = [
-        Skipped(
-            admitted.members[place].id,
-            f"does not beat the baseline: validation {words(metric)} {number(objective.score(costs[place]))}, "
-            f"baseline {number(objective.score(bound))}",
-        )
-        for place in np.flatnonzero(~better)
-    ]
-    if not len(kept):
-        reasons = "\n".join(f"{entry.id} {entry.reason}" for entry in weak[:8])
-        raise UsageError(
-            f"no member beats the baseline\n{reasons}",
-            remedy="Train better members, or add --keep-all.",
-        )
-    if not weak:
-        return admitted, []
-    members = tuple(admitted.members[place] for place in kept)
-    test = None if admitted.test is None else admitted.test.of_members(kept)
-    return Admitted(members, stack.of_members(kept), test, admitted.skipped), weak
 
 
 def _outcome(settings: Ensemble, admitted: Admitted, choice: Choice, metric: str) -> reporting.Outcome:

@@ -51,7 +51,8 @@ class Judge:
             inside = np.flatnonzero(self.stack.folds == fold)
             y_true, predicted = self.stack.y_true[inside], y_pred[inside]
             losses = row_losses(self.stack.task, y_true, predicted)
-            for name, scorer in prepare(self.stack.task, y_true, predicted, self.metrics, losses).items():
+            prepared = prepare(self.stack.task, y_true, predicted, self.metrics, losses, self.stack.positive)
+            for name, scorer in prepared.items():
                 scorers[int(fold), name] = functools.partial(_on, scorer, inside)
         drawn = bootstrap(
             scorers, self.stack.num_rows, rows=self.stack.rows, draws=self.settings.bootstrap, seed=self.settings.seed
@@ -70,6 +71,7 @@ class Judge:
             other,
             self.metrics,
             rows=self.stack.rows,
+            positive=self.stack.positive,
             draws=self.settings.bootstrap,
             confidence=self.settings.confidence,
             seed=self.settings.seed,
@@ -81,7 +83,8 @@ class Judge:
 
     def _scores(self, y_pred: Values, inside: NDArray[np.int64]) -> Scores:
         task, y_true, predicted = self.stack.task, self.stack.y_true[inside], y_pred[inside]
-        return evaluate(task, y_true, predicted, self.metrics, losses=row_losses(task, y_true, predicted))
+        losses = row_losses(task, y_true, predicted)
+        return evaluate(task, y_true, predicted, self.metrics, losses=losses, positive=self.stack.positive)
 
 
 def _on(scorer: Scorer, inside: NDArray[np.int64], weights: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:

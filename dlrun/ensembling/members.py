@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
 from collections import Counter
@@ -16,16 +17,17 @@ from numpy.typing import NDArray
 from dlrun.datasets.dataset import Task
 from dlrun.ensembling.candidates import Skipped, read_state
 from dlrun.ensembling.predictions import Rows, Unfit, read_part, read_rows
-from dlrun.ensembling.stack import Stack
+from dlrun.ensembling.stack import Places, Stack
 from dlrun.errors import StorageError, UsageError
 from dlrun.records import files
 from dlrun.records.folder import RunFolder
 from dlrun.records.kinds import MEMBERS, kinds
+from dlrun.records.membership import has_model
 from dlrun.records.text import printable
 
-_APART_FROM_THE_MODEL = re.compile(r"^name:.*\n|\bseed: \w+", re.MULTILINE)
-_TASKS = ("binary", "multiclass", "multilabel", "regression")
+_APART_FROM_THE_MODEL = re.compile(r"^name:.*\n|\bseed: \w+|\bthreads: \w+", re.MULTILINE)
 _SHORT = 12
+_TASKS = ("binary", "multiclass", "multilabel", "regression")
 
 Item = TypeVar("Item")
 
@@ -78,6 +80,11 @@ class Member:
     def class_names(self) -> tuple[str, ...]:
         return tuple(self.facts["targets"]["classes"])
 
+    @property
+    def targets(self) -> str:
+        """Fingerprint of the targets of all rows; empty for a run from before they had one."""
+        return str(self.facts["targets"].get("fingerprint", ""))
+
 
 @dataclass(frozen=True)
 class Admitted:
@@ -95,21 +102,30 @@ class Admitted:
     test: Stack | None
     skipped: tuple[Skipped, ...]
 
+    def of_members(self, places: Places) -> Admitted:
+        """Return some of the members, in the order given; nobody else is skipped for it."""
+        members = tuple(self.members[place] for place in places)
+        test = None if self.test is None else self.test.of_members(places)
+        return Admitted(members, self.validation.of_members(places), test, self.skipped)
 
-def admit(runs: Sequence[RunFolder]) -> Admitted:
-    """Take the runs that fit together: finished, with the same dataset, classes and split; the largest such group.
+
+def admit(runs: Sequence[RunFolder], *, need_models: bool = False) -> Admitted:
+    """Take the runs that fit together: finished, with the same rows, targets and parts; the largest such group.
+
+    Their inputs may differ: what members read of a row is their own affair.
 
     Args:
         runs: Folders of runs, whatever their state.
+        need_models: Whether runs that keep no model are left out.
 
     Raises:
         UsageError: No run is left.
     """
     ordered = sorted(runs, key=lambda run: (run.id, str(run.path)))
-    usable, skipped = _sorted_out(ordered, _read_member)
+    usable, skipped = _sorted_out(ordered, functools.partial(_read_member, need_models=need_models))
     usable, copies = _apart_from_copies(usable)
     skipped += copies
-    group, others = _largest_group(usable, _key_of_data)
+    group, others = _largest_group(usable, _keys_of_data(usable))
     skipped += [Skipped(member.id, _other_data(member, group[0])) for member in others]
     placed, unreadable = _sorted_out(group, _read_rest)
     skipped += unreadable
@@ -132,12 +148,14 @@ def _sorted_out(items: Iterable[Item], read: Callable[[Item], Any]) -> tuple[lis
     return whole, skipped
 
 
-def _read_member(run: RunFolder) -> Member:
+def _read_member(run: RunFolder, *, need_models: bool) -> Member:
     reason = read_state(run)
     if reason:
         raise Unfit(reason)
     if run.file(MEMBERS).exists():
         raise Unfit("an ensemble, whose weights have seen the validation rows; name its members instead")
+    if need_models and not has_model(run):
+        raise Unfit("it keeps no model (missing_models=leave_out)")
     facts = run.read_json("dataset.json")
     member = Member(run, facts)
     try:
@@ -185,8 +203,18 @@ def _largest_group(items: Sequence[Item], key: Callable[[Item], Hashable]) -> tu
     return inside, [item for item, found in zip(items, keys, strict=True) if found != most]
 
 
-def _key_of_data(member: Member) -> Hashable:
-    return member.facts["fingerprint"], member.task, member.class_names
+def _keys_of_data(members: Sequence[Member]) -> Callable[[Member], Hashable]:
+    """Return what tells which rows and targets a member is about, whatever it reads of them as inputs.
+
+    Runs from before targets had a fingerprint go with those that have the same whole dataset.
+    """
+    known = {member.facts["fingerprint"]: member.targets for member in members if member.targets}
+
+    def key(member: Member) -> Hashable:
+        whole = member.facts["fingerprint"]
+        return member.task, member.class_names, member.targets or known.get(whole, whole)
+
+    return key
 
 
 def _other_data(member: Member, taken: Member) -> str:

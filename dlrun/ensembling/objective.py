@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from dlrun.ensembling.close_calls import CloseCalls
 from dlrun.ensembling.stack import Stack
 from dlrun.evaluation.decisions import THRESHOLD
+from dlrun.evaluation.intervals import bootstrap
 from dlrun.evaluation.losses import SMALLEST
-from dlrun.evaluation.metric import Values
+from dlrun.evaluation.metric import Scorer, Values
 from dlrun.evaluation.metrics import metrics_for
 
 Array = NDArray[np.floating[Any]]
@@ -22,6 +23,9 @@ _EXACT_UP_TO = 8_000_000
 
 _AT_ONCE = 300_000
 """Numbers that are worked on at a time, so that they stay near the processor."""
+
+_DRAWS = 200
+"""Bootstrap draws behind a standard error."""
 
 _FACTORS = 4
 """Probabilities whose product is surely no underflow, even in single precision."""
@@ -57,9 +61,33 @@ class Objective:
 
     def cost(self, y_pred: Values) -> float:
         """Return the cost of any predictions, shape (rows, outputs); infinite where the metric is undefined."""
-        scores = self.metric.prepare(self.stack.y_true, y_pred)(self._folds)
+        scores = self.metric.scorer(self.stack.y_true, y_pred, self.stack.positive)(self._folds)
         known = scores[~np.isnan(scores)]
         return self._sign * float(known.mean()) if len(known) else np.inf
+
+    def spread_of_difference(self, first: Values, second: Values, seed: int) -> float:
+        """Return the standard error of the difference between the costs of two predictions of the same rows.
+
+        Both are scored in the same bootstrap draws, so that rows that are hard for both do not widen it.
+
+        Args:
+            first: Shape (rows, outputs).
+            second: Shape (rows, outputs).
+            seed: Same seed, same draws.
+
+        Returns:
+            NaN where the metric is undefined in the draws.
+        """
+        scorers = {
+            (side, fold): _weighted_by(self.metric.prepare(self.stack.y_true, y_pred), self._folds[fold])
+            for side, y_pred in enumerate((first, second))
+            for fold in range(len(self._folds))
+        }
+        drawn = bootstrap(scorers, self.stack.num_rows, rows=self.stack.rows, draws=_DRAWS, seed=seed)
+        folds = [drawn[0, fold] - drawn[1, fold] for fold in range(len(self._folds))]
+        differences = np.mean(folds, axis=0)
+        known = differences[np.isfinite(differences)]
+        return float(known.std()) if len(known) > 1 else float("nan")
 
     def score(self, cost: float) -> float:
         """Turn a cost back into the score that it stands for."""
@@ -146,6 +174,14 @@ class Objective:
     @property
     def _shape(self) -> tuple[int, int]:
         return self.material.shape[1], self.material.shape[2]
+
+
+def _weighted_by(scorer: Scorer, weights: Array) -> Scorer:
+    def score(drawn: Array) -> Array:
+        scores: Array = scorer(drawn * weights)
+        return scores
+
+    return score
 
 
 _OfRows = Callable[[Array, int], Array]

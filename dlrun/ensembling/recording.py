@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,9 +32,23 @@ def write_inputs(folder: RunFolder, config: str, admitted: Admitted, argv: Seque
             folder.write_bytes(name, files.read_bytes(first.file(name)))
 
 
-def write_outcome(folder: RunFolder, outcome: Outcome, skipped: Sequence[Skipped], metrics: dict[str, Any]) -> None:
-    """Write the members, what combines them, predictions, plots and scores."""
-    folder.write_json(MEMBERS, _lineage(folder.path, outcome, skipped))
+def write_outcome(
+    folder: RunFolder,
+    outcome: Outcome,
+    skipped: Sequence[Skipped],
+    metrics: dict[str, Any],
+    trained: Mapping[str, Path],
+) -> None:
+    """Write the members, what combines them, predictions, plots and scores.
+
+    Args:
+        folder: The ensemble.
+        outcome: What it came to.
+        skipped: Who was named and does not count.
+        metrics: The scores.
+        trained: Folders of members that were trained again, by id.
+    """
+    folder.write_json(MEMBERS, _lineage(folder.path, outcome, skipped, trained))
     folder.write_text("model/combination.json", outcome.choice.combination.model_dump_json() + "\n")
     stack = outcome.validation.stack
     folder.write_npz(
@@ -54,26 +68,36 @@ def write_outcome(folder: RunFolder, outcome: Outcome, skipped: Sequence[Skipped
     folder.write_text("output.log", "\n".join(summary_lines(metrics)) + "\n")
 
 
-def _lineage(path: Path, outcome: Outcome, skipped: Sequence[Skipped]) -> dict[str, Any]:
+def _lineage(path: Path, outcome: Outcome, skipped: Sequence[Skipped], trained: Mapping[str, Path]) -> dict[str, Any]:
     weights, counting = outcome.weights, set(outcome.choice.places.tolist())
+    places = outcome.choice.places
     return {
-        "method": outcome.choice.trial.method.title,
-        "members": [_origin(path, outcome.candidates[place], float(weights[place])) for place in outcome.choice.places],
+        "method": outcome.choice.method.title,
+        "positive_class": outcome.settings.positive_class,
+        "members": [_origin(path, outcome.candidates[place], float(weights[place]), trained) for place in places],
         "left_out": [member.id for place, member in enumerate(outcome.candidates) if place not in counting],
         "skipped": [asdict(entry) for entry in skipped],
     }
 
 
-def _origin(path: Path, member: Member, weight: float) -> dict[str, Any]:
+def _origin(path: Path, member: Member, weight: float, trained: Mapping[str, Path]) -> dict[str, Any]:
+    """Tell where a member lies that predicts; of one that was trained again, also where its record lies."""
+    again = trained.get(member.id)
+    origin = {} if again is None else {"trained_again": _relative(member.run.path, path)}
     return {
         "id": member.id,
-        "path": Path(os.path.relpath(member.run.path, path)).as_posix(),
+        "path": _relative(again or member.run.path, path),
+        **origin,
         "weight": weight,
         "model": member.model,
         "config_hash": member.config_hash,
         "validation": member.metrics["validation"],
         "test": member.metrics.get("test"),
     }
+
+
+def _relative(path: Path, start: Path) -> str:
+    return Path(os.path.relpath(path, start)).as_posix()
 
 
 def _illustrate(folder: RunFolder, outcome: Outcome, metrics: dict[str, Any]) -> None:

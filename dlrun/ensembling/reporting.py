@@ -89,10 +89,11 @@ def metrics(outcome: Outcome, looks: int | None) -> dict[str, Any]:
     tested = None if test is None else test.scores(outcome.test_predictions)
     found = {
         "task": judge.stack.task,
+        **({"positive_class": outcome.settings.positive_class} if judge.stack.task == "binary" else {}),
         "monitor": "val_loss" if outcome.metric == "log_loss" else f"val_{outcome.metric}",
         "best_epoch": None,
         "train": None,
-        "validation": cross_fitted,
+        "validation": dict(cross_fitted),
         "test": tested,
         "test_looks": looks,
         "intervals": {
@@ -111,6 +112,21 @@ def metrics(outcome: Outcome, looks: int | None) -> dict[str, Any]:
         "diversity": _diversity(outcome),
     }
     found["diagnosis"] = _diagnosis(outcome, found)
+    return _without_twin(found, outcome)
+
+
+_PARTS = ("validation", "test")
+
+
+def _without_twin(found: dict[str, Any], outcome: Outcome) -> dict[str, Any]:
+    """Leave out the score that the loss of an ensemble is by definition, unless members were asked for it."""
+    twin = "mse" if outcome.validation.stack.task == "regression" else "log_loss"
+    if any(twin in member.metrics["validation"] for member in outcome.candidates):
+        return found
+    scores = [found[part] for part in _PARTS] + [found[of][part] for of in ("intervals", "baseline") for part in _PARTS]
+    for own in [*scores, *(fold["validation"] for fold in found["folds"])]:
+        if own is not None:
+            own.pop(twin, None)
     return found
 
 
@@ -121,10 +137,15 @@ def _num_parameters(members: tuple[Member, ...]) -> int | None:
 
 
 def _ensemble(outcome: Outcome, cross_fitted: Scores) -> dict[str, Any]:
-    """Return the scores beside which the cross-fitted one stands."""
+    """Return the scores beside which the cross-fitted one stands.
+
+    Of validation rows all but the in-sample ones are cross-fitted: `uniform` averages the members that the other rows
+    admit, `best_member` is the one that is best on the other rows.
+    """
     judge, test, choice = outcome.validation, outcome.test, outcome.choice
     return {
-        "method": choice.trial.method.title,
+        "method": choice.method.title,
+        "why": choice.why,
         "metric": outcome.metric,
         "num_members": len(outcome.members),
         "num_candidates": len(outcome.candidates),
@@ -132,8 +153,9 @@ def _ensemble(outcome: Outcome, cross_fitted: Scores) -> dict[str, Any]:
         "validation": {
             "cross_fitted": cross_fitted,
             "in_sample": judge.scores(outcome.in_sample),
-            "uniform": judge.scores(_mean(judge.stack)),
-            "best_member": judge.scores(judge.stack.y_pred[outcome.best]),
+            "uniform": judge.scores(choice.uniform),
+            "best_member": judge.scores(choice.best),
+            "best_member_in_sample": judge.scores(judge.stack.y_pred[outcome.best]),
         },
         "test": None
         if test is None
@@ -204,25 +226,45 @@ def _gains(outcome: Outcome) -> dict[str, float | None]:
 def _diagnosis(outcome: Outcome, found: dict[str, Any]) -> dict[str, Any]:
     """Say in words what the ensemble is worth, in the form of a run's diagnosis."""
     metric, scores = outcome.metric, found["ensemble"]["validation"]
-    sign = 1 if higher_is_better(metric) else -1
+    guess = found["baseline"]["validation"].get(metric)
     ours, best, uniform, inside = (
         scores[name][metric] for name in ("cross_fitted", "best_member", "uniform", "in_sample")
     )
+    finding, verdict = _verdict(metric, ours, best, guess)
     names = f"{words(metric)} {number(ours)}, best member {number(best)}, uniform {number(uniform)}"
-    better = ours is not None and best is not None and sign * (ours - best) > 0
-    verdict = (
-        "The ensemble is better than its best member" if better else "The ensemble is no better than its best member"
-    )
-    evidence = [f"Cross-fitted {names}; in-sample {number(inside)}."]
+    evidence = [f"Cross-fitted {names}, baseline {number(guess)}; the ensemble in-sample {number(inside)}."]
     evidence += _test_evidence(outcome, found)
-    copies = found["diversity"]["near_copies"]
-    evidence += [f"Near copies: {', '.join(group['members'])} ({group['reason']})." for group in copies]
+    evidence += _copies_evidence(found["diversity"])
     return {
-        "finding": "better_than_best_member" if better else "no_better_than_best_member",
-        "summary": f"{verdict} on validation rows that neither its method nor its weights have seen.",
+        "finding": finding,
+        "summary": f"{verdict} on validation rows that none of its choices has seen.",
         "evidence": evidence,
         "suggestions": found["diversity"]["advice"],
     }
+
+
+def _verdict(metric: str, ours: float | None, best: float | None, guess: float | None) -> tuple[str, str]:
+    """Return the name of the finding, and the beginning of the sentence that tells it."""
+    sign = 1 if higher_is_better(metric) else -1
+    if ours is not None and guess is not None and sign * (ours - guess) <= 0:
+        return "no_better_than_baseline", "The ensemble is no better than the baseline"
+    if ours is not None and best is not None and sign * (ours - best) > 0:
+        return "better_than_best_member", "The ensemble is better than its best member"
+    return "no_better_than_best_member", "The ensemble is no better than its best member"
+
+
+def _copies_evidence(found: dict[str, Any]) -> list[str]:
+    """Say how many members say nearly the same as others; a list of them all is for programs."""
+    copies = found["near_copies"]
+    if not copies:
+        return []
+    number_of = sum(len(group["members"]) for group in copies)
+    groups = "one group" if len(copies) == 1 else f"{len(copies)} groups"
+    reasons = "; ".join(dict.fromkeys(group["reason"].partition("; they correlate")[0] for group in copies))
+    return [
+        f"{number_of} of {len(found['members'])} members are near copies of each other, in {groups} ({reasons}): "
+        "diversity.near_copies in metrics.json lists them."
+    ]
 
 
 def _test_evidence(outcome: Outcome, found: dict[str, Any]) -> list[str]:

@@ -8,7 +8,7 @@ from dlrun.datasets.dataset import Task
 from dlrun.ensembling.methods.union import AnyMethod, Automatic
 from dlrun.errors import UsageError
 from dlrun.evaluation.metrics import MetricName, metrics_for
-from dlrun.settings import Auto, Items, Settings
+from dlrun.settings import Auto, Names, Settings
 
 
 class Ensemble(Settings):
@@ -22,17 +22,23 @@ class Ensemble(Settings):
     """Tells an ensemble from other runs."""
     dataset: str = ""
     """Kind of the members' dataset; filled in."""
-    members: Items[str] = ()
+    members: Names[str] = ()
     """Runs, studies and patterns that members come from."""
     method: AnyMethod = Automatic()
     """How members are combined."""
     metric: MetricName | Auto = "auto"
     """Score that weights are fitted to. `auto`: log_loss, or rmse for a regression; both use all that a prediction
     says, where accuracy would follow the luck of a few rows."""
+    positive_class: str | None = None
+    """Class of two that f1, precision, recall and average_precision speak of; null is the one that the members name."""
     max_members: int | None = Field(default=None, ge=1)
     """Most members that may count; of more, greedy selection takes its choice first. null for any number."""
     keep_all: bool = False
     """Whether members that do not beat the baseline are kept."""
+    missing_models: Literal["train", "leave_out", "ignore"] = "train"
+    """What becomes of members that keep no model, such as most trials of a study: those that count are trained again
+    and compared with their predictions on record (train); they are no members (leave_out); or they count, and the
+    ensemble cannot predict new rows (ignore)."""
     cross_fit: int = Field(default=5, ge=2, le=1000)
     """Parts that the validation rows are divided into for the reported score: each is predicted with weights that were
     fitted on the others."""

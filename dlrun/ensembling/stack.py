@@ -27,6 +27,7 @@ class Stack:
         y_pred: Predictions of every member, shape (members, rows, outputs).
         rows: Row of the dataset behind each prediction, shape (rows,); repeated K-fold has several of a row.
         folds: Fold that each prediction was made in, shape (rows,).
+        positive: Code of the class of two that f1 and the like speak of.
     """
 
     task: Task
@@ -34,6 +35,7 @@ class Stack:
     y_pred: NDArray[np.floating[Any]]
     rows: NDArray[np.int64]
     folds: NDArray[np.int64]
+    positive: int = 1
 
     @property
     def num_members(self) -> int:

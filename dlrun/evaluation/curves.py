@@ -31,6 +31,9 @@ _FEWEST_LATE = 3
 _FEWEST_AFTER_BEST = 2
 _LAST_EPOCHS = 3
 
+_ENOUGH_AFTER_BEST = 5
+"""Epochs after the best one, all together worse, that show a rise which one epoch's luck does not explain."""
+
 
 @dataclass(frozen=True)
 class Curve:
@@ -91,6 +94,18 @@ class Curve:
         gained = self.sign * (before - self.best) > _STILL_BETTER * abs(before)
         used_up = num_epochs_allowed is None or self.num_epochs >= num_epochs_allowed
         return "improving" if used_up and gained and after_best <= self.num_epochs // 10 else "flat"
+
+    @property
+    def rose(self) -> bool:
+        """Whether the watched value has got worse since its best epoch, be it by less than `shape` asks for."""
+        after = [self.sign * value for value in self.watched[self.best_epoch :]]
+        if len(after) < _FEWEST_AFTER_BEST:
+            return False
+        least = self.sign * self.best + _TURNED * abs(self.best)
+        steadily = after[0] > self.sign * self.best and all(later >= earlier for earlier, later in pairwise(after))
+        together = len(after) >= _ENOUGH_AFTER_BEST and fmean(after) > least
+        beyond_noise = self.sign * (self.last - self.best) > _NOISE * self._usual_step
+        return self.sign * self.last > least and (steadily or beyond_noise or together)
 
     @property
     def _usual_step(self) -> float:

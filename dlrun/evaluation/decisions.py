@@ -97,19 +97,19 @@ def balanced_accuracy(y_true: Values, y_pred: Values) -> Scorer:
     return scores
 
 
-def precision(y_true: Values, y_pred: Values) -> Scorer:
-    """Share of class 1 among rows decided as class 1; 0 if there are none."""
-    return _of_class_1(y_true, y_pred, lambda right, _, decided: np.nan_to_num(ratio(right, decided)))
+def precision(y_true: Values, y_pred: Values, positive: int = 1) -> Scorer:
+    """Share of the positive class among rows decided as it; 0 if there are none."""
+    return _of_class(positive, y_true, y_pred, lambda right, _, decided: np.nan_to_num(ratio(right, decided)))
 
 
-def recall(y_true: Values, y_pred: Values) -> Scorer:
-    """Share of the rows of class 1 that are found; undefined if there are none."""
-    return _of_class_1(y_true, y_pred, lambda right, true, _: ratio(right, true))
+def recall(y_true: Values, y_pred: Values, positive: int = 1) -> Scorer:
+    """Share of the rows of the positive class that are found; undefined if there are none."""
+    return _of_class(positive, y_true, y_pred, lambda right, true, _: ratio(right, true))
 
 
-def f1(y_true: Values, y_pred: Values) -> Scorer:
-    """Harmonic mean of precision and recall of class 1; undefined if the class neither occurs nor is decided for."""
-    return _of_class_1(y_true, y_pred, lambda right, true, decided: ratio(2 * right, true + decided))
+def f1(y_true: Values, y_pred: Values, positive: int = 1) -> Scorer:
+    """Harmonic mean of precision and recall; undefined if the positive class neither occurs nor is decided for."""
+    return _of_class(positive, y_true, y_pred, lambda right, true, decided: ratio(2 * right, true + decided))
 
 
 def macro_f1(y_true: Values, y_pred: Values) -> Scorer:
@@ -163,12 +163,12 @@ def label_macro_f1(y_true: Values, y_pred: Values) -> Scorer:
     return scores
 
 
-def _of_class_1(y_true: Values, y_pred: Values, score: Callable[[Scores, Scores, Scores], Scores]) -> Scorer:
+def _of_class(code: int, y_true: Values, y_pred: Values, score: Callable[[Scores, Scores, Scores], Scores]) -> Scorer:
     counts = ClassCounts(y_true, y_pred)
 
     def scores(weights: Weights) -> Scores:
         right, true, decided = counts(weights)
-        return score(right[:, 1], true[:, 1], decided[:, 1])
+        return score(right[:, code], true[:, code], decided[:, code])
 
     return scores
 

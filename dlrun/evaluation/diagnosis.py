@@ -13,11 +13,10 @@ from statistics import fmean, median
 from typing import Any, Literal
 
 from dlrun.evaluation.curves import Curve, curves
-from dlrun.evaluation.metrics import LOSS, higher_is_better
+from dlrun.evaluation.facts import Facts, Scores
+from dlrun.evaluation.metrics import LOSS
 from dlrun.evaluation.suggestions import Finding, suggest
 from dlrun.evaluation.wording import number, words
-
-Scores = Mapping[str, float | None]
 
 _NOT_LEARNED = 0.98
 """Share of the baseline's loss above which training has not got anywhere."""
@@ -27,8 +26,11 @@ _NEARLY_PERFECT = 0.95
 _MUCH_BETTER = 0.5
 """Share of the validation loss below which the training loss is much better."""
 
-_ANY_GUESS_BEATS_CONSTANT = frozenset({"precision", "recall", "f1", "macro_f1", "micro_f1"})
-"""Metrics in which random decisions beat the majority class; they do not show that anything was learned."""
+_AS_GOOD = 0.8
+"""Share of the validation loss above which the training loss is hardly better, so that there is room to overfit."""
+
+_GENERALIZES = frozenset({"underfits", "gap", "balanced", "good"})
+"""Findings that say that it generalizes."""
 
 
 @dataclass(frozen=True)
@@ -60,51 +62,6 @@ class Diagnosis:
         }
 
 
-@dataclass(frozen=True)
-class _Facts:
-    metric: str
-    train: Scores
-    validation: Scores
-    baseline: Scores
-    intervals: Mapping[str, Sequence[float]]
-    curves: Sequence[Curve]
-    num_epochs_allowed: int | None
-    weighted: bool = False
-
-    @property
-    def train_loss(self) -> float | None:
-        return self.train.get(LOSS)
-
-    @property
-    def baseline_loss(self) -> float | None:
-        return self.baseline.get(LOSS)
-
-    def skill(self, scores: Scores) -> float | None:
-        """Share of the way from the baseline to a perfect score; the main metric's, else the loss's."""
-        for name in (self.metric, LOSS):
-            score, baseline = scores.get(name), self.baseline.get(name)
-            perfect = 1.0 if higher_is_better(name) else 0.0
-            if score is not None and baseline is not None and baseline != perfect:
-                return (score - baseline) / (perfect - baseline)
-        return None
-
-    def beats_baseline(self) -> bool:
-        """Whether any score that a guess cannot raise is better than the baseline's beyond the luck of the rows."""
-        comparable = [
-            name
-            for name in self.validation
-            if name not in _ANY_GUESS_BEATS_CONSTANT and None not in (self.validation[name], self.baseline.get(name))
-        ]
-        return not comparable or any(self._beats(name) for name in comparable)
-
-    def _beats(self, name: str) -> bool:
-        baseline, score = self.baseline[name], self.validation[name]
-        if baseline is None or score is None:
-            return False
-        low, high = self.intervals.get(name, (score, score))
-        return low > baseline if higher_is_better(name) else high < baseline
-
-
 def diagnose(
     *,
     metric: str,
@@ -119,6 +76,9 @@ def diagnose(
     learner: str = "network",
     refit: bool = False,
     weighted: bool = False,
+    test: Scores | None = None,
+    test_baseline: Scores | None = None,
+    unseen: Mapping[str, Sequence[str]] | None = None,
 ) -> Diagnosis:
     """Find where an experiment stands.
 
@@ -135,8 +95,11 @@ def diagnose(
         learner: Kind of the model, such as `network`.
         refit: Whether the learner is refitted on training and validation rows already.
         weighted: Whether rows weigh differently in the training loss, so that the baseline's is no measure of it.
+        test: Scores on the test rows, if they were looked at.
+        test_baseline: Scores of the baseline on the test rows.
+        unseen: Classes that no training row held, by the part that holds them, such as `test`.
     """
-    facts = _Facts(
+    facts = Facts(
         metric,
         train,
         validation,
@@ -145,8 +108,11 @@ def diagnose(
         curves(history, monitor, mode),
         num_epochs_allowed,
         weighted,
+        test or {},
+        test_baseline or {},
+        unseen or {},
     )
-    finding, summary, evidence, epoch = _find(facts)
+    finding, summary, evidence, epoch = _checked(facts, _find(facts))
     rates = [curve.learning_rate for curve in facts.curves if curve.learning_rate is not None]
     suggestions = suggest(
         finding,
@@ -163,7 +129,30 @@ def diagnose(
 _Found = tuple[Finding, str, tuple[str, ...], int | None]
 
 
-def _find(facts: _Facts) -> _Found:
+def _checked(facts: Facts, found: _Found) -> _Found:
+    """Take back that it generalizes where test rows or classes that training never saw speak against it."""
+    finding, summary, evidence, epoch = found
+    unseen = tuple(f"{part} holds {_listed(names)}, which no training row does" for part, names in facts.unseen.items())
+    if finding not in _GENERALIZES:
+        return finding, summary, (*evidence, *unseen), epoch
+    if unseen:
+        return "unseen_classes", "It cannot know classes that it has not been trained on.", (*unseen, *evidence), None
+    if facts.fails_the_test():
+        summary = "It does not generalize to the test rows: they are predicted no better than by the baseline."
+        name = facts.metric if facts.test.get(facts.metric) is not None else LOSS
+        tested = (
+            f"test {words(name)}: {number(facts.test.get(name))}; baseline: {number(facts.test_baseline.get(name))}"
+        )
+        return "does_not_generalize", summary, (tested, *evidence), None
+    return found
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 3} more classes" if len(names) > 3 else ""
+    return ", ".join(f"'{name}'" for name in names[:3]) + more
+
+
+def _find(facts: Facts) -> _Found:
     shapes = [curve.shape(facts.num_epochs_allowed) for curve in facts.curves]
     shape = Counter(shapes).most_common(1)[0][0] if shapes else "flat"
     chosen = [curve for curve, found in zip(facts.curves, shapes, strict=True) if found == shape]
@@ -186,7 +175,7 @@ def _find(facts: _Facts) -> _Found:
     return _flat(facts)
 
 
-def _does_not_train(facts: _Facts) -> bool:
+def _does_not_train(facts: Facts) -> bool:
     reference = _loss_to_beat(facts)
     if not facts.curves or reference is None:
         return False
@@ -199,14 +188,14 @@ def _does_not_train(facts: _Facts) -> bool:
     return skill is None or skill < _HALF_WAY
 
 
-def _loss_to_beat(facts: _Facts) -> float | None:
+def _loss_to_beat(facts: Facts) -> float | None:
     if facts.baseline_loss is not None and not facts.weighted:
         return facts.baseline_loss
     firsts = [curve.training[0] for curve in facts.curves if curve.num_epochs > 1]
     return fmean(firsts) if firsts else None
 
 
-def _overfits(facts: _Facts, chosen: Sequence[Curve]) -> _Found:
+def _overfits(facts: Facts, chosen: Sequence[Curve]) -> _Found:
     epoch = round(median(curve.best_epoch for curve in chosen))
     name = words(chosen[0].name)
     folds = f"in {len(chosen)} of {len(facts.curves)} folds, " if len(facts.curves) > 1 else ""
@@ -216,14 +205,14 @@ def _overfits(facts: _Facts, chosen: Sequence[Curve]) -> _Found:
     return "overfits", f"Overfitting begins at epoch {epoch}.", evidence, epoch
 
 
-def _improving(facts: _Facts, chosen: Sequence[Curve]) -> _Found:
+def _improving(facts: Facts, chosen: Sequence[Curve]) -> _Found:
     curve = chosen[0]
     evidence = f"{words(curve.name)} was best at epoch {curve.best_epoch} of {curve.num_epochs} and still improving"
     summary = "It was still improving when its epochs ran out."
     return "improving", summary, (evidence, _against_baseline(facts), *_gap(facts)), None
 
 
-def _flat(facts: _Facts) -> _Found:
+def _flat(facts: Facts) -> _Found:
     evidence = (*_gap(facts), _against_baseline(facts))
     skill, train_skill = facts.skill(facts.validation), facts.skill(facts.train)
     if skill is not None and skill >= _NEARLY_PERFECT:
@@ -233,12 +222,31 @@ def _flat(facts: _Facts) -> _Found:
         much_better = train_loss < _MUCH_BETTER * validation_loss
     else:
         much_better = None not in (skill, train_skill) and 1 - (train_skill or 0) < _MUCH_BETTER * (1 - (skill or 0))
+    rising = next((curve for curve in facts.curves if curve.rose), None)
     if much_better:
         return "gap", "It generalizes, but fits the training rows far better than the validation rows.", evidence, None
+    if rising is not None:
+        name = words(rising.name)
+        summary = f"It generalizes; {name} has risen a little since epoch {rising.best_epoch}."
+        risen = f"{name}: {number(rising.best)} at epoch {rising.best_epoch}, {number(rising.last)} at the end"
+        return "balanced", summary, (risen, *evidence), rising.best_epoch
+    if not _hardly_better(facts, skill, train_skill):
+        summary = "It generalizes, and fits the training rows somewhat better than the validation rows."
+        return "balanced", summary, evidence, None
     return "underfits", "It generalizes, but cannot overfit: it has too little capacity.", evidence, None
 
 
-def _against_baseline(facts: _Facts) -> str:
+def _hardly_better(facts: Facts, skill: float | None, train_skill: float | None) -> bool:
+    """Whether the training rows are predicted hardly better than the validation rows, as if there were no more room."""
+    train_loss, validation_loss = facts.train_loss, facts.validation.get(LOSS)
+    if train_loss is not None and validation_loss is not None and validation_loss > 0:
+        return train_loss >= _AS_GOOD * validation_loss
+    if skill is None or train_skill is None:
+        return False
+    return 1 - train_skill >= _AS_GOOD * (1 - skill)
+
+
+def _against_baseline(facts: Facts) -> str:
     name = facts.metric if facts.validation.get(facts.metric) is not None else LOSS
     interval = facts.intervals.get(name)
     between = f" [{number(interval[0])}, {number(interval[1])}]" if interval else ""
@@ -246,7 +254,7 @@ def _against_baseline(facts: _Facts) -> str:
     return f"validation {words(name)}: {number(score)}{between}; baseline: {number(baseline)}"
 
 
-def _gap(facts: _Facts) -> tuple[str, ...]:
+def _gap(facts: Facts) -> tuple[str, ...]:
     for name in (LOSS, facts.metric):
         train, validation = facts.train.get(name), facts.validation.get(name)
         if train is not None and validation is not None:

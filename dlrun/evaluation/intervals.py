@@ -37,6 +37,7 @@ def intervals(
     *,
     losses: NDArray[np.floating[Any]] | None = None,
     rows: NDArray[np.int64] | None = None,
+    positive: int = 1,
     draws: int = 1000,
     confidence: float = 0.95,
     seed: int = 0,
@@ -51,6 +52,7 @@ def intervals(
         losses: Loss of each prediction, shape (rows,), for the interval of `loss`.
         rows: Row of the dataset behind each prediction, shape (rows,), where one has several (repeated K-fold); all
             predictions of a row are then drawn together. None if every prediction has its own.
+        positive: Code of the positive class of a binary task.
         draws: Number of bootstrap draws; 0 for no intervals.
         confidence: Share of the draws that an interval holds.
         seed: Same seed, same intervals.
@@ -58,7 +60,7 @@ def intervals(
     Returns:
         `[low, high]` by name; scores that are undefined in most draws are left out.
     """
-    scorers = prepare(task, y_true, y_pred, metrics, losses)
+    scorers = prepare(task, y_true, y_pred, metrics, losses, positive)
     drawn = bootstrap(scorers, len(y_true), rows=rows, draws=draws, seed=seed)
     return {name: bounds for name, scores in drawn.items() if (bounds := percentiles(scores, confidence))}
 
@@ -71,6 +73,7 @@ def difference_intervals(
     metrics: Sequence[str],
     *,
     rows: NDArray[np.int64] | None = None,
+    positive: int = 1,
     draws: int = 1000,
     confidence: float = 0.95,
     seed: int = 0,
@@ -86,6 +89,7 @@ def difference_intervals(
         other_pred: Predictions to compare with, such as the baseline's.
         metrics: Names of metrics of the task.
         rows: As in `intervals`.
+        positive: As in `intervals`.
         draws: Number of bootstrap draws.
         confidence: Share of the draws that an interval holds.
         seed: Same seed, same intervals.
@@ -93,7 +97,7 @@ def difference_intervals(
     Returns:
         `[low, high]` of score minus other score, by name; differences undefined in most draws are left out.
     """
-    ours, others = (prepare(task, y_true, predicted, metrics, None) for predicted in (y_pred, other_pred))
+    ours, others = (prepare(task, y_true, predicted, metrics, None, positive) for predicted in (y_pred, other_pred))
     both = {(side, name): scorer for side, part in enumerate((ours, others)) for name, scorer in part.items()}
     drawn = bootstrap(both, len(y_true), rows=rows, draws=draws, seed=seed)
     differences = {name: drawn[0, name] - drawn[1, name] for name in ours} if drawn else {}

@@ -6,7 +6,7 @@ many weightings at once. All-ones weights give the plain score; the counts of a 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +34,28 @@ Scorer = Callable[[Weights], Scores]
 
 
 @dataclass(frozen=True)
+class Lack:
+    """What rows lack for a score to be defined.
+
+    Args:
+        words: It, to follow "there is".
+        is_certain: Whether the score is undefined whatever is predicted.
+    """
+
+    words: str
+    is_certain: bool = True
+
+
+Lacks = Callable[..., Lack | None]
+"""Takes true values and the names of the classes or labels; returns what they lack, None if the score is defined."""
+
+
+def nothing(y_true: Values, names: Sequence[str], positive: int = 1) -> None:
+    """Say that a score is defined for any rows."""
+    del y_true, names, positive
+
+
+@dataclass(frozen=True)
 class Metric:
     """A named score.
 
@@ -42,12 +64,37 @@ class Metric:
         tasks: Tasks whose predictions it scores.
         higher_is_better: Whether a higher score is a better one.
         prepare: Takes true values and predictions, and returns what scores weightings.
+        lacks: Tells what rows lack for the score to be defined.
+        of_positive: Whether it speaks of one class of two, the positive one, whose code `prepare` and `lacks` take then
+            besides.
     """
 
     name: str
     tasks: tuple[Task, ...]
     higher_is_better: bool
-    prepare: Callable[[Values, Values], Scorer]
+    prepare: Callable[..., Scorer]
+    lacks: Lacks = nothing
+    of_positive: bool = False
+
+    def scorer(self, y_true: Values, y_pred: Values, positive: int = 1) -> Scorer:
+        """Prepare the score of predictions.
+
+        Args:
+            y_true: True values of the rows, as in `Values`.
+            y_pred: Predictions for them, as in `Values`.
+            positive: Code of the positive class of a binary task.
+        """
+        return self.prepare(y_true, y_pred, positive) if self.of_positive else self.prepare(y_true, y_pred)
+
+    def lack(self, y_true: Values, names: Sequence[str], positive: int = 1) -> Lack | None:
+        """Tell what rows lack for the score to be defined; None if it is.
+
+        Args:
+            y_true: True values of the rows, as in `Values`.
+            names: Names of the classes or labels, in the order of their codes.
+            positive: Code of the positive class of a binary task.
+        """
+        return self.lacks(y_true, names, positive) if self.of_positive else self.lacks(y_true, names)
 
     def scores(self, y_true: Values, y_pred: Values, weights: Weights) -> Scores:
         """Score predictions once for each weighting.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal, get_args
 
 from dlrun.datasets.dataset import Task
-from dlrun.evaluation import decisions, losses, ranking, regression
+from dlrun.evaluation import decisions, lacks, losses, ranking, regression
 from dlrun.evaluation.metric import Metric
 
 MetricName = Literal[
@@ -36,27 +36,30 @@ LOSS = "loss"
 METRICS: tuple[Metric, ...] = (
     Metric("accuracy", ("binary", "multiclass"), True, decisions.accuracy),
     Metric("balanced_accuracy", ("binary", "multiclass"), True, decisions.balanced_accuracy),
-    Metric("precision", ("binary",), True, decisions.precision),
-    Metric("recall", ("binary",), True, decisions.recall),
-    Metric("f1", ("binary",), True, decisions.f1),
+    Metric("precision", ("binary",), True, decisions.precision, of_positive=True),
+    Metric("recall", ("binary",), True, decisions.recall, lacks.positive_row, of_positive=True),
+    Metric("f1", ("binary",), True, decisions.f1, lacks.positive_row_or_decision, of_positive=True),
     Metric("macro_f1", ("multiclass",), True, decisions.macro_f1),
     Metric("top_5_accuracy", ("multiclass",), True, decisions.top_5_accuracy),
-    Metric("auc", ("binary", "multiclass"), True, ranking.auc),
-    Metric("average_precision", ("binary",), True, ranking.average_precision),
+    Metric("auc", ("binary", "multiclass"), True, ranking.auc, lacks.second_class),
+    Metric("average_precision", ("binary",), True, ranking.average_precision, lacks.positive_row, of_positive=True),
     Metric("log_loss", ("binary", "multiclass"), False, losses.log_loss),
     Metric("binary_accuracy", ("multilabel",), True, decisions.binary_accuracy),
     Metric("subset_accuracy", ("multilabel",), True, decisions.subset_accuracy),
-    Metric("micro_f1", ("multilabel",), True, decisions.micro_f1),
-    Metric("macro_f1", ("multilabel",), True, decisions.label_macro_f1),
-    Metric("auc", ("multilabel",), True, ranking.label_auc),
-    Metric("average_precision", ("multilabel",), True, ranking.label_average_precision),
+    Metric("micro_f1", ("multilabel",), True, decisions.micro_f1, lacks.label_or_decision),
+    Metric("macro_f1", ("multilabel",), True, decisions.label_macro_f1, lacks.label_or_decision),
+    Metric("auc", ("multilabel",), True, ranking.label_auc, lacks.varied_label),
+    Metric("average_precision", ("multilabel",), True, ranking.label_average_precision, lacks.label),
     Metric("log_loss", ("multilabel",), False, losses.label_log_loss),
     Metric("mae", ("regression",), False, regression.mae),
     Metric("rmse", ("regression",), False, regression.rmse),
     Metric("mse", ("regression",), False, regression.mse),
-    Metric("r2", ("regression",), True, regression.r2),
-    Metric("mape", ("regression",), False, regression.mape),
+    Metric("r2", ("regression",), True, regression.r2, lacks.varied_targets),
+    Metric("mape", ("regression",), False, regression.mape, lacks.no_zero),
 )
+
+OF_POSITIVE = tuple(metric.name for metric in METRICS if metric.of_positive)
+"""Scores of a binary task that speak of its positive class."""
 
 _BY_TASK: dict[Task, dict[str, Metric]] = {
     task: {metric.name: metric for metric in METRICS if task in metric.tasks} for task in get_args(Task)

@@ -65,9 +65,11 @@ def auc(y_true: Values, y_pred: Values) -> Scorer:
     return lambda weights: mean_of_defined(np.stack([scorer(weights) for scorer in scorers], axis=-1))
 
 
-def average_precision(y_true: Values, y_pred: Values) -> Scorer:
-    """Average precision of class 1."""
-    return average_precision_of_one(y_true, y_pred[:, 0])
+def average_precision(y_true: Values, y_pred: Values, positive: int = 1) -> Scorer:
+    """Average precision of the positive class."""
+    if positive == 1:
+        return average_precision_of_one(y_true, y_pred[:, 0])
+    return average_precision_of_one(y_true == 0, -y_pred[:, 0])  # 1 - y_pred would round small probabilities away
 
 
 label_auc = label_mean(auc_of_one)

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import Literal
 
-Finding = Literal["does_not_train", "does_not_generalize", "improving", "underfits", "overfits", "gap", "good"]
+Finding = Literal[
+    "does_not_train",
+    "does_not_generalize",
+    "unseen_classes",
+    "improving",
+    "underfits",
+    "overfits",
+    "gap",
+    "balanced",
+    "good",
+]
 """Where an experiment stands on the way from not training to overfitting."""
 
 
@@ -76,6 +86,11 @@ _BY_HEART = (
     "With batch_norm and few steps an epoch its averages lag behind: `batch_norm: {momentum: 0.9}`.",
 )
 
+_UNSEEN_CLASSES = (
+    "Divide the rows so that all parts hold all classes: validation.stratify=true, or validation.shuffle=true.",
+    "Leave out classes of a few rows, or put them together.",
+)
+
 _FOR_NETWORKS: dict[Finding, tuple[str, ...]] = {
     "does_not_train": (
         "Change training.batch_size: larger batches give steadier steps.",
@@ -85,6 +100,7 @@ _FOR_NETWORKS: dict[Finding, tuple[str, ...]] = {
         "See whether the inputs predict the target at all: model=random_forest or model=linear.",
         "Choose layers that suit the data: convolutions for images, embeddings for tokens.",
     ),
+    "unseen_classes": _UNSEEN_CLASSES,
     "improving": ("Or raise optimizer.learning_rate by a factor of 3.",),
     "underfits": (
         "Make the layers wider or add layers, until it overfits.",
@@ -100,6 +116,10 @@ _FOR_NETWORKS: dict[Finding, tuple[str, ...]] = {
         "More rows would help most; then `dropout` or `l2` on the larger layers, or smaller layers.",
         _REFIT,
     ),
+    "balanced": (
+        "See which way to go: more epochs and larger layers until it overfits, or smaller layers that do as well.",
+        _REFIT,
+    ),
     "good": ("Compare with a smaller model, which may do as well.", _REFIT),
 }
 
@@ -109,11 +129,16 @@ _FOR_OTHERS: dict[Finding, tuple[str, ...]] = {
         "Check that labels and rows belong together, and that the inputs can predict the target.",
         "Try another kind: {others} or a network.",
     ),
+    "unseen_classes": _UNSEEN_CLASSES,
     "improving": ("Allow more iterations.",),
     "underfits": ("Try a kind with another or more capacity: {others} or a network.",),
     "overfits": ("Regularize more strongly, or try another kind: {others}.",),
     "gap": (
         "More rows would help most; then stronger regularization, or smaller trees.",
+        "Compare with another kind: {others} or a network.",
+    ),
+    "balanced": (
+        "See which way to go: a model with more capacity, or one with less that does as well.",
         "Compare with another kind: {others} or a network.",
     ),
     "good": ("Compare with a smaller model, which may do as well.",),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 _MANY = 10_000_000
 
 
@@ -29,4 +31,23 @@ def words(name: str) -> str:
     """Write the name of a score or column in words: `val_loss` is `validation loss`."""
     return (
         name.replace("val_", "validation ", 1).replace("_", " ") if name.startswith("val_") else name.replace("_", " ")
+    )
+
+
+def wrapped(text: str, width: int, *, first: str = "", rest: str | None = None) -> list[str]:
+    """Break running text into lines; words that are too long, such as paths and commands, stay whole.
+
+    Args:
+        text: Without line breaks.
+        width: Letters on a line.
+        first: What the first line begins with.
+        rest: What the other lines begin with; as many blanks as `first` has letters unless given.
+    """
+    return textwrap.wrap(
+        text,
+        width,
+        initial_indent=first,
+        subsequent_indent=" " * len(first) if rest is None else rest,
+        break_long_words=False,
+        break_on_hyphens=False,
     )

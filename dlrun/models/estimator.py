@@ -1,8 +1,9 @@
 """EstimatorSettings: the base of models that scikit-learn fits at one go."""
 
 from abc import ABC, abstractmethod
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
@@ -40,6 +41,23 @@ class EstimatorSettings(Settings, ABC):
     """Base of models that scikit-learn fits at one go."""
 
     kind: str
+
+    same_bits: ClassVar[bool] = True
+    """Whether a fit comes to the same bits with any number of threads."""
+
+    @abstractmethod
+    def work(self, num_rows: int, num_columns: int, num_outputs: int) -> int:
+        """Estimate the work of a fit, in units of about ten nanoseconds on one core.
+
+        Args:
+            num_rows: Rows to fit on.
+            num_columns: Columns before preprocessing.
+            num_outputs: Classes, labels or targets; 1 for a binary task.
+        """
+
+    def parallel(self, _threads: int, /) -> AbstractContextManager[Any]:
+        """Return what a fit runs inside, beside the bounds of numerical libraries, to use a number of threads."""
+        return nullcontext()
 
     @abstractmethod
     def build_estimator(self, task: Task, num_outputs: int, seed: int) -> Any:

@@ -51,6 +51,9 @@ class GradientBoosting(EstimatorSettings):
     held_out: float = Field(default=0.1, gt=0, lt=1)
     """Share of the training rows that early stopping holds out."""
 
+    def work(self, num_rows: int, num_columns: int, num_outputs: int) -> int:
+        return self.num_iterations * num_rows * num_columns * num_outputs
+
     def build_estimator(self, task: Task, num_outputs: int, seed: int) -> Any:
         from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 

@@ -1,7 +1,7 @@
 """Linear models: logistic regression for classes and labels, ridge regression for numbers."""
 
 import math
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -25,6 +25,11 @@ class Linear(EstimatorSettings):
 
     tolerance: float = Field(default=1e-4, gt=0)
     """Gradient at which that solver stops."""
+
+    same_bits: ClassVar[bool] = False  # how products of matrices are divided decides in which order they are summed
+
+    def work(self, num_rows: int, num_columns: int, num_outputs: int) -> int:
+        return num_rows * num_columns * (num_columns + 100 * num_outputs) // 100
 
     def build_estimator(self, task: Task, num_outputs: int, seed: int) -> Any:
         from sklearn.linear_model import LogisticRegression, Ridge

@@ -1,5 +1,7 @@
 """Random forests."""
 
+import math
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field
@@ -37,6 +39,16 @@ class RandomForest(EstimatorSettings):
 
     max_samples: float | None = Field(default=None, gt=0, le=1)
     """Share of the rows that are drawn for a tree; null draws as many as there are."""
+
+    def work(self, num_rows: int, num_columns: int, num_outputs: int) -> int:  # noqa: ARG002
+        return self.num_trees * num_rows * max(1, math.isqrt(num_columns)) * num_rows.bit_length()
+
+    def parallel(self, threads: int, /) -> AbstractContextManager[Any]:
+        """Grow trees side by side; each has its own random numbers, so that they are the same trees."""
+        from joblib import parallel_config
+
+        context: AbstractContextManager[Any] = parallel_config(backend="threading", n_jobs=threads)
+        return context
 
     def build_estimator(self, task: Task, num_outputs: int, seed: int) -> Any:  # noqa: ARG002
         from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor

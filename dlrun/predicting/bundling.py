@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from dlrun import __version__
 from dlrun.errors import UsageError
+from dlrun.experiment import Experiment
 from dlrun.predicting.loading import (
     COMBINATION,
+    DIFFERENCES,
+    RATIOS,
     RESIDUALS,
     describe,
     fit_files,
@@ -76,7 +79,8 @@ def needed_files(stored: Stored) -> dict[str, bytes]:
     for position, member in enumerate(members):
         own = _files_of_run(member)
         contents |= {f"{member_folder(position)}/{name}": content for name, content in own.items()}
-    return contents | _residuals(stored, describe(stored, read_experiment(members[0])))
+    experiments = [read_experiment(member) for member in members]
+    return contents | _residuals(stored, describe(stored, experiments[0]), experiments)
 
 
 def _files_of_run(stored: Stored) -> dict[str, bytes]:
@@ -84,15 +88,17 @@ def _files_of_run(stored: Stored) -> dict[str, bytes]:
     names = ["config.yaml", "dataset.json"]
     for fit, name in fit_names(stored, experiment):
         names += fit_files(experiment, fit, name)
-    return {name: stored.read(name) for name in names} | _residuals(stored, describe(stored, experiment))
+    return {name: stored.read(name) for name in names} | _residuals(stored, describe(stored, experiment), [experiment])
 
 
-def _residuals(stored: Stored, description: Description) -> dict[str, bytes]:
-    found = residuals(stored, description.facts)
+def _residuals(stored: Stored, description: Description, experiments: Sequence[Experiment]) -> dict[str, bytes]:
+    found = residuals(stored, description.facts, experiments)
     if found is None:
         return {}
     places = np.linspace(0, len(found.values) - 1, min(len(found.values), _MOST_RESIDUALS)).round().astype(int)
-    return {RESIDUALS: files.npz_bytes({"residuals": found.values[places]})}
+    arrays = {RATIOS if found.logarithmic else DIFFERENCES: found.values[places]}
+    arrays |= {"lowest": np.array([found.lowest])} if found.logarithmic else {}
+    return {RESIDUALS: files.npz_bytes(arrays)}
 
 
 def _write(path: Path, contents: Mapping[str, bytes]) -> None:

@@ -7,8 +7,8 @@ training rows did not hold are treated as the run's `preprocessing` says.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 from dlrun.datasets.columns import AS_TRAINED, as_numbers
 from dlrun.datasets.csv import Csv
+from dlrun.datasets.csv_lines import Layout
+from dlrun.datasets.dataset import Task
 from dlrun.datasets.files import existing_file
 from dlrun.datasets.names import listed
 from dlrun.errors import DataError, UsageError
@@ -65,6 +67,7 @@ def open_data(
         DataError: The file is missing, damaged, or of another form than the run's data.
     """
     found, form = find_data(path)
+    predictor.require_one_input()
     if form == "npz":
         if keep:
             raise UsageError("an npz file has no columns to keep", remedy="Leave out --keep.")
@@ -118,30 +121,32 @@ def _open_table(path: Path, form: Form, predictor: Predictor, keep: Sequence[str
     known.update(getattr(description.experiment.dataset, "drop", ()))
     unused = [name for name in table.header if name not in known]
     notes = (f"columns that the run does not know are not used: {listed(unused)}",) if unused else ()
-    return Data(path, notes, _TableSource(table, fitted, description, tuple(wanted), tuple(keep)))
+    return Data(path, notes, _TableSource(table, fitted, predictor.columns, predictor.task, tuple(wanted), tuple(keep)))
 
 
 def _csv(path: Path, description: Description) -> CsvFile:
     """Read a CSV file as the run read its own; a run that had none takes commas and UTF-8, and .tsv means tabs."""
     source = description.experiment.dataset
-    tabs = path.name.lower().endswith(".tsv")
-    if isinstance(source, Csv):
-        separator = "\t" if tabs else source.separator
-        return CsvFile(path, separator=separator, missing=source.missing, encoding=source.encoding)
-    return CsvFile(path, separator="\t" if tabs else ",")
+    layout = source.layout if isinstance(source, Csv) else Layout()
+    if path.name.lower().endswith(".tsv"):
+        layout = replace(layout, separator="\t")
+    if not isinstance(source, Csv):
+        return CsvFile(path, layout=layout)
+    return CsvFile(path, layout=layout, notation=source.notation, missing=source.all_missing, optional=source.target)
 
 
 def target_columns(description: Description) -> list[str]:
     """Return the columns of a table that hold the true values."""
     named = getattr(description.experiment.dataset, "target", None)
-    return list(named if named is not None else description.target_names)
+    return list(named or description.target_names)
 
 
 @dataclass(frozen=True)
 class _TableSource:
     table: TableFile
     fitted: FittedPreprocessing
-    description: Description
+    dtypes: Mapping[str, str]
+    task: Task
     wanted: tuple[str, ...]
     keep: tuple[str, ...]
 
@@ -149,9 +154,9 @@ class _TableSource:
         columns = list(dict.fromkeys([*self.fitted.input_names, *self.wanted, *self.keep]))
         first = 0
         for frame in self.table.frames(columns, num_rows):
-            targets = frame.select(self.wanted) if self.wanted else None
             kept = frame.select(self.keep) if self.keep else None
             try:
+                targets = self._targets(frame.select(self.wanted)) if self.wanted else None
                 x = self._inputs(frame.select(self.fitted.input_names))
             except DataError as error:
                 raise located(error, self.table.path, first, frame.height) from error
@@ -161,16 +166,30 @@ class _TableSource:
     def _inputs(self, frame: pl.DataFrame) -> NDArray[Any] | pl.DataFrame:
         if isinstance(self.fitted, FittedTable):
             return frame.with_columns([self._formed(column) for column in frame])
-        return np.column_stack([as_numbers(_no_dates(column), AS_TRAINED).to_numpy() for column in frame])
+        return np.column_stack([as_numbers(self._number(_no_dates(column)), AS_TRAINED).to_numpy() for column in frame])
+
+    def _targets(self, frame: pl.DataFrame) -> pl.DataFrame:
+        if self.task != "regression":
+            return frame
+        return frame.with_columns([self._number(column) for column in frame])
+
+    def _number(self, column: pl.Series) -> pl.Series:
+        """Read text as numbers in the notation of the run, where that is not the plain one."""
+        import polars as pl
+
+        if column.dtype != pl.String or self.table.notation.is_plain:
+            return column
+        return self.table.notation.numbers(column, AS_TRAINED)
 
     def _formed(self, column: pl.Series) -> pl.Series:
         """Bring a column into the form that it had in training, as far as the file does not tell it."""
         import polars as pl
 
-        dtype = self.description.columns.get(column.name, "String")
+        dtype = self.dtypes.get(column.name, "String")
         if dtype == "Boolean" and column.dtype == pl.String:
             return column.str.to_lowercase()
-        return _no_dates(column)
+        column = _no_dates(column)
+        return column if dtype in ("Boolean", "String") else self._number(column)
 
 
 def _no_dates(column: pl.Series) -> pl.Series:

@@ -34,6 +34,7 @@ class Evaluated:
         baseline: Kind of the common-sense baseline, and its scores.
         test_looks: Number of looks at these rows so far, if they are a known test set.
         notes: What the user should know about these rows.
+        positive_class: Class of two that f1 and the like speak of; None for other tasks.
     """
 
     num_rows: int
@@ -42,6 +43,7 @@ class Evaluated:
     baseline: dict[str, Any]
     test_looks: int | None
     notes: tuple[str, ...]
+    positive_class: str | None = None
 
 
 def evaluate_file(predictor: Predictor, stored: Stored, data: Data) -> Evaluated:
@@ -63,21 +65,27 @@ def evaluate_file(predictor: Predictor, stored: Stored, data: Data) -> Evaluated
     settings = description.experiment.evaluation
     metrics = [str(name) for name in settings.metrics] if settings.metrics != "auto" else []
     task = description.facts.task
+    positive = settings.positive_code(description.class_names)
     baseline = _baseline(stored, predictor)
     return Evaluated(
         num_rows=len(y_true),
-        scores=evaluate(task, y_true, y_pred, metrics, losses=losses),
+        scores=evaluate(task, y_true, y_pred, metrics, losses=losses, positive=positive),
         intervals=intervals(
             task,
             y_true,
             y_pred,
             metrics,
             losses=losses,
+            positive=positive,
             draws=settings.bootstrap,
             confidence=settings.confidence,
             seed=description.experiment.seed,
         ),
-        baseline={"kind": baseline.kind, **evaluate(task, y_true, baseline.predict(len(y_true)), metrics)},
+        baseline={
+            "kind": baseline.kind,
+            **evaluate(task, y_true, baseline.predict(len(y_true)), metrics, positive=positive),
+        },
+        positive_class=description.class_names[positive] if task == "binary" else None,
         test_looks=looks,
         notes=(*unseen.notes, *notes),
     )

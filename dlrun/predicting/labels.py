@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from dlrun.datasets.columns import as_numbers, as_text
 from dlrun.datasets.names import counted, listed
+from dlrun.datasets.spelling import number_in
 from dlrun.datasets.targets import decoded
 from dlrun.errors import DataError
 from dlrun.predicting.predictor import Description
@@ -114,9 +115,16 @@ def _codes(column: pl.Series, class_names: tuple[str, ...]) -> NDArray[np.int64]
 
 
 def _spelled(text: pl.Series, class_names: tuple[str, ...]) -> pl.Series:
-    """Write values as classes are named where these are whole numbers or truth values."""
-    import polars as pl
+    """Write values as classes are named where these are different numbers, or truth values."""
+    by_key = {_key(name): name for name in class_names}
+    if len(by_key) < len(class_names) or None in by_key:
+        return text
+    found = text.unique().drop_nulls().to_list()
+    return text.replace_strict(found, [by_key.get(_key(value)) for value in found], default=None)
 
-    if class_names == ("false", "true"):
-        return text.str.to_lowercase()
-    return as_text(text.cast(pl.Float64, strict=False))
+
+def _key(text: str) -> str | float | None:
+    """Return the truth value or the number that a text is; None if it is neither."""
+    if text.lower() in ("false", "true"):
+        return f"is {text.lower()}"
+    return number_in(text)

@@ -47,23 +47,29 @@ class Predicted:
         return cls(first, y_pred, label, low, high, kept)
 
 
-def column_names(predictor: Predictor) -> list[str]:
-    """Return the columns of a table of predictions, without those that are kept."""
+def column_names(predictor: Predictor, *, rows: bool = False) -> list[str]:
+    """Return the columns of a table of predictions, without those that are kept.
+
+    Args:
+        predictor: Whose predictions.
+        rows: Whether the numbers of the rows stand in front.
+    """
+    number = ["row"] * rows
     names = predictor.class_names
     if predictor.task == "regression":
         targets = predictor.description.target_names
-        return ["row", *(f"{name}{part}" for name in targets for part in ("", "_low", "_high"))]
+        return [*number, *(f"{name}{part}" for name in targets for part in ("", "_low", "_high"))]
     probabilities = [f"probability_{name}" for name in names]
     labels = [f"label_{name}" for name in names] if predictor.task == "multilabel" else ["label"]
-    return ["row", *labels, *probabilities]
+    return [*number, *labels, *probabilities]
 
 
-def as_frame(predictor: Predictor, predicted: Predicted) -> pl.DataFrame:
-    """Lay predictions out as a table."""
+def as_frame(predictor: Predictor, predicted: Predicted, *, rows: bool = False) -> pl.DataFrame:
+    """Lay predictions out as a table: row numbers if they are asked for, what is kept, and the predictions."""
     import polars as pl
 
     y_pred = predicted.y_pred
-    columns: list[Any] = [np.arange(predicted.first, predicted.first + len(y_pred))]
+    columns: list[Any] = [np.arange(predicted.first, predicted.first + len(y_pred))] if rows else []
     if predicted.low is not None and predicted.high is not None:
         for target in range(y_pred.shape[1]):
             columns += [y_pred[:, target], predicted.low[:, target], predicted.high[:, target]]
@@ -73,9 +79,9 @@ def as_frame(predictor: Predictor, predicted: Predicted) -> pl.DataFrame:
         both = np.concatenate([1 - y_pred, y_pred], axis=1) if predictor.task == "binary" else y_pred
         names = pl.Series(list(predictor.class_names), dtype=pl.String)
         columns += [names.gather(pl.Series(predicted.label)), *both.T]
-    series = [pl.Series(name, column) for name, column in zip(column_names(predictor), columns, strict=True)]
+    series = [pl.Series(name, column) for name, column in zip(column_names(predictor, rows=rows), columns, strict=True)]
     kept = [] if predicted.kept is None else predicted.kept.get_columns()
-    return pl.DataFrame([series[0], *kept, *series[1:]])
+    return pl.DataFrame([*series[:rows], *kept, *series[rows:]])
 
 
 def harmless(frame: pl.DataFrame) -> pl.DataFrame:

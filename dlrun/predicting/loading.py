@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,9 @@ from dlrun.errors import ConfigError, StorageError
 from dlrun.experiment import Experiment
 from dlrun.models.network.network import Network
 from dlrun.predicting import restoring
-from dlrun.predicting.predictor import Description, EnsemblePredictor, FittedModel, Predictor, RunPredictor
+from dlrun.predicting.ensemble_predictor import EnsemblePredictor
+from dlrun.predicting.fitted_model import FittedModel
+from dlrun.predicting.predictor import Description, Predictor, RunPredictor
 from dlrun.predicting.residuals import Residuals
 from dlrun.predicting.stored import Stored, open_stored
 from dlrun.preprocessing.preprocessing import load_fitted
@@ -29,6 +31,9 @@ COMBINATION = "model/combination.json"
 
 RESIDUALS = "residuals.npz"
 """File of a bundle with the residuals of validation rows; a run folder has the predictions themselves."""
+
+DIFFERENCES, RATIOS = "residuals", "log_residuals"
+"""Names of its array: residuals in original units, or of logarithms."""
 
 
 def load(run: str | Path | RunFolder) -> Predictor:
@@ -56,19 +61,34 @@ def load_stored(stored: Stored) -> Predictor:
     description = describe(stored, experiment)
     restoring.begin(experiment)
     fits = [_fit(stored, description, *names) for names in fit_names(stored, experiment)]
-    return RunPredictor(description, residuals(stored, description.facts), fits)
+    return RunPredictor(description, residuals(stored, description.facts, [experiment]), fits)
 
 
 def _load_ensemble(stored: Stored) -> EnsemblePredictor:
     members = [_load_member(member) for member in open_members(stored)]
-    description = describe(stored, members[0].description.experiment)
+    description = describe(stored, _scored_as_ensemble(stored, members[0].description.experiment))
     for member in members:
-        if (member.description.facts, member.class_names) != (description.facts, description.class_names):
+        if _outputs(member.description) != _outputs(description):
             raise stored.damaged(MEMBERS, f"{member.id} predicts something else than the ensemble")
     combination = load_combination(stored.text(COMBINATION))
     if len(combination.weights) != len(members):
         raise stored.damaged(COMBINATION, f"it is made for {len(combination.weights)} members, not {len(members)}")
-    return EnsemblePredictor(description, residuals(stored, description.facts), members, combination)
+    found = residuals(stored, description.facts, [member.description.experiment for member in members])
+    return EnsemblePredictor(description, found, members, combination)
+
+
+def _outputs(description: Description) -> Hashable:
+    """Return what members share; what they read may differ."""
+    return description.facts.task, description.facts.num_outputs, description.class_names
+
+
+def _scored_as_ensemble(stored: Stored, experiment: Experiment) -> Experiment:
+    """Return the experiment of a member with the positive class of the ensemble, which older ones do not name."""
+    named = stored.json(MEMBERS).get("positive_class")
+    if named is None:
+        return experiment
+    evaluation = experiment.evaluation.model_copy(update={"positive_class": str(named)})
+    return experiment.model_copy(update={"evaluation": evaluation})
 
 
 def _load_member(stored: Stored) -> Predictor:
@@ -181,8 +201,14 @@ def _fit(stored: Stored, description: Description, fit: str, name: str) -> Fitte
     return FittedModel(preprocessing, target, model)
 
 
-def residuals(stored: Stored, facts: DatasetFacts) -> Residuals | None:
+def residuals(stored: Stored, facts: DatasetFacts, experiments: Sequence[Experiment]) -> Residuals | None:
     """Read the residuals of validation rows; None if the task is no regression.
+
+    Args:
+        stored: The files of the run or ensemble.
+        facts: Facts of its dataset.
+        experiments: The run's own, or those of the members; if all of them took logarithms of the targets, residuals
+            are differences of logarithms.
 
     Raises:
         StorageError: The file is missing or damaged.
@@ -190,14 +216,23 @@ def residuals(stored: Stored, facts: DatasetFacts) -> Residuals | None:
     if facts.task != "regression":
         return None
     name = RESIDUALS if stored.has(RESIDUALS) else "predictions/validation.npz"
+    logarithmic = all(experiment.dataset.target_transform == "log" for experiment in experiments)
     try:
         if name == RESIDUALS:
-            (values,) = stored.arrays(name, "residuals")
-            found = Residuals(np.sort(values, axis=0))
+            found = _bundled_residuals(stored)
         else:
-            found = Residuals.of(*stored.arrays(name, "y_true", "y_pred"))
+            found = Residuals.of(*stored.arrays(name, "y_true", "y_pred"), logarithmic=logarithmic)
     except (ValueError, TypeError) as error:
         raise stored.damaged(name, str(error)) from error
     if found.values.ndim != 2 or found.values.shape[1] != facts.num_outputs or not len(found.values):
         raise stored.damaged("the record of validation predictions", f"its shape is {found.values.shape}")
     return found
+
+
+def _bundled_residuals(stored: Stored) -> Residuals:
+    """Read the residuals of a bundle; those of an older one are in original units."""
+    if RATIOS not in stored.array_names(RESIDUALS):
+        (values,) = stored.arrays(RESIDUALS, DIFFERENCES)
+        return Residuals(np.sort(values, axis=0))
+    values, lowest = stored.arrays(RESIDUALS, RATIOS, "lowest")
+    return Residuals(np.sort(values, axis=0), True, float(lowest.item()))

@@ -6,21 +6,19 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dlrun.datasets.dataset import DatasetFacts
-from dlrun.datasets.names import counted
-from dlrun.ensembling.combination import Combination
+from dlrun.datasets.dataset import DatasetFacts, Task
 from dlrun.errors import DataError
-from dlrun.evaluation.losses import row_losses
 from dlrun.experiment import Experiment
+from dlrun.predicting.fitted_model import FittedModel
+from dlrun.predicting.inputs import inputs_of
 from dlrun.predicting.residuals import Residuals
-from dlrun.predicting.restoring import Restored
 from dlrun.preprocessing.fitted import FittedPreprocessing
-from dlrun.preprocessing.target import TargetTransform
 
 if TYPE_CHECKING:
     import polars as pl
@@ -63,6 +61,9 @@ class Predictor(ABC):
     def __init__(self, description: Description, residuals: Residuals | None) -> None:
         self.description = description
         self.residuals = residuals
+        self.num_bounded = 0
+        """Rows so far that were predicted outside the range of the training targets and put at its bound; of several
+        fits or members, those of the one that has most."""
 
     @property
     def id(self) -> str:
@@ -70,7 +71,7 @@ class Predictor(ABC):
         return self.description.id
 
     @property
-    def task(self) -> str:
+    def task(self) -> Task:
         """What is predicted: `binary`, `multiclass`, `multilabel` or `regression`."""
         return self.description.facts.task
 
@@ -88,6 +89,14 @@ class Predictor(ABC):
     def preprocessing(self) -> FittedPreprocessing:
         """The preprocessing of one of the fits."""
         return self.preprocessings[0]
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """Type of each column of a table that is read, as polars names it, by name; empty for arrays."""
+        return self.description.columns
+
+    def require_one_input(self) -> None:  # noqa: B027 - most take one by nature
+        """Refuse to predict from one file or array what takes several; raises DataError."""
 
     @property
     @abstractmethod
@@ -108,12 +117,13 @@ class Predictor(ABC):
             Predictions as `predict` returns them, and the loss of each row if `y` is given, else nothing of it.
         """
 
-    def predict(self, x: NDArray[Any] | pl.DataFrame) -> NDArray[Any]:
+    def predict(self, x: Any) -> NDArray[Any]:
         """Predict rows of any number, in bounded memory beside the inputs and the predictions.
 
         Args:
-            x: Inputs of the form that the run was trained on: an array of shape (rows, ...), or a polars data frame
-                with the columns by name, in any order.
+            x: Inputs of the form that the run was trained on: an array of shape (rows, ...), a data frame of polars or
+                pandas with the columns by name, in any order, or the path of a file, as `dlrun predict` takes it. For
+                an ensemble whose members take different inputs: those of each member, by its id.
 
         Returns:
             Probabilities of the second class (rows, 1), of classes (rows, classes) or labels (rows, labels); numbers in
@@ -122,12 +132,13 @@ class Predictor(ABC):
         Raises:
             DataError: The inputs have another form, or hold values that cannot be used.
         """
+        self.require_one_input()
         parts = [self.predict_chunk(chunk)[0] for _, chunk in self.chunks(x)]
         if not parts:
             return np.empty((0, self.description.facts.num_outputs), np.float32)
         return np.concatenate(parts)
 
-    def predict_labels(self, x: NDArray[Any] | pl.DataFrame) -> NDArray[Any]:
+    def predict_labels(self, x: Any) -> NDArray[Any]:
         """Predict the name of the class of each row (rows,), 0/1 labels (rows, labels), or numbers (rows, targets).
 
         Args:
@@ -142,14 +153,24 @@ class Predictor(ABC):
         codes = decide(self.task, predictions)
         return codes if self.task == "multilabel" else np.array(self.class_names)[codes]
 
-    def chunks(self, x: NDArray[Any] | pl.DataFrame) -> Iterator[tuple[int, NDArray[Any] | pl.DataFrame]]:
+    def chunks(self, x: Any) -> Iterator[tuple[int, NDArray[Any] | pl.DataFrame]]:
         """Cut inputs into chunks that are predicted at once; yields the first row of each, and the chunk.
 
+        Args:
+            x: As in `predict`.
+
         Raises:
-            DataError: The inputs are neither an array of numbers nor a polars data frame.
+            UsageError, DataError: The inputs are neither an array of numbers, nor a data frame, nor a file that can be
+                read.
         """
-        _check_inputs(x)
         size = self.rows_at_once
+        if isinstance(x, str | PathLike):
+            from dlrun.predicting.data import open_data
+
+            for chunk in open_data(str(x), self).chunks(size):
+                yield chunk.first, chunk.x
+            return
+        x = inputs_of(x, self.preprocessing)
         for start in range(0, len(x), size):
             yield start, x[start : start + size]
 
@@ -157,23 +178,6 @@ class Predictor(ABC):
     def rows_at_once(self) -> int:
         """Rows whose prepared inputs fit the memory that a chunk may take."""
         return max(1, min(_CHUNK_BYTES // (4 * max(prod(self.preprocessing.output_shape), 1)), _MOST_ROWS))
-
-
-def _check_inputs(x: Any) -> None:
-    if isinstance(x, np.ndarray):
-        if x.dtype.kind not in "biuf" or not x.ndim:
-            raise DataError(
-                f"the inputs are an array of type {x.dtype} and shape {x.shape}, expected numbers of shape (rows, ...)",
-                remedy="Give data of the form that the run was trained on.",
-            )
-        return
-    import polars as pl
-
-    if not isinstance(x, pl.DataFrame):
-        raise DataError(
-            f"the inputs are a {type(x).__name__}, expected a numpy array or a polars data frame",
-            remedy="Convert them, such as with numpy.asarray(x), polars.DataFrame(x) or polars.from_pandas(x).",
-        )
 
 
 def decide(task: str, y_pred: NDArray[Any]) -> NDArray[np.int64]:
@@ -191,31 +195,6 @@ def decide(task: str, y_pred: NDArray[Any]) -> NDArray[np.int64]:
         return most
     decided: NDArray[np.int64] = (y_pred > 0.5).astype(np.int64)
     return decided[:, 0] if task == "binary" else decided
-
-
-@dataclass(frozen=True)
-class FittedModel:
-    """One fit of a run.
-
-    Args:
-        preprocessing: Fitted on its training rows.
-        target: The way of the targets to the model and back; None leaves them as they are.
-        model: What was fitted.
-    """
-
-    preprocessing: FittedPreprocessing
-    target: TargetTransform | None
-    model: Restored
-
-    def predict(
-        self, x: NDArray[Any] | pl.DataFrame, y: NDArray[Any] | None
-    ) -> tuple[NDArray[Any], NDArray[np.floating[Any]]]:
-        """Predict rows, and the loss of each if their true values are given."""
-        raw = self.model.predict(self.model.prepare(self.preprocessing, x))
-        y_pred = raw if self.target is None else self.target.inverse(raw)
-        if y is None:
-            return y_pred, np.empty(0)
-        return y_pred, self.model.losses(y if self.target is None else self.target.transform(y), raw)
 
 
 class RunPredictor(Predictor):
@@ -242,51 +221,23 @@ class RunPredictor(Predictor):
     def predict_chunk(
         self, x: NDArray[Any] | pl.DataFrame, y: NDArray[Any] | None = None
     ) -> tuple[NDArray[Any], NDArray[np.floating[Any]]]:
-        each = [fit.predict(x, y) for fit in self.fits]
-        y_pred, losses = (
-            each[0] if len(each) == 1 else tuple(np.mean(parts, axis=0) for parts in zip(*each, strict=True))
-        )
-        return finite(y_pred), losses
+        if len(self.fits) == 1:
+            y_pred, losses = self.fits[0].predict(x, y)
+            self._count_bounded([y_pred])
+            return finite(y_pred), losses
+        each = [fit.predict(x, None)[0] for fit in self.fits]
+        self._count_bounded(each)
+        y_pred = finite(np.mean(each, axis=0))
+        return y_pred, np.empty(0) if y is None else self._losses(y, y_pred)
 
+    def _count_bounded(self, each: Sequence[NDArray[Any]]) -> None:
+        self.num_bounded += max(fit.num_bounded(y_pred) for fit, y_pred in zip(self.fits, each, strict=True))
 
-class EnsemblePredictor(Predictor):
-    """An ensemble: its members predict, and the predictions are combined as they were when it was made.
-
-    Args:
-        description: What it predicts, from what.
-        residuals: Residuals of cross-fitted validation predictions, for a regression.
-        members: At least one, in the order of the combination.
-        combination: What combines them.
-    """
-
-    def __init__(
-        self,
-        description: Description,
-        residuals: Residuals | None,
-        members: Sequence[Predictor],
-        combination: Combination,
-    ) -> None:
-        super().__init__(description, residuals)
-        self.members = tuple(members)
-        self.combination = combination
-
-    @property
-    def preprocessings(self) -> tuple[FittedPreprocessing, ...]:
-        return tuple(fitted for member in self.members for fitted in member.preprocessings)
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        return (f"the predictions of {counted(len(self.members), 'member')} are combined",)
-
-    @property
-    def rows_at_once(self) -> int:
-        return min(member.rows_at_once for member in self.members)
-
-    def predict_chunk(
-        self, x: NDArray[Any] | pl.DataFrame, y: NDArray[Any] | None = None
-    ) -> tuple[NDArray[Any], NDArray[np.floating[Any]]]:
-        y_pred = finite(self.combination.combine(np.stack([member.predict_chunk(x)[0] for member in self.members])))
-        return y_pred, np.empty(0) if y is None else row_losses(self.description.facts.task, y, y_pred)
+    def _losses(self, y: NDArray[Any], y_pred: NDArray[Any]) -> NDArray[np.floating[Any]]:
+        """Return the loss of the averaged predictions: the mean of those on the scales of all fits."""
+        fits = self.fits if self.task == "regression" else self.fits[:1]
+        losses: NDArray[np.floating[Any]] = np.mean([fit.losses(y, y_pred) for fit in fits], axis=0)
+        return losses
 
 
 def finite(y_pred: NDArray[Any]) -> NDArray[Any]:

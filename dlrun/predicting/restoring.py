@@ -26,6 +26,7 @@ from dlrun.models.network.network import Network
 from dlrun.models.skops_archive import read_skops
 from dlrun.preprocessing.fitted import FittedPreprocessing
 from dlrun.records.checkpoints import decode_checkpoint
+from dlrun.records.environment import free_cpus, usable_cpus
 from dlrun.training.estimator_learner import EstimatorLearner
 from dlrun.training.input_form import InputForm
 
@@ -182,6 +183,13 @@ def _restore_estimator(
     assert not isinstance(model, Network)  # noqa: S101 - narrows the type for the checker
     form = Form(facts.task, facts.num_outputs, prod(fitted.output_shape))
     build = functools.partial(model.build_estimator, facts.task, facts.num_outputs, experiment.seed)
-    learner = EstimatorLearner(build=build, task=facts.task, num_outputs=facts.num_outputs)
+    threads = _free_threads(experiment)
+    learner = EstimatorLearner(build=build, task=facts.task, num_outputs=facts.num_outputs, threads=threads)
     learner.estimator = model.restore_estimator(read_skops(content), form, experiment.seed)
     return _RestoredEstimator(facts, learner, form.num_columns)
+
+
+def _free_threads(experiment: Experiment) -> int:
+    """Return how many of the threads that a fit took are free here and now."""
+    threads = experiment.training.threads
+    return 1 if threads == 1 else min(free_cpus(), threads if isinstance(threads, int) else usable_cpus())

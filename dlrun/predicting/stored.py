@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from dlrun.errors import DataError, StorageError, UsageError
 from dlrun.records import files
-from dlrun.records.arrays import decode_arrays
+from dlrun.records.arrays import array_names, decode_arrays
 from dlrun.records.folder import RunFolder, is_id
 from dlrun.records.status import read_status
 from dlrun.records.text import printable
@@ -101,6 +101,13 @@ class Stored(ABC):
             raise self.damaged(relative, printable(error.message)) from error
         return [found[name] for name in wanted]
 
+    def array_names(self, relative: str) -> list[str]:
+        """Return the names of the arrays of an npz file; raises StorageError."""
+        try:
+            return array_names(self.read(relative), PurePosixPath(relative).name)
+        except DataError as error:
+            raise self.damaged(relative, printable(error.message)) from error
+
     def damaged(self, relative: str, reason: str) -> StorageError:
         """Return the error for a file that does not hold what it should."""
         return StorageError(f"{printable(self.name)}: {printable(relative)} is damaged: {reason}")
@@ -126,7 +133,9 @@ class StoredFolder(Stored):
     def member(self, position: int, id: str, path: str) -> Stored:  # noqa: A002, ARG002 - members lie beside it
         for folder in (self.folder.path / path, self.folder.path.parent / PurePosixPath(id).name):
             if folder.is_dir():
-                return open_stored(RunFolder.at(folder.resolve()))
+                opened = open_stored(RunFolder.at(folder.resolve()))
+                opened.id = id  # one that was trained again lies in a folder with another name
+                return opened
         raise StorageError(
             f"{printable(self.name)} is an ensemble, and its member {printable(id)} is not there any more",
             remedy="Put the folder back beside that of the ensemble; `dlrun export` makes a bundle of all together.",

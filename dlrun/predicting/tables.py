@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import codecs
 import contextlib
 import csv
-import gzip
 import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from dlrun.datasets.csv import LONGEST_CELL, MISSING
+from dlrun.datasets.csv import MISSING
+from dlrun.datasets.csv_lines import Layout, Lines
+from dlrun.datasets.files import refuse_packed
 from dlrun.datasets.names import listed, nearest
+from dlrun.datasets.notation import PLAIN, Notation
 from dlrun.errors import DataError
 
 if TYPE_CHECKING:
     import polars as pl
 
 _ALL_COLUMNS = "Give data with all columns that the run was trained on, by the same names."
-_GZIP = b"\x1f\x8b"
 _BLOCK_ROWS = 65_536
 
 
@@ -29,10 +29,12 @@ class TableFile(ABC):
 
     Args:
         path: The file.
+        notation: How numbers are written where the file holds them as text.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, notation: Notation = PLAIN) -> None:
         self.path = path
+        self.notation = notation
         self.header = self._read_header()
 
     @abstractmethod
@@ -76,27 +78,51 @@ class CsvFile(TableFile):
 
     Args:
         path: The file; `.gz` is unpacked on the way.
-        separator: Character between the columns.
-        missing: Texts that mean a missing value, beside those that always do.
-        encoding: Encoding of the text.
+        layout: How its lines are written.
+        notation: How its numbers and texts are written.
+        missing: Every text that means a missing value.
+        optional: Names of the layout whose columns may be left out of the file: those of the targets.
     """
 
     def __init__(
-        self, path: Path, *, separator: str = ",", missing: Sequence[str] = (), encoding: str = "utf8"
+        self,
+        path: Path,
+        *,
+        layout: Layout,
+        notation: Notation = PLAIN,
+        missing: Sequence[str] = MISSING,
+        optional: Sequence[str] = (),
     ) -> None:
-        self._separator = separator
-        self._missing = frozenset([*MISSING, *missing])
-        self._encoding = "utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding
-        super().__init__(path)
+        self._layout = layout
+        self._missing = frozenset(missing)
+        self._optional = frozenset(optional)
+        refuse_packed(path)
+        super().__init__(path, notation)
 
     def _read_header(self) -> list[str]:
         with self._rows() as rows:
-            return next(rows, [])
+            first = next(rows, [])
+        names = list(self._layout.names)
+        if not names or not first:
+            return names or first
+        without = [name for name in names if name not in self._optional]
+        for header in (names, without):
+            if first == header:
+                raise DataError(
+                    f"'{self.path}' has a header, the run's data had none", remedy="Take the header out of the file."
+                )
+            if len(first) == len(header):
+                return header
+        raise DataError(
+            f"'{self.path}': the first row has {len(first)} cells, the run's dataset.names are {len(names)} names",
+            remedy="Give a file with the columns of the training data, with or without the target.",
+        )
 
     def frames(self, columns: Sequence[str], num_rows: int) -> Iterator[pl.DataFrame]:
         places = [self.header.index(name) for name in columns]
         with self._rows() as rows:
-            next(rows, None)
+            if not self._layout.names:
+                next(rows, None)
             block: list[list[str]] = []
             for row in rows:
                 block.append(row)
@@ -109,42 +135,31 @@ class CsvFile(TableFile):
     def _frame(self, block: list[list[str]], columns: Sequence[str], places: list[int]) -> pl.DataFrame:
         import polars as pl
 
-        missing = self._missing
-        return pl.DataFrame(
-            {
-                name: [None if row[place] in missing else row[place] for row in block]
-                for name, place in zip(columns, places, strict=True)
-            },
-            schema=dict.fromkeys(columns, pl.String),
-        )
+        missing, strip = self._missing, self.notation.strip
+        cells = {
+            name: [row[place].strip() if strip else row[place] for row in block]
+            for name, place in zip(columns, places, strict=True)
+        }
+        present = {name: [None if cell in missing else cell for cell in column] for name, column in cells.items()}
+        return pl.DataFrame(present, schema=dict.fromkeys(columns, pl.String))
 
     @contextlib.contextmanager
     def _rows(self) -> Iterator[Iterator[list[str]]]:
-        """Yield the rows of the file, the header first; empty lines are skipped, uneven ones refused."""
-        with self._readable(), self._open() as stream:
-            csv.field_size_limit(LONGEST_CELL)
-            reader = csv.reader(stream, delimiter=self._separator, strict=True)
-            yield self._even(reader)
+        """Yield the rows of the file, a header first; empty lines are skipped, uneven ones refused."""
+        with self._readable(), self._layout.opened(self.path) as stream:
+            lines = self._layout.lines(stream)
+            yield self._even(self._layout.rows(lines, strict=True), lines)
 
-    def _even(self, reader: Any) -> Iterator[list[str]]:
+    def _even(self, rows: Iterator[list[str]], lines: Lines) -> Iterator[list[str]]:
         width: int | None = None
-        for row in reader:
-            if not row:
-                continue
+        for row in rows:
             width = len(row) if width is None else width
             if len(row) != width:
                 raise DataError(
-                    f"'{self.path}': line {reader.line_num} has {len(row)} cells, the header has {width}",
+                    f"'{self.path}': line {lines.number} has {len(row)} cells, the header has {width}",
                     remedy="Correct the line; a cell that holds the separator needs quotes.",
                 )
             yield row
-
-    def _open(self) -> IO[str]:
-        with self.path.open("rb") as file:
-            packed = file.read(2) == _GZIP
-        if packed:
-            return gzip.open(self.path, "rt", encoding=self._encoding, newline="")
-        return self.path.open(encoding=self._encoding, newline="")
 
     @contextlib.contextmanager
     def _readable(self) -> Iterator[None]:

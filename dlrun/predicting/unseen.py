@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from dlrun.datasets.columns import as_text
 from dlrun.datasets.names import counted, listed, nearest
+from dlrun.datasets.spelling import number_in
 from dlrun.predicting.predictor import Predictor
+from dlrun.preprocessing.target import BOUNDED
 
 if TYPE_CHECKING:
     import polars as pl
@@ -27,13 +29,14 @@ class _Column:
 
 
 class Unseen:
-    """Counts unseen categories, a chunk of rows at a time.
+    """Counts unseen categories, a chunk of rows at a time, and what was predicted further out than training has seen.
 
     Args:
         predictor: A category is unseen if none of the training rows of any of its fits held it.
     """
 
     def __init__(self, predictor: Predictor) -> None:
+        self._predictor, self._bounded_before = predictor, predictor.num_bounded
         self._known: dict[str, set[str]] = {}
         for fitted in predictor.preprocessings:
             for name, categories in fitted.categories.items():
@@ -59,9 +62,36 @@ class Unseen:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What was unseen, by column."""
-        return tuple(
-            f"column '{name}' holds categories in {counted(column.num_rows, 'row')} that no training row held, such as "
-            f"{listed(column.values)}: {nearest(column.values[0], sorted(self._known[name]))}"
-            for name, column in self._found.items()
-        )
+        """What was unseen, in one line, and how many predictions were bounded."""
+        bounded = self._predictor.num_bounded - self._bounded_before
+        return (*self._columns, *((f"{counted(bounded, 'row')} {BOUNDED}",) if bounded else ()))
+
+    @property
+    def _columns(self) -> tuple[str, ...]:
+        """The columns with the most unseen rows, a value of each, and the nearest known."""
+        most = sorted(self._found.items(), key=lambda found: -found[1].num_rows)
+        if not most:
+            return ()
+        if len(most) == 1:
+            ((name, column),) = most
+            rows = counted(column.num_rows, "row")
+            return (
+                f"column '{name}' holds categories in {rows} that no training row held, such as "
+                f"{listed(column.values)}: {self._nearest(name)}",
+            )
+        told = "; ".join(self._told(name) for name, _ in most[:_NAMED])
+        others = [name for name, _ in most[_NAMED:]]
+        more = f"; and in {listed(others, most=5)}" if others else ""
+        return (f"{len(most)} columns hold categories that no training row held: {told}{more}",)
+
+    def _told(self, name: str) -> str:
+        column, hint = self._found[name], self._nearest(name)
+        near = f" ({hint})" if hint.startswith("did") else ""
+        return f"'{name}' in {counted(column.num_rows, 'row')}, such as '{column.values[0]}'{near}"
+
+    def _nearest(self, name: str) -> str:
+        """Ask whether a known category was meant: the same number in another spelling, or one that is spelled alike."""
+        value, known = self._found[name].values[0], sorted(self._known[name])
+        number = number_in(value)
+        same = next((other for other in known if number is not None and number_in(other) == number), None)
+        return nearest(value, known) if same is None else f"did you mean '{same}'?"

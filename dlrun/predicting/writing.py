@@ -1,9 +1,9 @@
 """Predictions as files: CSV, Parquet or npz, written a chunk at a time and put in place as a whole.
 
-A table has the column `row` (from 0), the columns that were kept, and then, by task: `label` and `probability_CLASS`
-for each class; `label_LABEL` and `probability_LABEL` for each label; or for each target of a regression its name,
-`NAME_low` and `NAME_high`. An npz file has the arrays `row`, `y_pred` as `predictions/test.npz` has it, and `label`
-(codes, with `class_names`) or `low` and `high`.
+A table has the rows of the data in their order: the columns that were kept, and then, by task: `label` and
+`probability_CLASS` for each class; `label_LABEL` and `probability_LABEL` for each label; or for each target of a
+regression its name, `NAME_low` and `NAME_high`. An npz file has `y_pred` as `predictions/test.npz` has it, and
+`label` (codes, with `class_names`) or `low` and `high`. `row`, the numbers of the rows from 0, is written if asked for.
 """
 
 from __future__ import annotations
@@ -75,29 +75,30 @@ class Writer(ABC):
 
 
 @contextlib.contextmanager
-def writing(path: Path, predictor: Predictor, keep: tuple[str, ...]) -> Iterator[Writer]:
+def writing(path: Path, predictor: Predictor, keep: tuple[str, ...], *, rows: bool = False) -> Iterator[Writer]:
     """Yield the writer for a file; the file appears, as a whole, when the block ends well.
 
     Args:
         path: The file; its ending tells the form: `.csv`, `.parquet` or `.npz`.
         predictor: Whose predictions.
         keep: Columns of the input that are passed on.
+        rows: Whether the numbers of the rows are written.
 
     Raises:
         UsageError: The ending is unknown, or columns collide.
         StorageError: The file cannot be written.
     """
-    check_output(path, predictor, keep)
+    check_output(path, predictor, keep, rows=rows)
     form = form_of(path)
     with files.publish(path.absolute()) as temporary:
         if form == "csv":
             with temporary.open("wb") as stream:
-                yield CsvWriter(stream, predictor)
+                yield CsvWriter(stream, predictor, rows=rows)
         elif form == "npz":
-            with _NpzWriter(temporary, predictor) as writer:
+            with _NpzWriter(temporary, predictor, rows=rows) as writer:
                 yield writer
         else:
-            with _ParquetWriter(temporary, predictor) as writer:
+            with _ParquetWriter(temporary, predictor, rows=rows) as writer:
                 yield writer
 
 
@@ -118,13 +119,14 @@ def check_file(path: Path) -> None:
         raise UsageError(f"'{path}' is a folder, or in a folder that does not exist", remedy="Name a file.")
 
 
-def check_output(path: Path | None, predictor: Predictor, keep: tuple[str, ...]) -> None:
+def check_output(path: Path | None, predictor: Predictor, keep: tuple[str, ...], *, rows: bool = False) -> None:
     """Refuse an output that could not be written, before anything is predicted.
 
     Args:
         path: The file, or None for CSV on standard output.
         predictor: Whose predictions.
         keep: Columns of the input that are passed on.
+        rows: Whether the numbers of the rows are written.
 
     Raises:
         UsageError: The ending is unknown, the folder is missing, or columns collide.
@@ -133,7 +135,7 @@ def check_output(path: Path | None, predictor: Predictor, keep: tuple[str, ...])
         if form_of(path) == "npz" and keep:
             raise UsageError("an npz file of predictions keeps no columns", remedy="Write .csv or .parquet.")
         check_file(path)
-    own = column_names(predictor)
+    own = column_names(predictor, rows=rows)
     twice = sorted({name for name in own if own.count(name) > 1})
     if twice and (path is None or form_of(path) != "npz"):
         raise UsageError(
@@ -154,15 +156,17 @@ class CsvWriter(Writer):
     Args:
         stream: Takes the bytes.
         predictor: Whose predictions.
+        rows: Whether the numbers of the rows are written.
     """
 
-    def __init__(self, stream: IO[bytes], predictor: Predictor) -> None:
+    def __init__(self, stream: IO[bytes], predictor: Predictor, *, rows: bool = False) -> None:
         self._stream = stream
         self._predictor = predictor
+        self._rows = rows
         self._begun = False
 
     def write(self, predicted: Predicted) -> None:
-        frame = harmless(as_frame(self._predictor, predicted))
+        frame = harmless(as_frame(self._predictor, predicted, rows=self._rows))
         self._stream.write(frame.write_csv(include_header=not self._begun).encode())
         self._begun = True
 
@@ -170,9 +174,10 @@ class CsvWriter(Writer):
 class _ParquetWriter(Writer):
     """Writes each chunk to a file of its own, and joins them at the end without holding them in memory."""
 
-    def __init__(self, path: Path, predictor: Predictor) -> None:
+    def __init__(self, path: Path, predictor: Predictor, *, rows: bool) -> None:
         self._path = path
         self._predictor = predictor
+        self._rows = rows
         self._parts: list[Path] = []
 
     def __enter__(self) -> _ParquetWriter:
@@ -181,7 +186,7 @@ class _ParquetWriter(Writer):
 
     def write(self, predicted: Predicted) -> None:
         part = self._folder / f"{len(self._parts):08d}.parquet"
-        as_frame(self._predictor, predicted).write_parquet(part)
+        as_frame(self._predictor, predicted, rows=self._rows).write_parquet(part)
         self._parts.append(part)
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
@@ -197,9 +202,10 @@ class _ParquetWriter(Writer):
 class _NpzWriter(Writer):
     """Collects the bytes of each array in a temporary file, and packs them at the end, when their lengths are known."""
 
-    def __init__(self, path: Path, predictor: Predictor) -> None:
+    def __init__(self, path: Path, predictor: Predictor, *, rows: bool) -> None:
         self._path = path
         self._predictor = predictor
+        self._rows = rows
         self._open = contextlib.ExitStack()
         self._arrays: dict[str, tuple[IO[bytes], np.dtype[Any], tuple[int, ...]]] = {}
         self._num_rows = 0
@@ -233,7 +239,7 @@ class _NpzWriter(Writer):
                     np.lib.format.write_array_header_1_0(out, {**header, "shape": (self._num_rows, *shape)})
                     file.seek(0)
                     shutil.copyfileobj(file, out)
-            small = {"row": np.arange(self._num_rows)}
+            small = {"row": np.arange(self._num_rows)} if self._rows else {}
             if self._predictor.class_names:
                 small["class_names"] = np.array(self._predictor.class_names)
             for name, array in small.items():

@@ -178,6 +178,25 @@ class RunFolder:
                 )
         return path
 
+    def inner(self, parent: str, name: str) -> RunFolder:
+        """Return the folder of a run inside this one; made if missing, as long as this one is there.
+
+        Args:
+            parent: Folder of this run that holds others, such as `snapshots`.
+            name: Id of the inner run.
+
+        Raises:
+            StorageError: It cannot be made.
+        """
+        self._require_there()
+        path = self.file(f"{parent}/{name}")
+        try:
+            path.parent.mkdir(exist_ok=True)
+            path.mkdir(exist_ok=True)
+        except OSError as error:
+            raise files.storage_error("create", path, error) from error
+        return RunFolder(path)
+
     def publish(self, relative: str) -> AbstractContextManager[Path]:
         """Yield a temporary path; when the block ends well, what lies there becomes the file. See `files.publish`.
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import difflib
-import math
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,8 @@ from typing import Any
 from dlrun.errors import StorageError, UsageError
 from dlrun.records import files
 from dlrun.records.folder import RunFolder, is_id
-from dlrun.records.kinds import STUDY, kinds
-from dlrun.records.status import State, read_status
+from dlrun.records.kinds import STUDY, kinds, models_of_study
+from dlrun.records.status import State, read_status, seconds_in_all
 from dlrun.records.text import printable
 
 _LEAF = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -48,7 +47,7 @@ class RunSummary:
         started: When it began, ISO 8601 in UTC.
         seconds: Seconds that it took, or has taken so far.
         dataset: Kind of the dataset.
-        model: Kind of the model.
+        model: Kind of the model; of a study that of its winner, or all that it tries.
         task: What is predicted.
         fingerprint: Fingerprint of the dataset.
         monitor: Name of the value that early stopping watched, such as `val_loss`.
@@ -118,7 +117,8 @@ def summarize(folder: RunFolder) -> RunSummary:
         metrics = _mapping(folder, "metrics.json")
         validation, test = (_scores(folder, metrics.get(part)) for part in ("validation", "test"))
         data = _mapping(folder, "dataset.json")
-        trials = _mapping(folder, STUDY).get("trials", 0) if folder.file(STUDY).exists() else None
+        study = _mapping(folder, STUDY) if folder.file(STUDY).exists() else None
+        trials = None if study is None else study.get("trials", 0)
     except StorageError as error:
         return RunSummary(folder.id, folder.path, problem=error.message)
     return RunSummary(
@@ -126,9 +126,9 @@ def summarize(folder: RunFolder) -> RunSummary:
         folder.path,
         status.state,
         status.started,
-        status.seconds,
+        seconds_in_all(status, metrics),
         config.get("dataset"),
-        config.get("model"),
+        models_of_study(study or {}) or config.get("model"),
         _text(metrics.get("task")),
         _text(data.get("fingerprint")),
         _text(metrics.get("monitor")),
@@ -186,7 +186,9 @@ def find_run(
     if reference == "latest":
         return _latest(runs_dir, folders)
     if reference == "best":
-        return _best(runs_dir, folders, metric, higher_is_better)
+        from dlrun.records.best import find_best
+
+        return find_best(runs_dir, folders, metric, higher_is_better).folder
     if not _LEAF.fullmatch(reference):
         return _at_path(reference)
     if begun := _beginning(folders, reference):
@@ -270,36 +272,3 @@ def _latest(runs_dir: Path, folders: Sequence[RunFolder]) -> RunFolder:
         raise _unknown(runs_dir, "latest", [])
     second = folders[-1].id[:15]
     return max((folder for folder in folders if folder.id.startswith(second)), key=_started)
-
-
-def _best(
-    runs_dir: Path, folders: Sequence[RunFolder], metric: str | None, higher_is_better: Callable[[str], bool]
-) -> RunFolder:
-    """Take the finished run with the best validation score, among those on the data of the latest of them."""
-    finished = list(_finished(folders))
-    if not finished:
-        raise UsageError(
-            f"there is no finished run with validation scores in {printable(str(runs_dir))}",
-            remedy="Train one first, with `dlrun train`.",
-        )
-    newest = finished[-1]
-    name = metric or newest.primary or "loss"
-    sign = 1.0 if higher_is_better(name) else -1.0
-    scored = [
-        (sign * run.validation[name], run.id, run.path)
-        for run in finished
-        if (run.task, run.fingerprint) == (newest.task, newest.fingerprint)
-        and run.validation is not None
-        and math.isfinite(run.validation.get(name, math.nan))
-    ]
-    if not scored:
-        known = ", ".join(newest.validation or {})
-        raise UsageError(f"no finished run has a validation score '{printable(name)}'", remedy=f"Known: {known}.")
-    return RunFolder(max(scored)[2])
-
-
-def _finished(folders: Sequence[RunFolder]) -> Iterator[RunSummary]:
-    for folder in folders:
-        run = summarize(folder)
-        if run.state == "finished" and run.validation and run.trials is None:
-            yield run

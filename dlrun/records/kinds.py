@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,6 +45,17 @@ def kinds(path: Path) -> dict[str, str]:
 
 STUDY = "study.json"
 """The file that tells a study from a run."""
+
+
+def models_of_study(facts: Mapping[str, Any]) -> str | None:
+    """Return the kinds of model of a study's trials, or of its winner once it has one; None where nobody wrote them.
+
+    Args:
+        facts: Content of its `study.json`.
+    """
+    models = facts.get("models")
+    return " | ".join(map(str, models)) if isinstance(models, list) and models else None
+
 
 MEMBERS = "members.json"
 """The file of an ensemble that names its members."""

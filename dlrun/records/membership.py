@@ -1,4 +1,4 @@
-"""Membership: which ensembles need a run in order to predict."""
+"""Membership: which ensembles need a run in order to predict, and which folders keep all that predictions need."""
 
 from __future__ import annotations
 
@@ -27,9 +27,20 @@ def ensembles_of(folders: Sequence[RunFolder]) -> dict[Path, set[Path]]:
         for member in members:
             place = Path(os.path.realpath(member))
             for path in (place, *place.parents):
-                if str(path) in known:
+                if str(path) in known and known[str(path)] != ensemble:  # members trained again lie inside it
                     found.setdefault(known[str(path)], set()).add(ensemble)
     return found
+
+
+def has_model(folder: RunFolder) -> bool:
+    """Tell whether a run keeps its model; a study removes those of all but its best trials."""
+    return folder.file("model").is_dir()
+
+
+def can_predict(folder: RunFolder) -> bool:
+    """Tell whether an ensemble keeps what it takes to predict: the models of all of its members."""
+    members = _members(folder)
+    return has_model(folder) and bool(members) and all((member / "model").is_dir() for member in members)
 
 
 def _members(folder: RunFolder) -> list[Path]:

@@ -8,6 +8,7 @@ import os
 import socket
 import threading
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
@@ -83,6 +84,24 @@ class Status:
     def is_ahead(self) -> bool:
         """Whether the last sign of life came later than now, by a clock that is not ours or was set back since."""
         return (_time(self.heartbeat) - datetime.now(UTC)).total_seconds() > LOST_AFTER
+
+
+def seconds_in_all(status: Status, metrics: object) -> float:
+    """Return the seconds of a run as every place shows them: those of its summary once there is one.
+
+    A summary is written before the plots are drawn, so the status counts a little longer. A study has no seconds but
+    those of its status.
+
+    Args:
+        status: How the run stands.
+        metrics: Content of its `metrics.json`, of whatever form.
+    """
+    if isinstance(metrics, Mapping) and not metrics.get("study"):
+        seconds = metrics.get("seconds")
+        total = seconds.get("total") if isinstance(seconds, Mapping) else None
+        if isinstance(total, int | float) and math.isfinite(total):
+            return total
+    return status.seconds
 
 
 def read_status(folder: RunFolder, *, now: datetime | None = None) -> Status:
@@ -165,10 +184,13 @@ class Heartbeat:
     Args:
         folder: The run.
         earlier: Status of a run that is resumed now; None for a new run.
+        before: Seconds that this process has spent on the run already, such as on loading its data.
         interval: Seconds between two signs of life.
     """
 
-    def __init__(self, folder: RunFolder, *, earlier: Status | None = None, interval: float = INTERVAL) -> None:
+    def __init__(
+        self, folder: RunFolder, *, earlier: Status | None = None, before: float = 0.0, interval: float = INTERVAL
+    ) -> None:
         now = _now()
         self._began = time.monotonic()
         self._folder = folder
@@ -181,7 +203,7 @@ class Heartbeat:
             host=socket.gethostname(),
             process=this_process(),
             resumed=now if earlier else None,
-            earlier=round(earlier.seconds, 3) if earlier else 0.0,
+            earlier=round((earlier.seconds if earlier else 0.0) + before, 3),
             elapsed=0.0,
         )
         self._over = threading.Event()

@@ -2,34 +2,40 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dlrun.evaluation.wording import number, words
+from dlrun.evaluation.wording import number, words, wrapped
+from dlrun.reporting.settings_text import value_text
+from dlrun.reporting.summary import positive_facts
 
-_WIDTH = 100
 _MOST_SHARES = 6
 
 
-def study_lines(metrics: Mapping[str, Any]) -> list[str]:
+def study_lines(metrics: Mapping[str, Any], *, width: int = 100) -> list[str]:
     """Sum up a study: counts, winner and trial 0, expected shrinkage, test scores, difference, importance.
 
     Args:
         metrics: Content of the study's `metrics.json`.
+        width: Longest line of running text, in letters.
     """
     study = metrics["study"]
-    lines = [counts_line(study["trials"]), "", *_winner(study), *_shrinkage(study)]
-    lines += ["", *_test_table(metrics), *_difference(study)]
+    lines = [counts_line(study["trials"]), *_exhausted(study), "", *_winner(study, width), *_shrinkage(study, width)]
+    lines += ["", *_test_table(metrics), *positive_facts(metrics, list(metrics.get("test") or {}))]
+    lines += [*_difference(study, width), *_delivered(study, width)]
     if study["importance"]:
         shares = [f"{label} {share:.0%}" for label, share in list(study["importance"].items())[:_MOST_SHARES]]
         lines += [
             "",
-            *_wrapped(f"what mattered (shuffling a value, in a forest fitted to the trials): {', '.join(shares)}"),
+            *wrapped(
+                f"what mattered (shuffling a value, in a forest fitted to the trials): {', '.join(shares)}", width
+            ),
         ]
     if study["front"]:
         lines += ["", "no other trial beats these in every objective"]
-        lines += ["  " + "  ".join(f"{name} {_value(value)}" for name, value in one.items()) for one in study["front"]]
+        lines += [
+            "  " + "  ".join(f"{name} {value_text(value)}" for name, value in one.items()) for one in study["front"]
+        ]
     return lines
 
 
@@ -39,39 +45,67 @@ def counts_line(counts: Mapping[str, int]) -> str:
     return f"{counts['total']} trials: {', '.join(ends) or 'none ended'}"
 
 
+def exhausted_words(num_trials: int, asked: int) -> str:
+    """Say that a search ended because its space had no further points.
+
+    Args:
+        num_trials: Trials that were carried out, the config as written included.
+        asked: Trials that were asked for.
+    """
+    return f"the space is exhausted: {num_trials:,} of {asked:,} trials were tried, and no further point is left"
+
+
 def params_text(params: Mapping[str, Any]) -> str:
     """Write the values of a trial on one line."""
-    return ", ".join(f"{label} {_value(value)}" for label, value in params.items()) or "as written"
+    return ", ".join(f"{label} {value_text(value)}" for label, value in params.items()) or "as written"
 
 
-def _value(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _winner(study: Mapping[str, Any]) -> list[str]:
+def _winner(study: Mapping[str, Any], width: int) -> list[str]:
     winner, written = study["winner"], study["written"]
     name = f"validation {words(study['metric'])}"
     lines = [f"winner: trial {winner['trial']}, {name} {number(winner['value'])}"]
     if winner["trial"] == 0:
         return [f"{lines[0]}: the config as written; no other trial did better"]
-    lines += _wrapped(params_text(winner["params"]), "  ")
+    lines += wrapped(params_text(winner["params"]), width, first="  ")
     if written is not None:
         lines.append(f"trial 0, the config as written: {name} {number(written['value'])}")
     return lines
 
 
-def _shrinkage(study: Mapping[str, Any]) -> list[str]:
+def _shrinkage(study: Mapping[str, Any], width: int) -> list[str]:
     winner, lost = study["winner"], study["shrinkage"]
     if lost is None or winner["mean"] is None:
         return []
-    num = len(winner["rescored"])
+    scores, num_finalists = winner["rescored"], len(study["finalists"])
+    again = f"{number(winner['mean'])}"
+    if len(scores) > 1:
+        again += f" on average, from {number(min(scores))} to {number(max(scores))}"
+    best = f"the {num_finalists} best trials score" if num_finalists > 1 else "it scores"
     luck = (lost > 0) == (study["mode"] == "min") and lost != 0
-    said = f"expect about {number(abs(lost))} of its score to be luck" if luck else "no luck was found in its score"
-    return _wrapped(
-        f"on {num} other division{'s' * (num > 1)} of the rows the winner scores {number(winner['mean'])}; "
-        f"from the {len(study['finalists'])} best trials, {said}"
+    said = (
+        f"{best} {number(abs(lost))} worse there than in the search: expect so much of the winner's score to be luck"
+        if luck
+        else f"{best} no worse there than in the search, by these few fits"
+    )
+    fits = f"on {len(scores)} other division{'s' * (len(scores) > 1)} of the rows, each with a seed of its own,"
+    return wrapped(f"{fits} the winner scores {again}; {said}", width)
+
+
+def _exhausted(study: Mapping[str, Any]) -> list[str]:
+    return [exhausted_words(study["trials"]["total"], study["asked"])] if study.get("asked") else []
+
+
+def _delivered(study: Mapping[str, Any], width: int) -> list[str]:
+    """Warn where the refit of the winner is not what its validation scores promised."""
+    found = study.get("delivered")
+    if not found or not found["worse"]:
+        return []
+    metric = words(study["metric"])
+    return wrapped(
+        f"the refitted winner's test {metric} of {number(found['test'])} is worse than all of its validation scores, "
+        f"{number(found['low'])} to {number(found['high'])}, beyond noise: train best.yaml with other seeds, such as "
+        "`dlrun train best.yaml seed=1`, to see how much it depends on them",
+        width,
     )
 
 
@@ -98,16 +132,11 @@ def _score(scores: Mapping[str, float | None], intervals: Mapping[str, Sequence[
     return f"{score} [{number(bounds[0])}, {number(bounds[1])}]" if bounds else score
 
 
-def _difference(study: Mapping[str, Any]) -> list[str]:
+def _difference(study: Mapping[str, Any], width: int) -> list[str]:
     if not study["difference"]:
         return []
     name, (low, high) = next(iter(study["difference"].items()))
     beyond = low > 0 or high < 0
     verdict = "the two differ beyond noise" if beyond else "the two do not differ beyond noise"
-    return [f"winner minus trial 0, test {words(name)}: between {number(low)} and {number(high)}; {verdict}"]
-
-
-def _wrapped(text: str, indent: str = "") -> list[str]:
-    return textwrap.wrap(
-        text, _WIDTH, initial_indent=indent, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
-    )
+    told = f"winner minus trial 0, test {words(name)}: between {number(low)} and {number(high)}; {verdict}"
+    return wrapped(told, width)

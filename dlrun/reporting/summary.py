@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dlrun.evaluation.wording import number, words
+from dlrun.evaluation.metrics import OF_POSITIVE
+from dlrun.evaluation.wording import number, words, wrapped
 
 _BULLET = "- "
+
+_BASELINES = {
+    "majority": "baseline: the majority of the training rows",
+    "mean": "baseline: the mean of the training rows",
+}
+"""What each kind of baseline predicts for all rows."""
 
 
 def summary_lines(
@@ -22,27 +28,33 @@ def summary_lines(
         parts: Parts of the data whose scores are shown.
     """
     lines = _score_table(metrics, parts)
-    facts = _facts(metrics)
-    lines += ["", *_wrapped(facts, width)] if facts else []
+    facts = _facts(metrics, parts)
+    lines += ["", *wrapped(facts, width)] if facts else []
     diagnosis = metrics.get("diagnosis")
     if diagnosis:
-        lines += ["", *_wrapped(diagnosis["summary"], width)]
-        lines += [line for evidence in diagnosis["evidence"][:1] for line in _wrapped(evidence, width, "  ")]
+        lines += ["", *wrapped(diagnosis["summary"], width)]
+        lines += [line for evidence in diagnosis["evidence"][:1] for line in wrapped(evidence, width, first="  ")]
         lines += ["", "What to try next"] if diagnosis["suggestions"] else []
         for suggestion in diagnosis["suggestions"]:
-            lines += _wrapped(suggestion, width, _BULLET)
+            lines += wrapped(suggestion, width, first=_BULLET)
     return lines
 
 
 def _score_table(metrics: Mapping[str, Any], wanted: Sequence[str]) -> list[str]:
+    """Set the scores of every part beside what the baseline scores on the rows of the same part."""
     parts = [part for part in wanted if metrics.get(part)]
     baseline = metrics.get("baseline") or {}
-    baselines: Mapping[str, float | None] = next((baseline[part] for part in reversed(parts) if baseline.get(part)), {})
-    rows = [["", *parts, f"baseline ({baseline['kind']})" if baselines else ""]]
+    header = [""]
+    for part in parts:
+        header += [part, "baseline"] if baseline.get(part) else [part]
+    rows = [header]
     for name in dict.fromkeys(name for part in parts for name in metrics[part]):
-        scores = [_score(metrics, part, name) for part in parts]
-        rows.append([words(name), *scores, number(baselines.get(name)) if baselines else ""])
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+        row = [words(name)]
+        for part in parts:
+            row.append(_score(metrics, part, name))
+            row += [number(baseline[part].get(name))] if baseline.get(part) else []
+        rows.append(row)
+    widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
@@ -52,11 +64,31 @@ def _score(metrics: Mapping[str, Any], part: str, name: str) -> str:
     return f"{score} [{number(bounds[0])}, {number(bounds[1])}]" if bounds else score
 
 
-def _facts(metrics: Mapping[str, Any]) -> str:
+def positive_facts(metrics: Mapping[str, Any], names: Sequence[str]) -> list[str]:
+    """Say of which class of two some scores speak; nothing if none of them speaks of one.
+
+    Args:
+        metrics: Content of `metrics.json`.
+        names: Scores that are shown.
+    """
+    shown = [words(name) for name in dict.fromkeys(names) if name in OF_POSITIVE]
+    if not shown or metrics.get("positive_class") is None:
+        return []
+    listed = ", ".join(shown[:-1]) + " and " + shown[-1] if len(shown) > 1 else shown[0]
+    return [f"{listed}: of the class '{metrics['positive_class']}'"]
+
+
+def _facts(metrics: Mapping[str, Any], parts: Sequence[str]) -> str:
     facts = []
+    baseline = metrics.get("baseline") or {}
+    if any(scores for name, scores in baseline.items() if name != "kind"):
+        facts.append(_BASELINES.get(baseline["kind"], f"baseline: {baseline['kind']}"))
+    facts += positive_facts(metrics, [name for part in parts for name in metrics.get(part) or {}])
     folds = metrics.get("folds") or []
     if len(folds) > 1:
-        facts.append(f"validation is the mean of {len(folds)} folds")
+        averaged = metrics.get("test") and not metrics.get("refit") and not metrics.get("ensemble")
+        of_test = ", test is of their averaged prediction" if averaged else ""
+        facts.append(f"validation is the mean of {len(folds)} folds{of_test}")
     if any((metrics.get("intervals") or {}).values()):
         facts.append("in brackets: bootstrap intervals")
     if metrics.get("test_looks"):
@@ -67,16 +99,5 @@ def _facts(metrics: Mapping[str, Any]) -> str:
         facts.append(f"{metrics['num_parameters']:,} parameters")
     total = (metrics.get("seconds") or {}).get("total")
     if total is not None:
-        facts.append(f"{total:.1f} s")
+        facts.append(f"{total:.1f} s in all")
     return "; ".join(facts)
-
-
-def _wrapped(text: str, width: int, first: str = "") -> list[str]:
-    return textwrap.wrap(
-        text,
-        width,
-        initial_indent=first,
-        subsequent_indent=" " * len(first),
-        break_long_words=False,
-        break_on_hyphens=False,
-    )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import time
 import warnings
+from contextlib import AbstractContextManager, nullcontext
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,13 +32,24 @@ class EstimatorLearner:
         build: Builds a fresh estimator.
         task: What is predicted.
         num_outputs: Classes, labels or targets; 1 for a binary task.
+        threads: Threads of the numerical libraries while it fits and predicts.
+        parallel: Returns what a fit runs inside to use a number of threads.
     """
 
     suffix = ".skops"
     num_parameters = None
 
-    def __init__(self, *, build: Callable[[], Any], task: Task, num_outputs: int) -> None:
+    def __init__(
+        self,
+        *,
+        build: Callable[[], Any],
+        task: Task,
+        num_outputs: int,
+        threads: int = 1,
+        parallel: Callable[[int], AbstractContextManager[Any]] | None = None,
+    ) -> None:
         self._build = build
+        self._threads, self._parallel = threads, parallel or (lambda _: nullcontext())
         self._task = task
         self._num_outputs = num_outputs
         self.estimator: Any = None
@@ -55,7 +68,7 @@ class EstimatorLearner:
         self.estimator = self._build()
         weights = {} if job.weights is None else {"sample_weight": job.weights[job.training]}
         try:
-            with _warnings_as_notes(job):
+            with _warnings_as_notes(job), self._limited(), self._parallel(self._threads):
                 self.estimator.fit(job.x[job.training], self._targets(job.y[job.training]), **weights)
         except ValueError as error:
             raise DataError(
@@ -74,13 +87,27 @@ class EstimatorLearner:
 
     def predict(self, x: NDArray[Any], rows: Rows) -> NDArray[np.float32]:
         """Return probabilities or numbers in the shape that networks return them in."""
-        inputs = x[rows]
+        with self._limited():
+            return self._predict(x[rows])
+
+    def _predict(self, inputs: NDArray[Any]) -> NDArray[np.float32]:
         if self._task == "regression":
             numbers: NDArray[Any] = self.estimator.predict(inputs)
-            return numbers.reshape(len(rows), -1).astype(np.float32)
+            return numbers.reshape(len(inputs), -1).astype(np.float32)
         if self._task == "multilabel":
             return self._label_probabilities(inputs)
         return self._class_probabilities(inputs)
+
+    def _limited(self) -> AbstractContextManager[Any]:
+        """Hold OpenMP and BLAS to the threads; the estimator, and so its libraries, are loaded by now."""
+        limits: AbstractContextManager[Any] = self._libraries.limit(limits=self._threads)
+        return limits
+
+    @cached_property
+    def _libraries(self) -> Any:
+        from threadpoolctl import ThreadpoolController
+
+        return ThreadpoolController()
 
     def losses(self, y: NDArray[Any], predictions: NDArray[np.float32]) -> NDArray[np.floating[Any]]:
         """Cross-entropy or squared error of each row."""

@@ -21,6 +21,7 @@ class EpochReport:
         best_epoch: Best epoch of this fit so far, from 1.
         best: Value of the monitor at the best epoch; None if there is no monitor.
         seconds: Wall time of the epoch, validation included.
+        is_last: Whether the fit ends with it, by the number of epochs or because nothing improves any more.
     """
 
     fold: int
@@ -31,6 +32,7 @@ class EpochReport:
     best_epoch: int
     best: float | None
     seconds: float
+    is_last: bool = False
 
 
 REFIT = -1

@@ -180,10 +180,13 @@ class NetworkLearner:
         keras_archive.write(twin, path)
 
     def _fresh(self, form: InputForm, fold: int) -> keras.Model:
-        """Build a model whose weights and dropout seeds come from (seed, fold)."""
+        """Build a model whose weights and dropout seeds come from (seed, fold).
+
+        A refit begins where the first fold began: the scores and the number of epochs that led to it belong there.
+        """
         import keras
 
-        position = 2**31 if fold == REFIT else fold
+        position = 0 if fold == REFIT else fold
         keras.utils.set_random_seed(int(np.random.SeedSequence([self._seed, position]).generate_state(1)[0]))
         model = self._build(form)
         self._compile(model)
@@ -220,12 +223,11 @@ class NetworkLearner:
             progress.snapshots[epoch + 1] = self._averaged_copies()
         progress.end_epoch({"fold": job.fold, "epoch": epoch + 1, **values})
         elapsed = time.perf_counter() - began
-        job.listener.epoch_finished(
-            EpochReport(job.fold, epoch + 1, job.num_epochs, values, watch.monitor, watch.epoch, watch.value, elapsed)
-        )
-        if progress.done:
+        best, done = (watch.monitor, watch.epoch, watch.value), progress.done
+        job.listener.epoch_finished(EpochReport(job.fold, epoch + 1, job.num_epochs, values, *best, elapsed, done))
+        if done:
             self._save_best(progress)
-        if progress.done or self._pace.due:
+        if done or self._pace.due:
             self._save_state(progress)
         progress.seconds.append(time.perf_counter() - began)
         interruption.check()

@@ -8,6 +8,7 @@ plain graphs with dropout's random numbers, and about ten times slower with (sep
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -15,6 +16,9 @@ from dlrun.training.training import Precision
 
 THREADED_WORK = 4_000_000
 """Multiply-adds of one forward batch from which more than one thread pays."""
+
+ESTIMATOR_THREADED_WORK = 20_000_000
+"""Work of a fit, as estimators tell it, from which more than one thread pays: about a fifth of a second."""
 
 JIT_COST = 0.5
 """Seconds that XLA takes to compile a training loop."""
@@ -38,6 +42,23 @@ RESIDENT_SHARE = 0.25
 def threads(batch_work: int, *, convolutional: bool, cores: int) -> int:
     """Choose the threads of a single operation."""
     return cores if convolutional or batch_work >= THREADED_WORK else 1
+
+
+def estimator_threads(work: int, *, same_bits: bool, cores: int, free: Callable[[], int]) -> int:
+    """Choose the threads of an estimator: one for small fits, else as many as there are processors with nothing to do.
+
+    Boosted trees with two threads took 20 times as long as with one beside two busy processes, for each step waits for
+    all threads.
+
+    Args:
+        work: Work of a fit.
+        same_bits: Whether the number changes no bit of the result; what happens to run beside must not either.
+        cores: Processors that this process may use.
+        free: Returns how many of them are free at present.
+    """
+    if work < ESTIMATOR_THREADED_WORK or cores == 1:
+        return 1
+    return min(cores, free()) if same_bits else cores
 
 
 def jit(batch_work: int, *, device: Literal["cpu", "gpu"], convolutional: bool, random: bool, num_steps: int) -> bool:

@@ -13,8 +13,8 @@ Precision = Literal["float32", "mixed_bfloat16", "mixed_float16"]
 class EarlyStopping(Settings):
     """Stop when the monitored value has not improved for a while; the best epoch's weights are kept."""
 
-    monitor: str = "val_loss"
-    """Column of `history.csv` to watch, such as `val_loss` or `val_accuracy`."""
+    monitor: str = "auto"
+    """Column of `history.csv` to watch, such as `val_loss` or `val_accuracy`; `auto` is `training.monitor`."""
 
     patience: int = Field(5, ge=0)
     """Epochs without improvement after which to stop."""
@@ -24,7 +24,7 @@ class EarlyStopping(Settings):
 
 
 class Training(Settings):
-    """How a network is fitted; learners without epochs use only `class_weights` and `refit`."""
+    """How a network is fitted; learners without epochs use only `class_weights`, `refit` and `threads`."""
 
     epochs: int = Field(20, ge=1)
     """Most passes over the training rows."""
@@ -45,10 +45,12 @@ class Training(Settings):
     """When to stop before the last epoch; `true` takes the defaults."""
 
     monitor: str | Auto = "auto"
-    """Value that decides which epoch is best; `auto` is that of `early_stopping`, else `val_loss`."""
+    """Value that decides which epoch is best; `auto` is that of `early_stopping`, else the first score among the
+    tuner's objectives, else `val_loss`."""
 
     refit: bool = False
-    """Whether to retrain on training + validation rows, for the best number of epochs, before the test is scored."""
+    """Whether to retrain on training + validation rows, from the first fold's initial weights and for the best number
+    of epochs, before the test is scored."""
 
     snapshots: bool = False
     """Whether to keep the network at the end of every cycle of a cosine schedule, as cheap members for
@@ -64,7 +66,8 @@ class Training(Settings):
     """Where to compute; `auto` is the GPU if TensorFlow finds one."""
 
     threads: Annotated[int, Field(ge=1, le=1024)] | Auto = "auto"
-    """Threads of a single operation; `auto` is one for small networks, else every core."""
+    """Threads of a single operation. `auto` is one for small models; else every core for networks and linear models,
+    and for trees as many as have nothing else to do, which changes nothing of the result."""
 
     jit: bool | Auto = "auto"
     """Whether XLA compiles the training loop; `auto` is yes except for convolutions on a CPU."""

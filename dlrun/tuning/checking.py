@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from dlrun.tuning.objective import objective_of
 
 if TYPE_CHECKING:
+    from dlrun.datasets.dataset import Dataset
     from dlrun.experiment import Experiment
+    from dlrun.validation.plan import SplitPlan
 
 
 def check_search(experiment: Experiment) -> None:
@@ -27,6 +30,32 @@ def check_search(experiment: Experiment) -> None:
     objective_of(experiment)
     seed = experiment.seed if tuner.seed == "auto" else tuner.seed
     tuner.sampler(seed, plain(experiment.model_copy(update={"tuner": None})))
+
+
+def check_objectives(experiment: Experiment, dataset: Dataset, plan: SplitPlan, objectives: Sequence[str]) -> None:
+    """Refuse objectives that no trial could have: all trials share the parts, and these lack rows of some kind.
+
+    Args:
+        experiment: As it was written.
+        dataset: All rows.
+        plan: Their parts.
+        objectives: Names of the scores and costs that the search looks at.
+
+    Raises:
+        DataError: An objective is undefined in a fold, whatever is predicted.
+    """
+    from dlrun.errors import DataError
+    from dlrun.evaluation.undefined import find_undefined
+
+    parts = {name: dataset.y[rows] for name, rows in plan.validated.items()}
+    positive = experiment.evaluation.positive_code(dataset.class_names)
+    found = find_undefined(dataset.task, parts, dataset.class_names, objectives, positive)
+    certain = [undefined for undefined in found if undefined.lack.is_certain]
+    if certain:
+        raise DataError(
+            f"no trial could be scored: {certain[0]}",
+            remedy=f"{experiment.validation.advice_on_poor_parts(dataset.task)} Or choose other tuner.objectives.",
+        )
 
 
 def idle_pruner(experiment: Experiment) -> str | None:

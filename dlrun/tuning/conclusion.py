@@ -157,9 +157,16 @@ class Concluding:
         return Conclusion(tuple(finalists), written, finals, metrics, differences, self._importance)
 
     def _best(self, trials: Sequence[Trial]) -> list[Trial]:
+        """Return the finalists: those of the best trials that finished, the best first.
+
+        A trial that was stopped early with a better value than a finished one takes its place, though it cannot win:
+        what it has beaten in fewer epochs is not among the best, and not worth to be fitted again.
+        """
         sign = 1.0 if self._objective.mode == "min" else -1.0
-        finished = [trial for trial in trials if trial.state == "finished" and trial.value is not None]
-        return sorted(finished, key=lambda trial: (sign * (trial.value or 0.0), trial.id))[: self._selection.finalists]
+        valued = [trial for trial in trials if trial.state in ("finished", "pruned") and trial.value is not None]
+        ranked = sorted(valued, key=lambda trial: (sign * (trial.value or 0.0), trial.id))
+        finished = [trial for trial in ranked if trial.state == "finished"]
+        return [trial for trial in ranked[: self._selection.finalists] if trial.state == "finished"] or finished[:1]
 
     def _carry_out(self, jobs: Sequence[Job]) -> None:
         carry_out_all(self._workers, jobs, self._take)
@@ -255,7 +262,22 @@ class Concluding:
             return {}
         ours, theirs = (self._predictions(finals[trial]) for trial in (winner, WRITTEN))
         names = [name for name in metrics["test"] if name != "loss"]
-        return difference_intervals(metrics["task"], ours["y_true"], ours["y_pred"], theirs["y_pred"], names)
+        return difference_intervals(
+            metrics["task"],
+            ours["y_true"],
+            ours["y_pred"],
+            theirs["y_pred"],
+            names,
+            positive=self._positive(finals[winner], metrics),
+        )
+
+    def _positive(self, run: str, metrics: dict[str, Any]) -> int:
+        """Return the code of the class that scores of a binary task speak of."""
+        named = metrics.get("positive_class")
+        if named is None:
+            return 1
+        classes = self._folder.read_json(f"{FINAL}/{run}/dataset.json")["targets"]["classes"]
+        return list(classes).index(named) if named in classes else 1
 
     def _predictions(self, run: str) -> dict[str, Any]:
         return read_arrays(self._folder.file(f"{FINAL}/{run}/predictions/test.npz"))

@@ -17,21 +17,31 @@ from dlrun.records.folder import RunFolder
 from dlrun.records.index import SHARED
 from dlrun.records.lock import locked
 from dlrun.records.status import Heartbeat, Status, read_status
+from dlrun.reporting.study_summary import exhausted_words
 from dlrun.tuning.conclusion import Concluding, Conclusion
 from dlrun.tuning.devices import gpus, num_jobs
 from dlrun.tuning.job import Job, Waits
-from dlrun.tuning.listeners import StudyListener
+from dlrun.tuning.listeners import SearchListeners, StudyListener
 from dlrun.tuning.local_workers import LocalWorkers
 from dlrun.tuning.loop import SearchLoop
 from dlrun.tuning.objective import Objective, mode_of, objective_of
 from dlrun.tuning.order import Order, StudyResult
-from dlrun.tuning.points import config_at
+from dlrun.tuning.points import config_at, with_monitor
 from dlrun.tuning.study import Study
-from dlrun.tuning.study_folder import TRIALS, StudyFacts, amend_facts, claim_study, digest_of, settle_data
+from dlrun.tuning.study_folder import (
+    TRIALS,
+    StudyFacts,
+    amend_facts,
+    claim_study,
+    digest_of,
+    model_kind,
+    models_of,
+    settle_data,
+)
 from dlrun.tuning.study_report import write_report
-from dlrun.tuning.table import FreshTable, write_table
 from dlrun.tuning.trial import Suggestion, Trial
-from dlrun.tuning.trial_runs import TrialRuns, trial_name
+from dlrun.tuning.trial_runs import Limit, TrialRuns, trial_name
+from dlrun.tuning.watching import Watchable, logged
 
 if TYPE_CHECKING:
     from dlrun.config import LoadedConfig
@@ -59,7 +69,7 @@ def tune(
         StudyLocked: Another process carries out this study.
         RunFailed: No trial finished, or the search was stopped by its failures.
         StorageError: A file could not be written.
-        Interrupted: A signal came; the same command goes on.
+        Interrupted: A signal came; the study goes on when it is named by `folder`.
     """
     return _Driver(loaded, order, listener or StudyListener()).drive(runs_dir, folder)
 
@@ -94,11 +104,11 @@ class _Driver:
         """Return what is set in every trial: no refit, and one thread where the trials share the cores.
 
         One thread was measured to be up to twice as fast as two for small networks; and several trials with several
-        threads each only wait for one another.
+        threads each only wait for one another, be they of networks or of trees.
         """
         training = self.loaded.experiment.training
         fixed: dict[str, Any] = {"training.refit": False} if training.refit else {}
-        if self.network and training.threads == "auto":
+        if training.threads == "auto":
             share = usable_cpus() // self.num_jobs
             fixed |= {"training.threads": 1} if share < 2 else {}
         return fixed
@@ -106,7 +116,8 @@ class _Driver:
     def drive(self, runs_dir: Path, folder: RunFolder | None) -> StudyResult:
         """Open the study and carry it out."""
         num_trials = self.order.num_trials or getattr(self.tuner, "trials", None)
-        facts = StudyFacts(digest_of(self.loaded.data), self.objective.metric, self.objective.mode, num_trials)
+        digest, models, objective = digest_of(self.loaded.data), models_of(self.loaded.experiment), self.objective
+        facts = StudyFacts(digest, objective.metric, objective.mode, num_trials, models=models)
         if folder is not None:
             return self._carry_out(folder, num_trials)
         folder = claim_study(runs_dir, self.loaded, facts, self.order.argv)
@@ -117,42 +128,62 @@ class _Driver:
             raise
 
     def _carry_out(self, folder: RunFolder, num_trials: int | None) -> StudyResult:
-        with self._open(folder, num_trials) as study, locked(folder), self._workers(folder) as workers:
+        with (
+            self._open(folder, num_trials) as study,
+            locked(folder),
+            logged(folder, self.listener) as self.listener,
+            self._workers(folder) as workers,
+        ):
             if study.trials:  # of an earlier session: nothing is touched before the data are known to be the same
                 workers.await_ready()
             with Heartbeat(folder, earlier=_status_of(folder)) as heartbeat:
                 self.listener.opened(folder.path, study.trials, num_trials, self.objective)
-                amend_facts(folder, trials=num_trials, complete=False)
+                models = models_of(self.loaded.experiment)
+                amend_facts(folder, trials=num_trials, complete=False, models=models)
                 try:
-                    result = self._finish(folder, study, workers)
+                    result = self._finish(folder, study, workers, num_trials)
                 except KeyboardInterrupt:
                     self.listener.interrupted()
                     workers.stop()
                     raise
-                finally:
-                    write_table(folder, study.trials)
                 if result.conclusion is None:
                     heartbeat.end("interrupted")
                 else:
                     complete = result.stopped is None  # with more time, or once the cause is mended, it goes on
-                    amend_facts(
-                        folder, trials=num_trials or (len(result.trials) if complete else None), complete=complete
-                    )
+                    asked = num_trials or (len(result.trials) if complete else None)
+                    winner = model_kind(self._config_at(result.conclusion.winner.trial.overrides))
+                    amend_facts(folder, trials=asked, complete=complete, models=(winner,) if winner else models)
                 return result
 
-    def _finish(self, folder: RunFolder, study: Study, workers: LocalWorkers) -> StudyResult:
+    def _finish(self, folder: RunFolder, study: Study, workers: LocalWorkers, num_trials: int | None) -> StudyResult:
         """Search, conclude and report."""
         study.prepare()
-        self._search(folder, study, workers)
+        watchable = Watchable(folder, study, self.objective)
+        try:
+            self._search(folder, study, workers, watchable)
+        finally:
+            watchable.close()
         trials = tuple(study.trials)
         stopped = study.stopped or self._time_is_up(study)
         if not trials:
             return StudyResult(folder.path, trials, self.objective, None, None, stopped)
+        asked = num_trials if study.is_out_of_points else None
+        if asked is not None:
+            self.listener.note(exhausted_words(len(trials), asked))
         self.listener.concluding()
         conclusion = self._conclude(folder, study, workers)
         yaml = self._best_config(conclusion.winner.trial)
-        metrics = write_report(folder, trials, self.objective, conclusion, front=study.front, best_config=yaml)
-        return StudyResult(folder.path, trials, self.objective, conclusion, metrics, stopped)
+        metrics = write_report(
+            folder,
+            trials,
+            self.objective,
+            conclusion,
+            front=study.front,
+            best_config=yaml,
+            asked=asked,
+        )
+        self.listener.concluded(metrics)
+        return StudyResult(folder.path, trials, self.objective, conclusion, metrics, stopped, asked is not None)
 
     def _open(self, folder: RunFolder, num_trials: int | None) -> Study:
         from dlrun.config.writing import plain
@@ -180,6 +211,7 @@ class _Driver:
             config=config_at(self.loaded.data),
             share=share,
             log=folder.file("workers.log"),
+            objectives=self.objective.names,
             gpus=self.gpus,
             one_thread=usable_cpus() // self.num_jobs < 2,
             on_data=lambda data: settle_data(folder, data),
@@ -190,8 +222,9 @@ class _Driver:
         finally:
             folder.remove(SHARED)
 
-    def _search(self, folder: RunFolder, study: Study, workers: LocalWorkers) -> None:
-        runs = TrialRuns(folder.file(TRIALS), 1.0 if self.objective.mode == "min" else -1.0, self.tuner.keep_weights)
+    def _search(self, folder: RunFolder, study: Study, workers: LocalWorkers, watchable: Watchable) -> None:
+        sign = 1.0 if self.objective.mode == "min" else -1.0
+        runs = TrialRuns(folder.file(TRIALS), sign, self._limit, self._tell_of_full_disk)
         runs.recall(study.trials, study.paused)
         self._deadline = None if self.order.seconds is None else time.monotonic() + self.order.seconds
         latency_rows = self.tuner.latency_rows if "latency" in self.objective.names else 0
@@ -212,8 +245,17 @@ class _Driver:
                 resumable=pruner.resumable,
             )
 
-        table = FreshTable(folder, study, self.listener)
-        SearchLoop(study, workers, job_of, runs, self.objective, table, self._deadline).run()
+        listener = SearchListeners([watchable, self.listener])
+        SearchLoop(study, workers, job_of, runs, self.objective, listener, self._deadline).run()
+
+    @property
+    def _limit(self) -> Limit:
+        keep = self.tuner.keep_weights
+        return Limit(None if keep == "auto" else keep, 1e6 * self.tuner.weights_megabytes)
+
+    def _tell_of_full_disk(self) -> None:
+        room = f"{self.tuner.weights_megabytes:,g} MB (tuner.weights_megabytes)"
+        self.listener.note(f"the weights of all trials need more than {room}: the worst trials lose theirs")
 
     def _time_is_up(self, study: Study) -> str | None:
         """Say that time was up before all trials were begun, if it was."""
@@ -223,7 +265,7 @@ class _Driver:
         return f"time is up after {len(study.trials):,}{of} trials"
 
     def _config_at(self, *overrides: Mapping[str, Any]) -> dict[str, Any]:
-        return config_at(self.loaded.data, self.fixed, *overrides)
+        return with_monitor(config_at(self.loaded.data, self.fixed, *overrides), self.objective.monitor)
 
     def _conclude(self, folder: RunFolder, study: Study, workers: LocalWorkers) -> Conclusion:
         concluding = Concluding(
@@ -244,7 +286,7 @@ class _Driver:
         from dlrun.config.marks import Marks
 
         experiment = self.loaded.experiment
-        data = config_at(self.loaded.data, winner.overrides)
+        data = with_monitor(config_at(self.loaded.data, winner.overrides), self.objective.monitor)
         best = validate(data, Marks(values=dict(self.loaded.marks.values)), type(experiment))
         return to_yaml(best)
 

@@ -23,7 +23,7 @@ class StudyDiffers(UsageError):
 
 def facts_of(tuner: Tuning, seed: int, mode: Mode, others: Mapping[str, Mode]) -> dict[str, Any]:
     """Return what a study is begun with and must be continued with."""
-    may_change = {"trials", "pruner", "failures", "selection", "keep_weights", "seed"}
+    may_change = {"trials", "pruner", "failures", "selection", "keep_weights", "weights_megabytes", "seed"}
     written = json.dumps(tuner.model_dump(mode="json", exclude=may_change), sort_keys=True)
     space = hashlib.sha256(written.encode()).hexdigest()
     return {"kind": tuner.kind, "seed": seed, "mode": mode, "others": dict(others), "space": space}

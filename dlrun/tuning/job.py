@@ -24,7 +24,7 @@ class Job:
         folder: Folder that gets the run folder of a trial or a final fit, or the study's own for a report.
         config: Plain values of the experiment, without a tuner; for a report, what is to be shown.
         waits: When the worker waits for the word to go on, so that it can be stopped early.
-        shuffle: Number of the division of the development rows; 0 is that of the search.
+        shuffle: Number of the division of the development rows, and of the seed; 0 are those of the search.
         argv: The command line, for the record.
         run: Name of a run folder in `folder` that an earlier attempt left, to go on with; None to begin anew.
         latency_rows: Rows of the forward passes that are timed after training; 0 times none.
@@ -84,6 +84,7 @@ class Epoch:
         num_epochs: Most epochs of a fold.
         values: Validation scores by name, without `val_`; those that are undefined are left out.
         waits: Whether the worker waits for an answer.
+        completes: Whether nothing is left to be trained after it.
     """
 
     key: str
@@ -93,6 +94,7 @@ class Epoch:
     num_epochs: int
     values: dict[str, float]
     waits: bool = False
+    completes: bool = False
 
 
 @dataclass(frozen=True)

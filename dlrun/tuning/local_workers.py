@@ -18,6 +18,7 @@ from dlrun.datasets.trust import is_trusted
 from dlrun.errors import DataError, Interrupted, StorageError
 from dlrun.tuning.channel import Channel, pair
 from dlrun.tuning.job import Claimed, Ended, Epoch, FoldEnded, Job, News
+from dlrun.tuning.worker_process import WorkerProcess
 from dlrun.tuning.zygote_start import PROGRAM, start_zygote
 
 _SECONDS_TO_STOP = 5.0
@@ -35,6 +36,7 @@ class LocalWorkers:
         config: Plain config of the study.
         share: An empty folder for the dataset that all jobs share; None if each is to load its own.
         log: File that takes what the processes write to their standard outputs.
+        objectives: What all jobs are to be scored by; data that leave it undefined are refused.
         gpus: Names of the GPUs that jobs take in turn; empty for none.
         one_thread: Whether numerical libraries are to use one thread a process.
         on_data: Hears the fingerprint of the dataset that all jobs share before the first one is begun; None if there
@@ -50,6 +52,7 @@ class LocalWorkers:
         config: Mapping[str, Any],
         share: Path | None,
         log: Path,
+        objectives: Sequence[str] = (),
         gpus: Sequence[str] = (),
         one_thread: bool = True,
         on_data: Callable[[str | None], None] = lambda _: None,
@@ -62,6 +65,7 @@ class LocalWorkers:
             "share": None if share is None else str(share),
             "trusted": is_trusted(),
             "path": sys.path,
+            "objectives": list(objectives),
         }
         self._log = log
         self._gpus = tuple(gpus)
@@ -69,14 +73,14 @@ class LocalWorkers:
         self._on_data = on_data
         self._program = tuple(program)
         self._selector = selectors.DefaultSelector()
-        self._jobs: dict[str, _Worker] = {}
-        self._idle: list[_Worker] = []
+        self._jobs: dict[str, WorkerProcess] = {}
+        self._idle: list[WorkerProcess] = []
         self._exits: dict[str, int] = {}
         self._control: Channel | None = None
         self._zygote: subprocess.Popen[bytes] | None = None
         self._ready = False
         self._slots = list(range(num_jobs - 1, -1, -1))
-        self._alive: dict[str, _Worker] = {}
+        self._alive: dict[str, WorkerProcess] = {}
         self._numbers = count(1)
 
     def __enter__(self) -> Self:
@@ -139,7 +143,7 @@ class LocalWorkers:
         worker.take(job)
         self._jobs[job.key] = worker
 
-    def _ready_for(self, job: Job) -> _Worker | None:
+    def _ready_for(self, job: Job) -> WorkerProcess | None:
         """Hand the job to a worker that waits for one and was set up as the job needs it; dismiss those that do not."""
         while self._idle:
             worker = self._idle.pop()
@@ -148,9 +152,9 @@ class LocalWorkers:
             self._dismiss(worker)
         return None
 
-    def _forked(self, job: Job, control: Channel) -> _Worker:
+    def _forked(self, job: Job, control: Channel) -> WorkerProcess:
         channel, theirs = pair()
-        worker = _Worker(f"worker-{next(self._numbers)}", channel, self._slots.pop(), job.setting)
+        worker = WorkerProcess(f"worker-{next(self._numbers)}", channel, self._slots.pop(), job.setting)
         message = {"worker": worker.name, "job": job.to_message(), "environment": self._environment(worker.slot)}
         heard = control.send(message, descriptors=(theirs.fileno(),))
         theirs.close()
@@ -160,7 +164,7 @@ class LocalWorkers:
         self._selector.register(channel, selectors.EVENT_READ, worker)
         return worker
 
-    def _dismiss(self, worker: _Worker) -> None:
+    def _dismiss(self, worker: WorkerProcess) -> None:
         """Close the connection, at which the worker ends if it has not yet."""
         self._selector.unregister(worker.channel)
         worker.channel.close()
@@ -198,7 +202,7 @@ class LocalWorkers:
             elif name in self._alive:
                 self._alive[name].pid = message["pid"]
 
-    def _take(self, worker: _Worker) -> list[News]:
+    def _take(self, worker: WorkerProcess) -> list[News]:
         news: list[News] = []
         for message in worker.channel.receive():
             key, event = worker.key, message.pop("event")
@@ -220,7 +224,7 @@ class LocalWorkers:
             news += self._bury(worker)
         return news
 
-    def _bury(self, worker: _Worker) -> list[News]:
+    def _bury(self, worker: WorkerProcess) -> list[News]:
         """A worker is gone: while it waited for a job, or in the middle of one, with a last word or without."""
         self._dismiss(worker)
         if worker in self._idle:
@@ -267,32 +271,6 @@ class LocalWorkers:
                 self._zygote.wait()
         self._jobs.clear()
         self._selector.close()
-
-
-class _Worker:
-    """A process that carries out one job, or one after the other.
-
-    Args:
-        name: What the zygote calls it.
-        channel: Leads to it.
-        slot: Its place among those that work at a time.
-        setting: What its first job has set it to.
-    """
-
-    def __init__(self, name: str, channel: Channel, slot: int, setting: object) -> None:
-        self.name = name
-        self.channel = channel
-        self.slot = slot
-        self.setting = setting
-        self.pid = 0
-        self.key = ""
-        self.run: str | None = None
-        self.ended: Ended | None = None
-        self.began = 0.0
-
-    def take(self, job: Job) -> None:
-        """Take note of the job that it was given."""
-        self.key, self.run, self.ended, self.began = job.key, None, None, time.monotonic()
 
 
 def _no_workers(log: Path) -> StorageError:

@@ -150,7 +150,8 @@ class SearchLoop:
         if news.fold == 0 and math.isfinite(value) and self._objective.better(value, active.best):
             active.best = value
         if news.waits:
-            self._workers.answer(news.key, stop=self._study.report(trial, news.epoch, value))
+            stop = self._study.report(trial, news.epoch, value, complete=news.completes)
+            self._workers.answer(news.key, stop=stop)
         self._listener.reported(trial, news, active.best)
 
     def _outcome(self, active: _Active, news: Ended) -> Outcome:
@@ -169,7 +170,7 @@ class SearchLoop:
         others = self._objective.others_of(metrics)
         if value is None or len(others) < len(self._objective.others):
             missing = {self._objective.metric: value, **dict.fromkeys(self._objective.others)} | others
-            names = [name for name, found in missing.items() if found is None]
+            names = [f"{name}{_folds_without(name, metrics)}" for name, found in missing.items() if found is None]
             return Outcome("failed", None, run, f"undefined: {', '.join(names)}", epochs, seconds)
         return Outcome("finished", value, run, None, epochs, seconds, others)
 
@@ -178,6 +179,13 @@ class SearchLoop:
         trial = self._study.trials[number]
         self._runs.settle(trial, self._study.paused)
         self._listener.ended(trial)
+
+
+def _folds_without(name: str, metrics: dict[str, Any]) -> str:
+    """Say in which of several folds a score is undefined."""
+    folds = [fold["validation"] for fold in metrics["folds"]]
+    without = [f"{number}/{len(folds)}" for number, scores in enumerate(folds, start=1) if scores.get(name, 0) is None]
+    return f" in fold{'s' * (len(without) > 1)} {', '.join(without)}" if without and len(folds) > 1 else ""
 
 
 def _impossible(error: NoSuchSetting) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dlrun.errors import ConfigError, Problem
-from dlrun.evaluation.metrics import higher_is_better
+from dlrun.evaluation.metrics import LOSS, higher_is_better
 from dlrun.models.network.network import Network
 from dlrun.tuning.trial import Mode
 
@@ -37,6 +37,11 @@ class Objective:
     def names(self) -> tuple[str, ...]:
         """All of them, the first one that decides."""
         return (self.metric, *self.others)
+
+    @property
+    def monitor(self) -> str:
+        """What tells the best epoch of a trial: the first of them that is a score, else the loss."""
+        return f"val_{next((name for name in self.names if _is_score(name)), LOSS)}"
 
     def better(self, value: float, other: float | None) -> bool:
         """Tell whether a value is better than another one, or the first."""
@@ -80,7 +85,11 @@ def objective_of(experiment: Experiment) -> Objective:
     settled = experiment if facts is None else resolve(experiment, facts)
     chosen = "auto" if experiment.tuner is None else experiment.tuner.objectives
     metrics = settled.evaluation.metrics
-    names = [_monitored(settled)] if chosen == "auto" else [name.removeprefix("val_") for name in chosen]
+    names = (
+        [monitored(settled).removeprefix("val_")]
+        if chosen == "auto"
+        else [name.removeprefix("val_") for name in chosen]
+    )
     if "parameters" in names and not isinstance(experiment.model, Network):
         place = f"tuner.objectives.{names.index('parameters')}"
         message = f"a {experiment.model.kind} model has no number of parameters"
@@ -96,13 +105,17 @@ def mode_of(name: str) -> Mode:
     return "max" if _is_score(name) and higher_is_better(name) else "min"
 
 
-def _monitored(experiment: Experiment) -> str:
-    """Return the score that early stopping looks at; models without epochs are searched by their loss."""
+def monitored(experiment: Experiment) -> str:
+    """Return the value that tells the best epoch; models without epochs are searched by their loss.
+
+    Args:
+        experiment: Resolved as far as the dataset is known.
+    """
     training = experiment.training
     if not isinstance(experiment.model, Network):
-        return "loss"
-    early = "val_loss" if training.early_stopping is None else training.early_stopping.monitor
-    return (early if training.monitor == "auto" else training.monitor).removeprefix("val_")
+        return "val_loss"
+    early = "auto" if training.early_stopping is None else training.early_stopping.monitor
+    return next((str(name) for name in (training.monitor, early) if name != "auto"), "val_loss")
 
 
 def _is_score(name: str) -> bool:

@@ -42,6 +42,7 @@ class StudyResult:
         conclusion: What came out; None if time was up before any trial was done.
         metrics: Content of the study's `metrics.json`; None without a conclusion.
         stopped: Why the search ended early; None if it did not.
+        is_exhausted: Whether there were fewer points to try than trials were asked for.
     """
 
     path: Path
@@ -50,6 +51,7 @@ class StudyResult:
     conclusion: Conclusion | None
     metrics: dict[str, Any] | None
     stopped: str | None = None
+    is_exhausted: bool = False
 
     @property
     def id(self) -> str:

@@ -31,6 +31,21 @@ def config_at(data: Mapping[str, Any], *overrides: Mapping[str, Any]) -> dict[st
     return config
 
 
+def with_monitor(config: dict[str, Any], monitor: str) -> dict[str, Any]:
+    """Name the value that tells the best epoch, which a config without its tuner does not know any more.
+
+    Args:
+        config: Plain values, which may be changed.
+        monitor: The value that follows from the search; what the config names itself stays.
+    """
+    training = config.get("training") or {}
+    early = training.get("early_stopping")
+    given = [training.get("monitor"), early.get("monitor") if isinstance(early, Mapping) else None]
+    if monitor != "val_loss" and all(name in (None, "auto") for name in given):
+        config["training"] = {**training, "monitor": monitor}
+    return config
+
+
 def _order(item: tuple[str, Any]) -> tuple[int, bool]:
     """Sort shorter paths first, and a kind before its neighbours."""
     path = item[0]

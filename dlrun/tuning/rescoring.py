@@ -1,8 +1,10 @@
-"""Re-scoring: a finalist fitted again on other divisions of the development rows.
+"""Re-scoring: a finalist fitted again on other divisions of the development rows, from other seeds.
 
 The best of many validation scores is partly luck: it was picked because it is high. A score of the same settings on
 rows divided anew was not picked, so that it shows how much of the winner's lead was luck (Cawley and Talbot, 2010,
-"On Over-fitting in Model Selection"). The test rows stay what they are and are never looked at.
+"On Over-fitting in Model Selection"). Luck lies in the initial weights and in the order of the rows as well
+(Bouthillier et al., 2021, "Accounting for Variance in Machine Learning Benchmarks"), so that the seed changes too. The
+test rows stay what they are and are never looked at.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def rescore(experiment: Experiment, dataset: Dataset | None, shuffle: int) -> dict[str, Any]:
-    """Fit an experiment on another division of its development rows, leaving no record.
+    """Fit an experiment on another division of its development rows and from another seed, leaving no record.
 
     Args:
         experiment: What to do.
@@ -29,21 +31,24 @@ def rescore(experiment: Experiment, dataset: Dataset | None, shuffle: int) -> di
         ConfigError, DataError, ModelError, UsageError: It cannot be carried out.
         RunFailed: Training could not end well.
     """
-    from dlrun.evaluation.evaluation import evaluate, mean_scores
+    import numpy as np
+
+    from dlrun.evaluation.evaluation import mean_scores
     from dlrun.fitting import Context, fit_fold, prepare
     from dlrun.learners import make_learner, settle
+    from dlrun.scoring import scores_of
     from dlrun.training.listener import Listener
 
     dataset = experiment.dataset.load() if dataset is None else dataset
     plan = experiment.validation.split(dataset, experiment.seed, shuffle=shuffle)
-    experiment = settle(experiment, dataset.facts)
+    seed = int(np.random.SeedSequence([experiment.seed, shuffle]).generate_state(1)[0])
+    experiment = settle(experiment.model_copy(update={"seed": seed}), dataset.facts)
     learner = make_learner(experiment, dataset.facts)
     context = Context(experiment, dataset, plan, learner, Listener(), _discard, _discard, _nothing_stored)
     scores = []
     for fold in plan.folds:
         part = fit_fold(context, fold, prepare(experiment, dataset, learner, fold.training)).validation
-        names = experiment.evaluation.metrics
-        scores.append(evaluate(dataset.task, part.y_true, part.y_pred, names, losses=part.losses))
+        scores.append(scores_of(experiment, dataset, part))
     return {"validation": mean_scores(scores)}
 
 

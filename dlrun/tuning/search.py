@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from dlrun.settings import Auto, Items, Settings
+from dlrun.settings import Auto, Items, Names, Settings
 from dlrun.tuning.constraints import Constraint
 from dlrun.tuning.distributions import Distribution
 from dlrun.tuning.pruners.none import NoPruner
@@ -45,10 +45,11 @@ class Selection(Settings):
     """How the winner is found among the best trials."""
 
     finalists: int = Field(5, ge=1, le=1000)
-    """Number of best trials that are scored again, to see by how much the winner's score flatters."""
+    """Number of best trials that are scored again, to see by how much the winner's score flatters; fewer where trials
+    that were stopped early are among the best."""
 
     rescorings: int = Field(2, ge=0, le=1000)
-    """Number of fresh splits that each of them is scored on; 0 leaves this out."""
+    """Number of fresh splits that each of them is scored on, each with a seed of its own; 0 leaves this out."""
 
     winner: Literal["score", "rescored"] = "score"
     """Whether the winner has the best score of the search, or the best mean of the second scores."""
@@ -60,16 +61,27 @@ class Tuning(Settings, ABC):
     kind: str
 
     stays: ClassVar[frozenset[str]] = frozenset(
-        ("seed", "objectives", "latency_rows", "pruner", "failures", "selection", "keep_weights", "trials")
+        (
+            "seed",
+            "objectives",
+            "latency_rows",
+            "pruner",
+            "failures",
+            "selection",
+            "keep_weights",
+            "weights_megabytes",
+            "trials",
+        )
     )
 
     seed: Annotated[int, Field(ge=0)] | Auto = "auto"
     """Where the randomness of the search comes from; `auto` is the experiment's own seed."""
 
-    objectives: Annotated[Items[str], Field(min_length=1)] | Auto = "auto"
+    objectives: Annotated[Auto | Annotated[Names[str], Field(min_length=1)], Field(union_mode="left_to_right")] = "auto"
     """Validation metrics to optimize, or `parameters`, `latency` (seconds of a prediction after training) or `seconds`
-    (of the whole trial); `auto` is what early stopping monitors. The first decides which trial is best and which are
-    stopped early; several have a Pareto front. Times are noisy: they depend on what else the machine does."""
+    (of the whole trial); `auto` is `training.monitor`. The first decides which trial is best and which are stopped
+    early, and the first score which epoch of a trial is best, unless `training.monitor` or that of `early_stopping` is
+    given; several have a Pareto front. Times are noisy: they depend on what else the machine does."""
 
     latency_rows: int = Field(1, ge=1, le=1_000_000)
     """Rows that are predicted at once where `latency` is an objective."""
@@ -83,8 +95,13 @@ class Tuning(Settings, ABC):
     selection: Selection = Selection()
     """How the winner is found among the best trials."""
 
-    keep_weights: int = Field(5, ge=1)
-    """Number of best trials that keep their weights; of the others all but the weights is kept."""
+    keep_weights: Annotated[int, Field(ge=1)] | Auto = "auto"
+    """Number of best trials that keep their weights, to predict and to be combined; of the others all but the weights
+    is kept. `auto` is as many as `weights_megabytes` has room for."""
+
+    weights_megabytes: float = Field(1000.0, gt=0, allow_inf_nan=False)
+    """Room on the disk for the weights of a study's trials where `keep_weights` is `auto`, in millions of bytes; above
+    it the worst lose theirs first, and the best one never."""
 
     trials: int | None = Field(None, ge=1)
     """Most trials, the config as written included."""
@@ -104,6 +121,14 @@ class Tuning(Settings, ABC):
     @abstractmethod
     def searched(self) -> frozenset[str]:
         """Paths of the settings that trials differ in."""
+
+    @abstractmethod
+    def options(self, path: str) -> tuple[Any, ...]:
+        """Return the plain values that trials try of a setting, or the ends of a range; none if it is not searched.
+
+        Args:
+            path: The setting, one of `searched`.
+        """
 
     @property
     def logarithmic(self) -> list[str] | None:
@@ -165,6 +190,9 @@ class Search(Tuning, ABC):
     @property
     def logarithmic(self) -> list[str] | None:
         return Space(self.space).logarithmic
+
+    def options(self, path: str) -> tuple[Any, ...]:
+        return self.space[path].extremes() if path in self.space else ()
 
     def _is_searched(self, side: str | float) -> bool:
         return isinstance(side, str) and any(side == path or side.startswith(f"{path}.") for path in self.space)

@@ -146,21 +146,22 @@ class Study:
         trial = self._book.trials[number]
         return Suggestion(number, trial.point, trial.overrides, trial.attempt, number in self._book.to_the_end)
 
-    def report(self, trial: int, epoch: int, value: float) -> bool:
+    def report(self, trial: int, epoch: int, value: float, *, complete: bool = False) -> bool:
         """Take the objective's value after an epoch, or after a fold where `reports` is `fold`.
 
         Args:
             trial: Its number.
             epoch: The epoch or fold, from 1.
             value: The objective; NaN and infinite values count as the worst.
+            complete: Whether nothing of the trial is left to be trained, so that to stop it would save nothing.
 
         Returns:
-            Whether the trial is to be stopped. Trial 0 and those carried to the end never are.
+            Whether the trial is to be stopped. Trial 0, those carried to the end and complete ones never are.
         """
         self._require_pending(trial)
         written = float(value) if math.isfinite(value) else None
         self._log("reported", durable=False, trial=trial, epoch=epoch, value=written)
-        if trial == 0 or trial in self._book.to_the_end:
+        if complete or trial == 0 or trial in self._book.to_the_end:
             return False
         return self._tuner.pruner.stops(trial, epoch, self._race())
 
@@ -179,7 +180,7 @@ class Study:
         if outcome.state == "pruned" and outcome.value is None and trial in self._book.curves:
             reached = self._book.sign * self._book.curves[trial].best()
             outcome = replace(outcome, value=reached if math.isfinite(reached) else None)
-        _require_values(outcome, self._book.others)
+        outcome.require_values(self._book.others)
         then = self._then(trial, outcome)
         stopped = self._reason_to_stop(outcome, then)
         values = {name: value for name, value in asdict(outcome).items() if value not in (None, {})}
@@ -253,6 +254,11 @@ class Study:
         number = len(self._book.trials)
         return number > 0 and self._num_trials is None and self._sampler.suggest(number, self._book.history) is None
 
+    @property
+    def is_out_of_points(self) -> bool:
+        """Whether the search ended before its number of trials because there was no further point to try."""
+        return self._is_exhausted and (self._num_trials is None or len(self._book.trials) < self._num_trials)
+
     def close(self) -> None:
         """Close the journal and release the lock; so does the end of a `with` block."""
         self._journal.close()
@@ -284,15 +290,6 @@ class Study:
     def _require_pending(self, trial: int) -> None:
         if not 0 <= trial < len(self._book.trials) or self._book.trials[trial].state != "pending":
             raise ValueError(f"trial {trial} is not running")
-
-
-def _require_values(outcome: Outcome, others: Iterable[str]) -> None:
-    known = [outcome.value, *(outcome.others.get(name) for name in others)]
-    given = [value for value in known if value is not None]
-    if outcome.state == "finished" and len(given) < len(known):
-        raise ValueError(f"a finished trial needs a value of every objective, found {known}")
-    if not all(map(math.isfinite, given)):
-        raise ValueError(f"expected finite values, found {known}; a loss that is none is told as diverged")
 
 
 def _ranges(numbers: Iterable[int]) -> str:

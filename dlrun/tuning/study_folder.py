@@ -21,6 +21,7 @@ from dlrun.tuning.facts import StudyDiffers
 
 if TYPE_CHECKING:
     from dlrun.config import LoadedConfig
+    from dlrun.experiment import Experiment
 
 FILE = STUDY
 BEST = "best.yaml"
@@ -30,7 +31,7 @@ TRIALS = "trials"
 FINAL = "final"
 
 _FORMAT = 1
-_FREE = ("trials", "selection", "keep_weights")
+_FREE = ("trials", "selection", "keep_weights", "weights_megabytes")
 """Settings of a tuner that may change while a study goes on."""
 
 
@@ -45,6 +46,7 @@ class StudyFacts:
         trials: Number of trials that were asked for.
         complete: Whether all of them are done and the report is written.
         data: Fingerprint of the dataset that the config as written loads; None until it has been loaded.
+        models: Kinds of model that the trials have while the study goes on, then that of the winner; empty if unknown.
     """
 
     config: str
@@ -53,6 +55,7 @@ class StudyFacts:
     trials: int | None
     complete: bool = False
     data: str | None = None
+    models: tuple[str, ...] = ()
 
     def write(self, folder: RunFolder) -> None:
         """Put the facts into a study's folder; raises StorageError."""
@@ -70,7 +73,7 @@ def read_facts(folder: RunFolder) -> StudyFacts | None:
     written = folder.read_json(FILE)
     try:
         needed = {name: written[name] for name in ("config", "metric", "mode", "trials", "complete")}
-        return StudyFacts(**needed, data=written.get("data"))
+        return StudyFacts(**needed, data=written.get("data"), models=tuple(written.get("models", ())))
     except (KeyError, TypeError, AttributeError) as error:
         raise StorageError(f"{printable(str(folder.file(FILE)))} is damaged: it holds no facts of a study") from error
 
@@ -81,6 +84,25 @@ def amend_facts(folder: RunFolder, **changes: Any) -> None:
     if facts is None:
         raise StorageError(f"{printable(str(folder.file(FILE)))} is gone", remedy="Begin a new study with --new.")
     replace(facts, **changes).write(folder)
+
+
+def models_of(experiment: Experiment) -> tuple[str, ...]:
+    """Return the kinds of model that a search tries, that of the config as written first.
+
+    Args:
+        experiment: As it was written, with a tuner.
+    """
+    tuner = experiment.tuner
+    options = [] if tuner is None else [*tuner.options("model"), *tuner.options("model.kind")]
+    found = [model_kind({"model": option}) for option in options]
+    return tuple(dict.fromkeys([experiment.model.kind, *(kind for kind in found if kind is not None)]))
+
+
+def model_kind(config: Mapping[str, Any]) -> str | None:
+    """Return the kind of model in the plain values of a config; None if they do not say it."""
+    model = config.get("model")
+    kind = model.get("kind") if isinstance(model, Mapping) else model
+    return kind if isinstance(kind, str) else None
 
 
 def settle_data(folder: RunFolder, data: str | None) -> None:

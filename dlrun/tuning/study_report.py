@@ -38,6 +38,7 @@ def write_report(
     *,
     front: Sequence[Trial],
     best_config: str,
+    asked: int | None = None,
 ) -> dict[str, Any]:
     """Write `metrics.json` and `best.yaml` of a study.
 
@@ -48,6 +49,7 @@ def write_report(
         conclusion: What came out.
         front: The trials that no other one beats in every objective.
         best_config: The winner's config as YAML.
+        asked: Number of trials that were asked for, if the space had fewer points; else None.
 
     Returns:
         The content of `metrics.json`: the scores of the winner's refit as those of any run, and `study`.
@@ -60,10 +62,13 @@ def write_report(
         "metric": objective.metric,
         "mode": objective.mode,
         "trials": counts(trials),
+        "exhausted": asked is not None,
+        "asked": asked,
         "winner": _entry(conclusion.winner) | {"final": conclusion.finals[winner.id]},
         "written": _written(conclusion),
         "finalists": [_entry(one) for one in conclusion.finalists],
         "shrinkage": shrinkage(conclusion.finalists),
+        "delivered": _delivered(conclusion, objective),
         "difference": conclusion.differences,
         "importance": conclusion.importance,
         "front": [_on_front(trial, objective) for trial in front] if objective.others else [],
@@ -94,6 +99,25 @@ def _entry(finalist: Finalist) -> dict[str, Any]:
         "rescored": list(finalist.rescored),
         "mean": finalist.mean,
     }
+
+
+def _delivered(conclusion: Conclusion, objective: Objective) -> dict[str, Any] | None:
+    """Compare the network that the study delivers with what its settings scored in validation, from several seeds.
+
+    Returns:
+        `test`, its test score in the objective, `interval`, and `low` and `high`, the lowest and highest validation
+        scores of the winner; `worse` tells whether all of the interval is worse than all of these. None if it cannot be
+        compared.
+    """
+    winner, metrics = conclusion.winner, conclusion.metrics[conclusion.winner.trial.id]
+    score = (metrics["test"] or {}).get(objective.metric)
+    interval = ((metrics["intervals"] or {}).get("test") or {}).get(objective.metric)
+    if score is None or winner.trial.value is None or not winner.rescored:
+        return None
+    scores = (winner.trial.value, *winner.rescored)
+    low, high = interval or (score, score)
+    worse = high < min(scores) if objective.mode == "max" else low > max(scores)
+    return {"test": score, "interval": interval, "low": min(scores), "high": max(scores), "worse": worse}
 
 
 def _written(conclusion: Conclusion) -> dict[str, Any] | None:

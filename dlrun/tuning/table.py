@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-import time
 from collections.abc import Sequence
 from typing import Any
 
 from dlrun.records.folder import RunFolder
 from dlrun.records.text import harmless_cell
-from dlrun.tuning.job import Epoch
-from dlrun.tuning.listeners import SearchListener
-from dlrun.tuning.study import Study
-from dlrun.tuning.trial import Suggestion, Trial
+from dlrun.tuning.trial import Trial
 
 FILE = "trials.csv"
-
-_SECONDS_BETWEEN_TABLES = 10.0
 
 _COLUMNS = ("trial", "state", "value", "epochs", "seconds", "run", "reason")
 
@@ -52,34 +46,3 @@ def _cell(value: Any) -> str:
     if isinstance(value, float):
         return repr(value)
     return harmless_cell(str(value))
-
-
-class FreshTable(SearchListener):
-    """Keeps `trials.csv` fresh enough for who looks at it while a search goes on, and passes everything on.
-
-    Args:
-        folder: The study's.
-        study: The search.
-        listener: Hears of everything.
-    """
-
-    def __init__(self, folder: RunFolder, study: Study, listener: SearchListener) -> None:
-        self._folder = folder
-        self._study = study
-        self._listener = listener
-        self._written = time.monotonic()
-
-    def started(self, suggestion: Suggestion) -> None:
-        self._listener.started(suggestion)
-
-    def reported(self, trial: int, epoch: Epoch, best: float | None) -> None:
-        self._listener.reported(trial, epoch, best)
-
-    def ended(self, trial: Trial) -> None:
-        self._listener.ended(trial)
-
-    def tick(self) -> None:
-        if time.monotonic() - self._written > _SECONDS_BETWEEN_TABLES:
-            write_table(self._folder, self._study.trials)
-            self._written = time.monotonic()
-        self._listener.tick()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -58,6 +59,19 @@ class Outcome:
     epochs: int | None = None
     seconds: float | None = None
     others: Mapping[str, float] = field(default_factory=dict)
+
+    def require_values(self, others: Iterable[str]) -> None:
+        """Raise ValueError unless all values are finite and, if it finished, there is one of every objective.
+
+        Args:
+            others: Names of the further objectives.
+        """
+        known = [self.value, *(self.others.get(name) for name in others)]
+        given = [value for value in known if value is not None]
+        if self.state == "finished" and len(given) < len(known):
+            raise ValueError(f"a finished trial needs a value of every objective, found {known}")
+        if not all(map(math.isfinite, given)):
+            raise ValueError(f"expected finite values, found {known}; a loss that is none is told as diverged")
 
 
 @dataclass(frozen=True)

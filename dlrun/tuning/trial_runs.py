@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import bisect
+import math
 import re
 import shutil
-from collections.abc import Container, Iterable
+from collections.abc import Callable, Container, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,20 +25,37 @@ def trial_name(trial: int) -> str:
     return f"trial-{trial:04d}"
 
 
+@dataclass(frozen=True)
+class Limit:
+    """How many of the best trials keep their weights.
+
+    Args:
+        number: So many; None for as many as there is room for.
+        num_bytes: The room, which matters only without a number.
+    """
+
+    number: int | None
+    num_bytes: float = math.inf
+
+
 class TrialRuns:
     """The run folders of a study's trials.
 
     Args:
         folder: `trials/` of the study.
         sign: 1 if small values of the objective are good, -1 if large ones are.
-        num_kept: How many of the best trials keep their weights.
+        limit: How many of the best trials keep their weights.
+        on_full: Called when weights are removed for want of room, the first time.
     """
 
-    def __init__(self, folder: Path, sign: float, num_kept: int) -> None:
+    def __init__(self, folder: Path, sign: float, limit: Limit, on_full: Callable[[], None] = lambda: None) -> None:
         self.folder = folder
         self._sign = sign
-        self._num_kept = num_kept
+        self._limit = limit
+        self._on_full: Callable[[], None] | None = on_full
         self._kept: list[tuple[float, int, str]] = []
+        self._sizes: dict[str, int] = {}
+        self._total = 0
         self._paused: dict[int, str] = {}
         self._found: dict[int, list[str]] = {}
         for name in _names(folder):
@@ -112,9 +131,24 @@ class TrialRuns:
     def _rank(self, trial: Trial) -> None:
         if trial.value is None or trial.outcome is None or trial.outcome.run is None:
             return
-        bisect.insort(self._kept, (self._sign * trial.value, trial.id, trial.outcome.run))
-        if len(self._kept) > self._num_kept:
-            self._strip(self._kept.pop()[2])
+        run = trial.outcome.run
+        bisect.insort(self._kept, (self._sign * trial.value, trial.id, run))
+        self._sizes[run] = sum(_num_bytes(self.folder / run / part) for part in _WEIGHTS)
+        self._total += self._sizes[run]
+        while self._is_over():
+            worst = self._kept.pop()[2]
+            self._strip(worst)
+            self._total -= self._sizes.pop(worst)
+
+    def _is_over(self) -> bool:
+        """Tell whether one of the trials has to lose its weights; for want of room never the only one."""
+        if self._limit.number is not None:
+            return len(self._kept) > self._limit.number
+        is_full = len(self._kept) > 1 and self._total > self._limit.num_bytes
+        if is_full and self._on_full is not None:
+            self._on_full()
+            self._on_full = None
+        return is_full
 
     def _strip_all_but(self, paused: Container[int]) -> None:
         for number in [number for number in self._paused if number not in paused]:
@@ -137,6 +171,11 @@ def has_no_end(folder: RunFolder, *, or_state: State | None = None) -> bool:
         return folder.file("config.yaml").is_file() and read_status(folder).state in states
     except StorageError:
         return False
+
+
+def _num_bytes(folder: Path) -> int:
+    """Return the size of all files in a folder; 0 if it does not exist."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def _names(folder: Path) -> list[str]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from dlrun import interruption
 from dlrun.datasets.trust import is_trusted
-from dlrun.errors import Diverged, DlrunError, Interrupted, RunFailed, StorageError, UsageError
+from dlrun.errors import ConfigError, Diverged, DlrunError, Interrupted, RunFailed, StorageError, UsageError
 from dlrun.records.folder import RunFolder
 from dlrun.training.listener import REFIT, EpochReport, Listener, Pruned
 from dlrun.tuning.channel import Channel
@@ -194,7 +194,10 @@ def _runs_same_code(folder: RunFolder, experiment: Experiment) -> bool:
     """Tell whether a run folder names no other code than the study does; anybody may have written into it."""
     from dlrun.config import load_text
 
-    recorded = load_text(folder.read_text("config.yaml"), "config.yaml").experiment
+    try:
+        recorded = load_text(folder.read_text("config.yaml"), "config.yaml").experiment
+    except ConfigError:  # which whoever goes on with it is told
+        return False
     return recorded.dataset.code == experiment.dataset.code
 
 
@@ -216,14 +219,14 @@ class _ToDriver(Listener):
         self._channel = channel
         self._num_folds = 1
         self._folds: list[dict[str, float]] = []
-        self._last: dict[int, list[dict[str, float]]] = {}
+        self._last: dict[int, list[tuple[dict[str, float], bool]]] = {}
 
     def recall(self, kept: Kept | None, seconds: float = 0.0) -> None:
         """Take note of what an earlier attempt has told, and how long it took; None to forget it."""
         self.earlier = seconds
         checkpoints = [] if kept is None else kept.checkpoints
         state = None if kept is None else kept.state
-        self._last = {int(state.facts["fold"]): state.facts["history"][-1:]} if state is not None else {}
+        self._last = {} if state is None else {int(state.facts["fold"]): _last_row(state.facts)}
         self.num_epochs = sum(len(one.facts["history"]) for one in checkpoints)
 
     def claimed(self, path: Path) -> None:
@@ -235,20 +238,21 @@ class _ToDriver(Listener):
         if self._job.waits == "folds" and fold > 0:
             self._channel.send({"event": "fold", "values": self._folds})
             self._go_on()
-        for row in self._last.pop(fold, []):  # nobody knows whether the earlier attempt heard the answer to it
-            self._tell_epoch(fold, int(row["epoch"]), num_epochs, _scores(row))
+        for row, is_last in self._last.pop(fold, []):  # nobody knows whether the earlier attempt heard the answer to it
+            self._tell_epoch(fold, int(row["epoch"]), num_epochs, _scores(row), is_last=is_last)
 
     def epoch_finished(self, report: EpochReport) -> None:
         if report.fold == REFIT:
             return
         self.num_epochs += 1
-        self._tell_epoch(report.fold, report.epoch, report.num_epochs, _scores(report.values))
+        scores = _scores(report.values)
+        self._tell_epoch(report.fold, report.epoch, report.num_epochs, scores, is_last=report.is_last)
 
     def fold_finished(self, fold: int, scores: Mapping[str, float | None]) -> None:  # noqa: ARG002
         known = {name: value for name, value in scores.items() if value is not None}
         self._folds.append({name: value for name, value in known.items() if math.isfinite(value)})
 
-    def _tell_epoch(self, fold: int, epoch: int, num_epochs: int, values: dict[str, float]) -> None:
+    def _tell_epoch(self, fold: int, epoch: int, num_epochs: int, values: dict[str, float], *, is_last: bool) -> None:
         waits = self._job.waits == "epochs" and fold == 0
         self._channel.send(
             {
@@ -259,6 +263,7 @@ class _ToDriver(Listener):
                 "num_epochs": num_epochs,
                 "values": values,
                 "waits": waits,
+                "completes": is_last and fold == self._num_folds - 1,
             }
         )
         if waits:
@@ -274,6 +279,11 @@ class _ToDriver(Listener):
             messages = self._channel.wait(_SECONDS_UNHEARD)
         if messages[-1]["stop"]:
             raise Pruned(resumable=self._job.resumable)
+
+
+def _last_row(state: Mapping[str, Any]) -> list[tuple[dict[str, float], bool]]:
+    """Return the last row of history in a stored state, and whether its fit ended with it; empty before the first."""
+    return [(row, bool(state.get("done", False))) for row in state["history"][-1:]]
 
 
 def _scores(values: Mapping[str, float]) -> dict[str, float]:

@@ -14,7 +14,7 @@ import signal
 import socket
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
@@ -25,6 +25,7 @@ from dlrun.datasets.sharing import is_table, read_dataset, stored_fingerprint, w
 from dlrun.datasets.trust import decide
 from dlrun.errors import DlrunError
 from dlrun.tuning.channel import Channel, Message, readable
+from dlrun.tuning.checking import check_objectives
 from dlrun.tuning.job import Job
 from dlrun.tuning.worker import Shared, work
 
@@ -118,7 +119,7 @@ def _prepare(order: Message, control: Channel) -> Shared | None:
     # of the same name takes the place of none.
     sys.path += [folder for folder in order["path"] if folder not in sys.path]
     folder = None if order["share"] is None else Path(order["share"])
-    loaded = None if folder is None else _begin_to_load(experiment, folder, control)
+    loaded = None if folder is None else _begin_to_load(experiment, folder, order["objectives"], control)
     network = order["network"]
     if network:
         from dlrun.training.engines.tensorflow import preload
@@ -139,7 +140,9 @@ def _prepare(order: Message, control: Channel) -> Shared | None:
     return Shared(order["config"]["dataset"], folder, network)
 
 
-def _begin_to_load(experiment: Experiment, folder: Path, control: Channel) -> Callable[[], bool]:
+def _begin_to_load(
+    experiment: Experiment, folder: Path, objectives: Sequence[str], control: Channel
+) -> Callable[[], bool]:
     """Load the data in a process of its own, whose threads and memory go with it, and leave them to be mapped.
 
     Returns:
@@ -149,7 +152,7 @@ def _begin_to_load(experiment: Experiment, folder: Path, control: Channel) -> Ca
     pid = os.fork()
     if pid == 0:
         die_with_parent(parent)
-        _be_loader(experiment, folder, control)
+        _be_loader(experiment, folder, objectives, control)
 
     def wait() -> bool:
         code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
@@ -160,13 +163,15 @@ def _begin_to_load(experiment: Experiment, folder: Path, control: Channel) -> Ca
     return wait
 
 
-def _be_loader(experiment: Experiment, folder: Path, control: Channel) -> NoReturn:
+def _be_loader(experiment: Experiment, folder: Path, objectives: Sequence[str], control: Channel) -> NoReturn:
     """Load, check and write the data, and end."""
     code = 1
     try:
         dataset = experiment.dataset.load()
         check_values(dataset)
-        check_parts(dataset, experiment.validation.split(dataset, experiment.seed))
+        plan = experiment.validation.split(dataset, experiment.seed)
+        check_parts(dataset, plan)
+        check_objectives(experiment, dataset, plan, objectives)
         write_dataset(dataset, folder)
         code = 0
     except DlrunError as error:

@@ -1,6 +1,6 @@
 """Holdout: one training and one validation part."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -15,6 +15,8 @@ _HOLDOUT_STAGE = 1
 
 class Holdout(Scheme):
     """Train on one part of the rows and validate on another: cheap, and enough where rows are plenty."""
+
+    larger_parts: ClassVar[str] = "a larger validation.fraction"
 
     kind: Literal["holdout"] = "holdout"
     fraction: float = Field(default=0.2, gt=0, lt=1)

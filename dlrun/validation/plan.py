@@ -44,6 +44,18 @@ class SplitPlan:
         first = self.folds[0]
         return np.sort(np.concatenate([first.training, first.validation]))
 
+    @property
+    def validated(self) -> dict[str, Rows]:
+        """Rows that the folds are scored on, by what messages call the folds, counted from 1."""
+        number = len(self.folds)
+        names = [f"fold {fold.number + 1}/{number}" if number > 1 else "the validation part" for fold in self.folds]
+        return dict(zip(names, (fold.validation for fold in self.folds), strict=True))
+
+    @property
+    def scored(self) -> dict[str, Rows]:
+        """Rows of all parts that are scored, by name: the folds, then the test part."""
+        return {**self.validated, "the test part": self.test}
+
     def arrays(self) -> dict[str, Rows]:
         """Return the rows of every part as `split.npz` holds them: `test`, `training_0`, `validation_0`, ..."""
         parts = {"test": self.test}

@@ -1,7 +1,7 @@
 """RepeatedKFold: K-fold several times, shuffled anew each time."""
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -18,6 +18,8 @@ class RepeatedKFold(Scheme):
 
     The first repeat has the folds of `kfold` with the same seed.
     """
+
+    larger_parts: ClassVar[str] = "fewer validation.folds"
 
     kind: Literal["repeated_kfold"] = "repeated_kfold"
     folds: int = Field(default=5, ge=2)

@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Annotated, Self
+from typing import Annotated, ClassVar, Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -41,6 +41,9 @@ class Scheme(Settings):
     in these are tested on the same rows whatever their scheme. Several fits of one network, with other initial weights
     on the same rows, take `seed: 1`, `seed: 2` and so on at the top of the config and one `validation.seed`.
     """
+
+    larger_parts: ClassVar[str] = "larger validation parts"
+    """What gives every validation part more rows, in words."""
 
     kind: str
     test_fraction: float = Field(default=0.2, ge=0, lt=1)
@@ -94,6 +97,15 @@ class Scheme(Settings):
         if facts.num_own_test_rows == 0 and self.test_fraction > 0:
             num_test = share(self.test_fraction, facts.num_rows)
             refuse_empty("test", num_test, "validation.test_fraction", self.test_fraction, facts.num_rows)
+
+    def advice_on_poor_parts(self, task: Task) -> str:
+        """Say what to change where a part lacks rows of some kind.
+
+        Args:
+            task: What is predicted.
+        """
+        stratify = task in ("binary", "multiclass") and not self._stratifies(task) and not self.ordered
+        return f"Use {self.larger_parts}{', or set validation.stratify: true' if stratify else ''}."
 
     def num_test_rows(self, facts: DatasetFacts) -> int:
         """Return the number of rows of the test part."""

@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from dlrun.averaging import RowLosses
 from dlrun.config import load_text
 from dlrun.ensembling import combining
 from dlrun.ensembling.methods.best import Best
@@ -133,7 +134,8 @@ def fitted(config: str) -> tuple[Outcome, Any]:
     for fold in ready.plan.folds:
         own = prepare(ready.experiment, ready.dataset, ready.learner, fold.training) if fold.number else ready.first
         folds.append(fit_fold(context, fold, own))
-    return Outcome(tuple(folds), None), ready.dataset.task
+    losses = RowLosses.of(ready.experiment, ready.dataset, ready.learner, folds)
+    return Outcome(tuple(folds), None, losses), ready.dataset.task
 
 
 def scored(members: Predicted, seed: int) -> dict[str, float]:

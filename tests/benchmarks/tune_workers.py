@@ -24,7 +24,7 @@ from dlrun.tuning.objective import Objective
 from dlrun.tuning.points import config_at
 from dlrun.tuning.study import Study
 from dlrun.tuning.trial import Suggestion
-from dlrun.tuning.trial_runs import TrialRuns
+from dlrun.tuning.trial_runs import Limit, TrialRuns
 
 BAR = 7.5
 CONFIG = """
@@ -73,7 +73,7 @@ def run(num_workers: int, num_trials: int) -> tuple[float, float]:
                 return Job(f"trial-{suggestion.trial}", "trial", str(folder / "trials"), config)
 
             workers.await_ready()
-            runs = TrialRuns(folder / "trials", 1.0, 1)
+            runs = TrialRuns(folder / "trials", 1.0, Limit(1))
             began = time.perf_counter()
             SearchLoop(study, workers, job_of, runs, Objective("loss", "min"), starts).run()
             return time.perf_counter() - began, median(starts.gaps)

@@ -166,3 +166,91 @@ def test_a_model_without_layers_says_so(dlrun) -> None:
     ended = dlrun("check", "--model")
     assert ended.code == 0
     assert ended.out.endswith("a model of kind random_forest has no layers\n")
+
+
+TABLE = "dataset: {kind: csv, path: data.csv, target: kind, drop: [remark]}\nmodel: linear\n"
+
+
+@pytest.fixture
+def table(dlrun):
+    """A config of a table with a shuffled identifier, in the current folder."""
+    rows = [f"{37 * row % 101},{row % 7}.5,{'ab'[row % 2]},x{row},{'yes' if row % 3 else 'no'}" for row in range(101)]
+    (dlrun.folder / "data.csv").write_text("PassengerId,size,town,remark,kind\n" + "\n".join([*rows]) + "\n")
+    (dlrun.folder / "config.yaml").write_text(TABLE)
+    return dlrun
+
+
+def test_columns_are_named_by_what_becomes_of_them(table) -> None:
+    lines = table("check").out.splitlines()
+    assert "  numeric      2: 'PassengerId', 'size'" in lines
+    assert "  categorical  'town'" in lines
+    assert "  left out     'remark'" in lines
+    assert "target         'kind'" in lines
+    told = (
+        "column 'PassengerId' differs in every row, as an identifier does; dataset.drop=[remark, PassengerId] leaves it"
+    )
+    assert lines[-1] == f"note: {told} out"
+
+
+def test_check_tells_the_notes_that_training_tells(table) -> None:
+    checked = table("check", "--json")
+    facts = json.loads(checked.out)
+    assert facts["columns"] == {
+        "numeric": ["PassengerId", "size"],
+        "categorical": ["town"],
+        "target": ["kind"],
+        "left_out": ["remark"],
+    }
+    overrides = (
+        "dataset.drop=[remark,PassengerId]",
+        "preprocessing.categorical.max_categories=2",
+        "evaluation.bootstrap=10",
+    )
+    (table.folder / "data.csv").write_text(
+        (table.folder / "data.csv").read_text().replace(",a,", ",c,", 9).replace(",yes", ",Yes", 20)
+    )
+    known = json.loads(table("check", *overrides, "--json", "--model").out)["notes"]
+    table("train", *overrides)
+    (run,) = (table.folder / "runs").glob("2*")
+    told = (run / "output.log").read_text()
+    assert len(known) == 4, known
+    assert [note for note in known if note not in told] == []
+    (quick,) = json.loads(table("check", *overrides, "--json").out)["notes"]
+    assert quick.startswith("classes of the target 'kind' differ in upper and lower case only")
+
+
+def test_wide_tables_are_shortened(dlrun) -> None:
+    names = [f"c{column}" for column in range(500)]
+    (dlrun.folder / "wide.csv").write_text(
+        "\n".join([",".join([*names, "y"]), *(",".join([f"{row}.5"] * 500 + [str(row % 2)]) for row in range(9))])
+    )
+    ended = dlrun("check", "dataset={kind: csv, path: wide.csv, target: y}", "model=linear")
+    line = "  numeric   500: 'c0', 'c1', 'c2', 'c3', 'c4', 'c5', 'c6', 'c7' and 492 more"
+    assert line in ended.out.splitlines()
+
+
+def test_with_model_the_data_of_a_function_are_loaded(dlrun) -> None:
+    (dlrun.folder / "own.py").write_text("import numpy as np\ndef load():\n    return np.eye(40), np.arange(40) % 2\n")
+    arguments = ("check", "dataset={kind: python, path: own.py}", "model={kind: network, layers: [{dense: 4}]}")
+    assert "what the dataset holds is known when it is loaded, with --model or in training" in dlrun(*arguments).out
+    loaded = dlrun(*arguments, "--model").out
+    assert "dataset     python: 40 rows\ninputs      features, 40 a row\n" in loaded
+    assert "known when it is loaded" not in loaded
+    assert "dense_0" in loaded
+
+
+def test_values_that_training_would_refuse_are_refused(table) -> None:
+    ended = table("check", "dataset.target=size", "dataset.limit=1", "dataset.drop=[]")
+    assert ended.code == 2
+    assert "is 0.5 in every row of the dataset" in ended.err
+
+
+def test_check_names_the_positive_class_and_refuses_one_that_is_none(dlrun) -> None:
+    (dlrun.folder / "a.csv").write_text("x,state\n" + "".join(f"{i},{'off' if i % 3 else 'on'}\n" for i in range(60)))
+    (dlrun.folder / "c.yaml").write_text("dataset: {kind: csv, path: a.csv, target: state}\nmodel: linear\n")
+    assert "binary, positive class 'on'" in dlrun("check", "c.yaml").out
+    assert "binary, positive class 'off'" in dlrun("check", "c.yaml", "evaluation.positive_class=off").out
+    ended = dlrun("check", "c.yaml", "evaluation.positive_class=maybe")
+    assert ended.code == 2
+    assert "no class is called 'maybe'" in ended.err
+    assert "The classes are 'off' and 'on'" in ended.err

@@ -65,8 +65,10 @@ def test_columns_of_predictions_need_names_of_their_own(folder: Path, capsys: An
     (folder / "rows.csv").write_text(text)
     assert run(["train", "config.yaml", "dataset.drop=[text]", "dataset.target=row", "--quiet"]) == 0
     capsys.readouterr()
-    assert run(["predict", "latest", "rows.csv"]) == 2
+    assert run(["predict", "latest", "rows.csv", "--rows"]) == 2
     assert "two columns of the predictions would be called 'row'" in capsys.readouterr().err
+    assert run(["predict", "latest", "rows.csv", "--output", "made.csv"]) == 0
+    assert (folder / "made.csv").read_text().startswith("row,row_low,row_high\n")
     assert run(["predict", "latest", "rows.csv", "--output", "made.npz"]) == 0
 
 

@@ -79,9 +79,9 @@ def test_predictions_go_to_stdout(here) -> None:
     ended = here("predict", "latest", "new.csv", "--keep", "id")
     assert (ended.code, ended.err) == (0, "")
     lines = ended.out.splitlines()
-    assert lines[0] == "row,id,label,probability_no,probability_yes"
+    assert lines[0] == "id,label,probability_no,probability_yes"
     assert len(lines) == 51
-    assert {line.split(",")[1] for line in lines[1:]} == {"'=a", "b", "c"}
+    assert {line.split(",")[0] for line in lines[1:]} == {"'=a", "b", "c"}
 
 
 def test_predictions_go_to_a_file(here) -> None:
@@ -89,7 +89,7 @@ def test_predictions_go_to_a_file(here) -> None:
     facts = json.loads(ended.out)
     assert ended.code == 0, ended.err
     assert facts["rows"] == 50
-    assert facts["columns"] == ["row", "label", "probability_no", "probability_yes"]
+    assert facts["columns"] == ["label", "probability_no", "probability_yes"]
     assert facts["classes"] == ["no", "yes"]
     written = pl.read_parquet(facts["output"])
     assert written.columns == facts["columns"]
@@ -146,7 +146,7 @@ def test_scores_of_new_rows_and_looks_at_the_test_rows(here) -> None:
     told = here("evaluate", "latest", "test.csv")
     assert told.code == 0, told.err
     assert "a known test set: look 2 at it" in told.out
-    assert "baseline (majority)" in told.out
+    assert "baseline: the majority of the training rows" in told.out
     again = here("train", "--json")
     assert json.loads(again.out)["metrics"]["test_looks"] == 3
     why = [json.loads(line)["why"] for line in (here.folder / "runs/ledger.jsonl").read_text().splitlines()]
@@ -162,7 +162,7 @@ def test_a_bundle_stands_for_its_run(here) -> None:
     shutil.rmtree(here.folder / "runs")
     (here.folder / "train.csv").unlink()
     assert here("predict", "model.zip", "new.csv").out == expected
-    assert "baseline (majority)" in here("evaluate", "model.zip", "new.csv").out
+    assert "baseline: the majority" in here("evaluate", "model.zip", "new.csv").out
     (here.folder / "broken.zip").write_bytes((here.folder / "model.zip").read_bytes()[:-9])
     broken = here("predict", "broken.zip", "new.csv")
     assert broken.code == 2

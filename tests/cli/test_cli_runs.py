@@ -62,10 +62,19 @@ def test_ls_fits_the_terminal_and_tells_what_it_has_no_room_for(dlrun, make_run,
     ended = dlrun("ls", environment={"COLUMNS": str(columns)})
     lines = ended.out.splitlines()
     assert lines[0].split() == titles
-    assert len(lines) == (3 if columns == 200 else 4)
+    assert len(lines) == {200: 3, 70: 4, 1: 5}[columns]
     assert columns == 1 or max(map(len, lines)) <= columns
-    assert ("no room for: dataset, model, seconds (--json has all)" in ended.out) == (columns == 70)
+    assert ("no room for dataset, model, seconds: --json has all" in ended.out) == (columns == 70)
     assert ("loss 0.0800, accuracy 0.9700" in ended.out) == (columns == 200)
+
+
+def test_on_a_narrow_terminal_ids_lose_their_time_before_the_test_score_goes(dlrun, make_run) -> None:
+    folder = make_run(dlrun.folder / "runs", "a-name-that-takes-some-room")
+    lines = dlrun("ls", environment={"COLUMNS": "80"}).out.splitlines()
+    assert "test" in lines[0].split()
+    name = lines[1].split()[0]
+    assert name == folder.id[16:]
+    assert dlrun("show", name).out.startswith(folder.id)
 
 
 def test_ls_keeps_every_column_for_a_program_that_reads_it(dlrun, make_run) -> None:

@@ -26,6 +26,7 @@ def members(dlrun, make_run) -> Path:
         y_pred = (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
         write(folder, y, y_pred)
     (runs / "notes.txt").write_text("mine")
+    (runs / "ledger.jsonl").write_text("")
     (runs / "20261121-200000-torn-abcd").mkdir()
     return runs
 
@@ -55,6 +56,7 @@ def test_json_is_what_the_page_says(dlrun, members) -> None:
     assert reasons["network-3-0003"] == "not finished: failed"
     assert reasons["torn-abcd"] == "not a run folder: it holds no status.json"
     assert {entry["id"] for entry in told["skipped"]} >= {"notes.txt"}
+    assert "ledger.jsonl" not in {entry["id"] for entry in told["skipped"]}
     assert Path(told["path"]).name == told["id"]
     assert len(told["diversity"]["pairs"]["error_correlation"]) == 3
 
@@ -66,21 +68,43 @@ def test_words_for_people(dlrun, members, golden) -> None:
     golden("cli/ensemble.txt", ended.out.replace(made, "RUN").replace(str(dlrun.folder), "FOLDER"))
 
 
-def test_members_without_their_model_are_told(dlrun, members) -> None:
+def test_members_without_their_model_can_be_ignored_or_left_out(dlrun, members) -> None:
     for folder in members.glob("*-linear-2-*"):
         (folder / "model").rmdir()
+    ignoring = dlrun("ensemble", "runs", "--method", "uniform", "--keep-all", "missing_models=ignore")
+    assert ignoring.code == 0, ignoring.err
+    assert "1 of 3 members keep no model" in ignoring.out
+    assert "cannot predict new rows" in ignoring.out
+    leaving = dlrun("ensemble", "runs", "--method", "uniform", "--keep-all", "missing_models=leave_out")
+    assert leaving.code == 0, leaving.err
+    assert "uniform: 2 of 2 members count" in leaving.out
+    assert "linear-2-0002: it keeps no model (missing_models=leave_out)" in leaving.out
+
+
+def test_a_member_that_cannot_be_trained_again_is_refused_before_anything_is_written(dlrun, members) -> None:
+    (linear,) = members.glob("*-linear-2-*")
+    (linear / "model").rmdir()
+    before = sorted(path.name for path in members.iterdir())
     ended = dlrun("ensemble", "runs", "--method", "uniform", "--keep-all")
-    assert ended.code == 0, ended.err
-    assert "1 of 3 members keep no model" in ended.out
-    assert "cannot predict new rows" in ended.out
+    assert ended.code == 2
+    assert f"the member {linear.name} keeps no model, and cannot be trained again: its data have changed" in ended.err
+    assert "missing_models=leave_out" in ended.err
+    assert sorted(path.name for path in members.iterdir()) == before
 
 
 def test_the_ensemble_is_listed_shown_and_skipped_next_time(dlrun, members) -> None:
     first = json.loads(dlrun("ensemble", "runs", "--method", "uniform", "--name", "mean", "--json").out)
     listed = json.loads(dlrun("ls", "--json").out)["runs"]
     assert listed[-1]["model"] == "ensemble"
-    assert listed[-1]["validation"]["log_loss"] == first["metrics"]["validation"]["log_loss"]
-    assert "ensemble is better than its best member" in dlrun("show", first["id"]).out
+    assert listed[-1]["validation"]["loss"] == first["metrics"]["cross_fitted"]["log_loss"]
+    shown = dlrun("show", first["id"]).out
+    assert "ensemble is better than its best member" in shown
+    listing = shown.split("members, with their validation scores\n")[1].split("\n\n")[0].splitlines()
+    assert listing[0].split() == ["member", "weight", "gain", "model", "loss", "accuracy"]
+    assert [line.split()[1] for line in listing[1:]] == ["0.333"] * 3
+    assert {line.split()[3] for line in listing[1:]} == {"network", "random_forest", "linear"}
+    told = json.loads(dlrun("show", first["id"], "--json").out)["members"]
+    assert [member["id"] for member in told] == [line.split()[0] for line in listing[1:]]
     again = json.loads(dlrun("ensemble", "runs", "--method", "uniform", "--json").out)
     assert again["metrics"]["test"] == first["metrics"]["test"]
     assert again["metrics"]["test_looks"] == 2

@@ -15,7 +15,7 @@ HARMLESS = {
     "the work is told while it goes on, and can be interrupted and resumed": {"epochs", "trials", "slice_steps"},
     "more than there are rows, columns, words or folds is as good as all, or refused": {
         *("limit", "folds", "num_words", "max_categories", "min_samples_leaf", "max_leaf_nodes", "max_depth"),
-        *("max_bytes", "keep_weights", "length"),
+        *("max_bytes", "keep_weights", "length", "skip_rows"),
     },
     "waiting longer than training goes on is no work": {
         *("patience", "cooldown", "min_epochs", "max_epochs", "min_trials", "min_folds", "random_trials", "keep"),

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from dlrun.config import QUICKSTART, find, json_schema, load, load_text, reference, to_yaml
+from dlrun.datasets.sources import DatasetSource
 from dlrun.errors import ConfigError
 from dlrun.experiment import Experiment
+from dlrun.settings import members
 
 CONFIG = """\
 dataset: digits
@@ -102,3 +104,58 @@ def test_loading_imports_nothing_heavy() -> None:
     loaded = {module.partition(".")[0] for module in result.stdout.split()}
     assert "dlrun" in loaded
     assert not loaded & {"tensorflow", "keras", "sklearn", "hyperopt", "scipy", "matplotlib", "polars", "skops"}
+
+
+CSV = "dataset: {kind: csv, path: a.csv, target: y}\nmodel: linear\n"
+
+
+@pytest.mark.parametrize(
+    ("setting", "one", "read"),
+    [
+        ("dataset.target", "price", "price"),
+        ("dataset.drop", "PassengerId", "PassengerId"),
+        ("dataset.missing", "'?'", "?"),
+        ("evaluation.metrics", "accuracy", "accuracy"),
+        ("optimizer.exclude_layers", "dense_1", "dense_1"),
+    ],
+)
+def test_one_name_stands_for_a_list_of_it(setting: str, one: str, read: str) -> None:
+    config = CSV + ("optimizer: {kind: muon}\n" if setting.startswith("optimizer") else "")
+    alone = load_text(config, overrides=[f"{setting}={one}"]).experiment
+    section, name = setting.split(".")
+    assert getattr(getattr(alone, section), name) == (read,)
+    assert alone == load_text(config, overrides=[f"{setting}=[{one}]"]).experiment
+    assert load_text(to_yaml(alone)).experiment == alone
+    schema = json_schema()["$defs"][type(getattr(alone, section)).__name__]["properties"][name]
+    assert {form.get("type") for form in schema["anyOf"]} >= {"string", "array"}
+
+
+def test_auto_is_a_word_where_names_may_stand() -> None:
+    config = CSV + "tuner: {kind: random, trials: 3, space: {preprocessing.scaling: {choice: [minmax, none]}}}\n"
+    for word, read in (("auto", "auto"), ("accuracy", ("accuracy",)), ("[loss, latency]", ("loss", "latency"))):
+        tuner = load_text(config, overrides=[f"tuner.objectives={word}"]).experiment.tuner
+        assert tuner is not None
+        assert tuner.objectives == read
+    assert load_text(config, overrides=["evaluation.metrics=auto"]).experiment.evaluation.metrics == "auto"
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("dataset.drop=3", "expected text or a list of text, found 3"),
+        (
+            "evaluation.metrics=acuracy",
+            "expected one of 19 names or a list of them, found 'acuracy'",
+        ),
+    ],
+)
+def test_what_is_no_name_is_told_with_both_forms(override: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        load_text(CSV, overrides=[override])
+
+
+def test_every_kind_of_a_family_is_listed() -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_text(CSV, overrides=["dataset={kind: something}"])
+    for kind in members(DatasetSource):
+        assert kind in str(caught.value)

@@ -13,7 +13,7 @@ from sklearn import metrics as sk
 
 from dlrun.datasets.dataset import Task
 from dlrun.evaluation.metric import Metric
-from dlrun.evaluation.metrics import METRICS, MetricName, default_metrics, higher_is_better, metrics_for
+from dlrun.evaluation.metrics import METRICS, OF_POSITIVE, MetricName, default_metrics, higher_is_better, metrics_for
 
 CASES = [pytest.param(metric, task, id=f"{task}-{metric.name}") for metric in METRICS for task in metric.tasks]
 every_metric = pytest.mark.parametrize(("metric", "task"), CASES)
@@ -125,6 +125,32 @@ def test_agrees_with_scikit_learn(metric: Metric, task: Task, seed: int, digits:
     np.testing.assert_allclose(single, expected, rtol=2e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("name", OF_POSITIVE)
+@examples
+@given(seed=st.integers(0, 10_000), digits=st.sampled_from([1, 9]))
+def test_scores_of_the_first_class_agree_with_scikit_learn(name: str, seed: int, digits: int) -> None:
+    y_true, y_pred = make("binary", seed, digits=digits)
+    weights = weightings(len(y_true), seed)
+    if name == "average_precision":
+        expected = [sk.average_precision_score(y_true == 0, -y_pred[:, 0], sample_weight=row) for row in weights]
+    else:
+        score = {"f1": sk.f1_score, "precision": sk.precision_score, "recall": sk.recall_score}[name]
+        decided = (y_pred[:, 0] > 0.5).astype(int)  # one half itself is the first class, as predicted labels are
+        expected = [score(y_true, decided, pos_label=0, sample_weight=row, zero_division=0) for row in weights]
+    scores = np.nan_to_num(metrics_for("binary")[name].scorer(y_true, y_pred, 0)(weights))
+    np.testing.assert_allclose(scores, expected, rtol=1e-9, atol=1e-12)
+
+
+@every_metric
+@examples
+@given(seed=st.integers(0, 10_000))
+def test_other_metrics_do_not_care_for_the_positive_class(metric: Metric, task: Task, seed: int) -> None:
+    y_true, y_pred = make(task, seed)
+    ones = np.ones((1, len(y_true)))
+    if not metric.of_positive:
+        assert np.array_equal(metric.scorer(y_true, y_pred, 0)(ones), metric.scorer(y_true, y_pred)(ones))
+
+
 @every_metric
 @examples
 @given(seed=st.integers(0, 10_000))
@@ -173,3 +199,34 @@ def test_single_precision_predictions_score_alike(metric: Metric, task: Task) ->
 def test_every_metric_is_documented(metric: Metric, task: Task) -> None:
     if metric.prepare.__name__ != "prepare_all":
         assert metric.prepare.__doc__
+
+
+def poor(task: Task, generator: np.random.Generator) -> Any:
+    """Draw true values of so few rows that some kind of row is often missing."""
+    num_rows = int(generator.integers(1, 5))
+    if task == "binary":
+        return generator.integers(0, 2, num_rows)
+    if task == "multiclass":
+        return generator.integers(0, 3, num_rows)
+    if task == "multilabel":
+        return generator.integers(0, 2, (num_rows, 2)).astype(np.float32)
+    return generator.integers(0, 3, (num_rows, 2)).astype(float)
+
+
+@every_metric
+@examples
+@given(seed=st.integers(0, 10_000))
+def test_tells_what_rows_lack_for_it(metric: Metric, task: Task, seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    y_true = poor(task, generator)
+    width = {"binary": 1, "multiclass": 3}.get(task, 2)
+    lack = metric.lack(y_true, ("a", "b", "c")[: max(width, 2)])
+    every = [np.zeros((len(y_true), width)), np.ones((len(y_true), width)), generator.random((len(y_true), width))]
+    scores = [metric.scores(y_true, y_pred, np.ones((1, len(y_true))))[0] for y_pred in every]
+    if lack is None:
+        assert np.isfinite(scores).all()
+    elif lack.is_certain:
+        assert np.isnan(scores).all()
+    else:
+        assert np.isnan(scores[0]), "nothing is decided for"
+        assert np.isfinite(scores[1]), "everything is"

@@ -96,6 +96,26 @@ def test_never_stops_trial_0_nor_the_best_one(kind: str, tmp_path: Path) -> None
     assert bool(stopped) is (kind != "none")
 
 
+@every_pruner
+@pytest.mark.parametrize("complete", [False, True])
+def test_never_stops_a_trial_of_which_nothing_is_left(kind: str, complete: bool, tmp_path: Path) -> None:
+    least = {name: 1 for name in ("min_epochs", "min_trials", "epochs") if name in PRUNERS[kind].model_fields}
+    written = {
+        "kind": "random",
+        "space": {"x": {"uniform": [0, 1]}},
+        "trials": 12,
+        "pruner": {"kind": kind, **least, **({"min_folds": 1, "p": 0.6} if kind == "wilcoxon" else {})},
+    }
+    with Study.open(tmp_path, TUNER.validate_python(written), seed=2, mode="min", max_epochs=1) as study:
+        stopped = set()
+        while suggestion := study.ask():
+            loss = float(suggestion.trial)
+            is_stopped = study.report(suggestion.trial, 1, loss, complete=complete)
+            stopped |= {suggestion.trial} if is_stopped else set()
+            study.tell(suggestion.trial, Outcome("pruned" if is_stopped else "finished", value=loss))
+    assert bool(stopped) is (kind != "none" and not complete)
+
+
 def test_a_curve_begins_anew_from_a_step_that_is_reported_again() -> None:
     curve = curve_of([3.0, 1.0, 2.0, math.nan])
     assert (curve.last, curve.best(), curve.best(1), curve.best(0)) == (4, 1.0, 3.0, math.inf)

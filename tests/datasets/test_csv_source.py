@@ -54,7 +54,7 @@ def test_counter_column_is_noted_and_kept(folder: Path) -> None:
     dataset = csv(folder).load()
     assert dataset.feature_names == ("id", "color", "size")
     assert [note for note in dataset.notes if "'id'" in note] == [
-        "column 'id' counts the rows, as an identifier does; dataset.drop leaves it out"
+        "column 'id' counts the rows, as an identifier does; dataset.drop=[id] leaves it out"
     ]
 
 
@@ -160,7 +160,9 @@ def test_rows_without_a_label(tmp_path: Path) -> None:
     assert dataset.x["a"].to_list() == [1, 3, 5, 1, 3, 5]
     assert dataset.test_rows is not None
     assert dataset.test_rows.tolist() == [3, 4, 5]
-    assert "left out 4 rows without a label" in dataset.notes
+    assert [note for note in dataset.notes if note.startswith("left out")] == [
+        "left out 4 rows without a label; 'NA' there means a missing value, dataset.not_missing=[NA] makes it a class"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -218,7 +220,18 @@ def test_bytes_that_are_no_text(tmp_path: Path) -> None:
         Csv(path=str(tmp_path / "binary.csv"), target="y").load()
 
 
-@pytest.mark.parametrize("options", [{"drop": ["y"]}, {"types": {"y": "numeric"}}, {"target": []}, {"separator": ";;"}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"drop": ["y"]},
+        {"target": []},
+        {"separator": ";;"},
+        {"decimal": ",", "thousands": ","},
+        {"not_missing": ["none"]},
+        {"skip_rows": -1},
+        {"comment": ""},
+    ],
+)
 def test_settings_that_contradict_each_other(options: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         Csv(path="a.csv", **{"target": "y", **options})

@@ -63,11 +63,12 @@ def make_member() -> MakeMember:
         model: str = "network",
         seed: int = 42,
         fingerprint: str = "f" * 64,
+        targets: str = "",
         **status: Any,
     ) -> RunFolder:
         started = START + timedelta(minutes=place)
         folder = RunFolder((runs / f"{started:%Y%m%d-%H%M%S}-{name or model}-{place:04x}").absolute())
-        folder.path.mkdir(parents=True)
+        folder.file("model").mkdir(parents=True)
         moment = started.isoformat(timespec="milliseconds")
         folder.write_json(
             "status.json",
@@ -78,7 +79,7 @@ def make_member() -> MakeMember:
         )
         cut = stack.num_rows * 5 // 8
         write_predictions(folder, stack, place, cut)
-        folder.write_json("dataset.json", describe(stack, fingerprint))
+        folder.write_json("dataset.json", describe(stack, fingerprint, targets))
         scores = {"loss": 0.1 + place / 100}
         folder.write_json(
             "metrics.json", {"task": stack.task, "monitor": "val_loss", "validation": scores, "test": scores}
@@ -100,7 +101,7 @@ def write_predictions(folder: RunFolder, stack: Stack, place: int, cut: int) -> 
         folder.write_npz(f"predictions/{part}.npz", **arrays)
 
 
-def describe(stack: Stack, fingerprint: str) -> dict[str, Any]:
+def describe(stack: Stack, fingerprint: str, targets: str) -> dict[str, Any]:
     names = [str(code) for code in range(2 if stack.task == "binary" else stack.num_outputs)]
     part: dict[str, Any] = {"rows": 100}
     if stack.task == "regression":
@@ -117,6 +118,6 @@ def describe(stack: Stack, fingerprint: str) -> dict[str, Any]:
         "fingerprint": fingerprint,
         "task": stack.task,
         "input_kind": "table",
-        "targets": {"names": [], "classes": names},
+        "targets": {"names": [], "classes": names, **({"fingerprint": targets} if targets else {})},
         "folds": [{"fold": int(fold), "training": part} for fold in np.unique(stack.folds)],
     }

@@ -85,7 +85,9 @@ def test_scores_stand_side_by_side_and_the_look_is_counted(tmp_path: Path, make_
     validation = {name: scores["log_loss"] for name, scores in facts["validation"].items()}
     assert validation["in_sample"] <= validation["cross_fitted"]
     assert validation["in_sample"] <= min(validation["uniform"], validation["best_member"])
-    assert made.metrics["validation"] == facts["validation"]["cross_fitted"]
+    told = dict(facts["validation"]["cross_fitted"])
+    assert made.metrics["validation"]["loss"] == told.pop("log_loss"), "one score is told once"
+    assert made.metrics["validation"] == told
     own = np.array([np.square(member - stack.targets())[:150].mean() for member in stack.y_pred])
     assert facts["best_member"].endswith(f"{int(own.argmin()):04x}")
     low, high = facts["test"]["gain_over_best_member"]["log_loss"]
@@ -215,8 +217,54 @@ def test_equal_members_make_equal_ensembles(tmp_path: Path, make_stack, make_mem
     assert once.weights == again.weights
 
 
-def test_one_member_makes_an_ensemble_of_one(tmp_path: Path, make_stack, make_member) -> None:
-    make_member(tmp_path, make_stack("binary", num_rows=80), 0)
-    made = make(tmp_path)
-    assert len(made.weights) == 1
-    assert made.metrics["diversity"]["means"]["disagreement"] is None
+@pytest.mark.parametrize("method", ["auto", "best"])
+def test_one_member_is_no_ensemble(tmp_path: Path, make_stack, make_member, method: str) -> None:
+    stack = make_stack("binary", num_rows=160, noise=(0.7, 0.8))
+    only = make_member(tmp_path, stack, 0)
+    make_member(tmp_path, stack, 1, name="other", state="failed")
+    with pytest.raises(UsageError, match=f"at least two members, and only {only.id} is left\n.*other.*: not finished"):
+        make(tmp_path, method=method)
+    assert not list(tmp_path.glob("*-ensemble-*"))
+
+
+@pytest.mark.parametrize(("task", "twin"), [("multiclass", "log_loss"), ("regression", "mse")])
+def test_the_loss_is_told_twice_only_where_members_were_asked_for_it(tmp_path, make_stack, make_member, task, twin):
+    stack = make_stack(task, num_rows=160, folds=2)
+    for place in range(3):
+        folder = make_member(tmp_path, stack, place)
+    assert f'"{twin}"' not in json.dumps(
+        [make(tmp_path).metrics[part] for part in ("validation", "intervals", "folds")]
+    )
+    metrics = folder.read_json("metrics.json")
+    folder.write_json("metrics.json", metrics | {"validation": {**metrics["validation"], twin: 0.5}})
+    made = make(tmp_path).metrics
+    assert made["validation"][twin] == pytest.approx(made["validation"]["loss"])
+
+
+def test_members_agree_on_the_positive_class_or_the_ensemble_says_it(tmp_path: Path, make_stack, make_member) -> None:
+    stack = make_stack("binary", num_rows=160)
+    folders = [make_member(tmp_path, stack, place) for place in range(3)]
+    made = make(tmp_path, metric="f1", method="uniform")
+    first, last = RunFolder.at(made.path).read_json("dataset.json")["targets"]["classes"]
+    assert made.metrics["positive_class"] == last  # members of an older record mean the last class
+    other = make(tmp_path, metric="f1", method="uniform", positive_class=first)
+    assert other.metrics["positive_class"] == first
+    assert other.metrics["test"]["f1"] != made.metrics["test"]["f1"]
+    assert other.metrics["test"]["loss"] == made.metrics["test"]["loss"]
+    assert f"f1: of the class '{first}'" in " ".join(RunFolder.at(other.path).read_text("output.log").split())
+    folder = RunFolder.at(folders[0].path)
+    folder.write_json("metrics.json", folder.read_json("metrics.json") | {"positive_class": first})
+    with pytest.raises(UsageError, match="different positive classes"):
+        make(tmp_path)
+    assert make(tmp_path, positive_class=last).metrics["positive_class"] == last
+    with pytest.raises(UsageError, match="no class is called 'maybe'"):
+        make(tmp_path, positive_class="maybe")
+
+
+def test_an_ensemble_of_numbers_has_no_positive_class(tmp_path: Path, make_stack, make_member) -> None:
+    stack = make_stack("regression", num_rows=160)
+    for place in range(3):
+        make_member(tmp_path, stack, place)
+    assert "positive_class" not in make(tmp_path).metrics
+    with pytest.raises(UsageError, match="has no positive class"):
+        make(tmp_path, positive_class="1")

@@ -108,6 +108,30 @@ def test_other_data_and_states(runs, make_stack, make_member, change, reason) ->
     assert skipped["odd"] == reason
 
 
+def test_members_may_read_other_inputs_of_the_same_rows(tmp_path: Path, make_stack, make_member) -> None:
+    """Runs from before targets had a fingerprint go with those that have the same whole dataset, and with no others."""
+    stack = make_stack("binary", num_rows=80)
+    for place, (fingerprint, targets) in enumerate(
+        [("a" * 64, "t" * 64), ("b" * 64, "t" * 64), ("a" * 64, ""), ("c" * 64, ""), ("d" * 64, "u" * 64)]
+    ):
+        make_member(tmp_path, stack, place, name=f"m{place}", fingerprint=fingerprint, targets=targets)
+    taken, skipped = admitted(tmp_path)
+    assert [member.id.split("-")[2] for member in taken.members] == ["m0", "m1", "m2"]
+    assert set(skipped) == {"m3", "m4"}
+    assert all("another dataset: made" in reason for reason in skipped.values())
+
+
+def test_models_can_be_needed(runs: Path) -> None:
+    first = sorted(runs.iterdir())[0]
+    (first / "model").rmdir()
+    found, _ = find_candidates(runs, [str(runs)], top=None, metric=None)
+    assert len(admit(found).members) == 3
+    taken = admit(found, need_models=True)
+    assert [(entry.id, entry.reason) for entry in taken.skipped] == [
+        (first.name, "it keeps no model (missing_models=leave_out)")
+    ]
+
+
 def test_other_splits(runs, make_stack, make_member) -> None:
     stack = make_stack("binary", num_rows=80)
     make_member(runs, replace(stack, rows=np.roll(stack.rows, 10)), 3, name="rolled")
@@ -151,6 +175,7 @@ def test_a_copied_run_counts_once(runs: Path) -> None:
 def test_references_of_all_kinds(runs: Path, monkeypatch) -> None:
     monkeypatch.chdir(runs.parent)
     (runs / "notes.txt").write_text("mine")
+    (runs / "ledger.jsonl").write_text("")
     (runs / "folder").mkdir()
     (runs / "linked").symlink_to(runs / "folder")
     first = sorted(path.name for path in runs.iterdir())[0]
@@ -177,10 +202,11 @@ def test_the_best_trials_of_a_study(tmp_path: Path, make_stack, make_member) -> 
     for place in range(4):
         folder = make_member(trials, stack, place)
         folder.write_json("metrics.json", {"monitor": "val_auc", "validation": {"auc": [0.7, 0.9, 0.6, 0.8][place]}})
+    make_member(trials, stack, 4, name="stopped", state="pruned")
     (tmp_path / "study" / "status.json").write_text("{}")
     found, _ = find_candidates(tmp_path, [str(tmp_path / "study")], top=2, metric=None)
-    assert [run.id[-1] for run in found] == ["1", "3"]
-    assert len(find_candidates(tmp_path, [str(tmp_path / "study")], top=None, metric=None)[0]) == 4
+    assert [run.id[-1] for run in found] == ["1", "3", "0", "2"], "which ones count is told by rows, later"
+    assert len(find_candidates(tmp_path, [str(tmp_path / "study")], top=None, metric=None)[0]) == 5
     with pytest.raises(UsageError, match="no finished trial of the study study has a validation score 'rmse'"):
         find_candidates(tmp_path, [str(tmp_path / "study")], top=2, metric="rmse")
 

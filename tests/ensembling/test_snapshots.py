@@ -97,14 +97,18 @@ def test_snapshots_are_combined_without_training_again(trained: Run) -> None:
 
 
 def test_a_run_of_several_folds_is_one_member_whose_folds_are_averaged(trained: Run) -> None:
-    made = dlrun.ensemble(trained, runs_dir=trained.path.parent, method="uniform", bootstrap=0)
-    assert made.weights == {trained.id: 1.0}
+    other = dlrun.train(
+        {**CONFIG, "model": "linear", "training": {}, "optimizer": "adam"}, runs_dir=trained.path.parent
+    )
+    made = dlrun.ensemble(trained, other, runs_dir=trained.path.parent, method="uniform", keep_all=True, bootstrap=0)
+    assert made.weights == {trained.id: 0.5, other.id: 0.5}
     dataset = load(trained.path / "config.yaml").experiment.dataset.load()
     known = predictions(made.path, "test")
     folds = [fit.predict(dataset.x[known["row"]], None)[0] for fit in dlrun.load(trained.path).fits]  # type: ignore[attr-defined]
     assert len(folds) == 2
     assert np.abs(folds[0] - folds[1]).max() > 1e-3
-    np.testing.assert_allclose(known["y_pred"], np.mean(folds, axis=0), atol=1e-6)
+    both = (np.mean(folds, axis=0) + dlrun.load(other.path).predict(dataset.x[known["row"]])) / 2
+    np.testing.assert_allclose(known["y_pred"], both, atol=1e-6)
 
 
 def test_without_snapshots_it_says_how_to_get_some(tmp_path: Path) -> None:

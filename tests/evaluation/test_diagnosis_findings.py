@@ -139,6 +139,41 @@ CASES: dict[str, Diagnosis] = {
         intervals={"loss": [1.0, 1.2], "rmse": [2.9, 3.3]},
         learner="random_forest",
     ),
+    "balanced: early stopping after a steady rise": network(
+        history(
+            [1.2, 0.8, 0.6, 0.5, 0.44, 0.41, 0.39, 0.37],
+            [1.1, 0.8, 0.62, 0.52, 0.470, 0.474, 0.478, 0.482],
+        ),
+        train=(0.43, 0.86),
+        validation=(0.470, 0.85),
+        allowed=50,
+    ),
+    "balanced: a gap that is not large": diagnose(
+        metric="accuracy",
+        train={"loss": 0.30, "accuracy": 0.90},
+        validation={"loss": 0.45, "accuracy": 0.85},
+        baseline=BASELINE,
+        learner="linear",
+    ),
+    "unseen classes: test rows of a class that came last": diagnose(
+        metric="accuracy",
+        train={"loss": 0.30, "accuracy": 0.90},
+        validation={"loss": 0.33, "accuracy": 0.88},
+        baseline=BASELINE,
+        test={"loss": 9.0, "accuracy": 0.3},
+        test_baseline=BASELINE,
+        unseen={"test": ["virginica"]},
+        learner="linear",
+    ),
+    "does not generalize: test rows unlike the others": diagnose(
+        metric="accuracy",
+        train={"loss": 0.30, "accuracy": 0.90},
+        validation={"loss": 0.33, "accuracy": 0.88},
+        baseline=BASELINE,
+        test={"loss": 0.9, "accuracy": 0.0},
+        test_baseline=BASELINE,
+        learner="linear",
+    ),
     "does not generalize: a linear model": diagnose(
         metric="rmse",
         train={"rmse": 6.0, "r2": 0.02},
@@ -180,6 +215,59 @@ def test_a_diagnosis_is_plain_json() -> None:
     assert value["epoch"] == 8
     assert json.loads(json.dumps(value)) == value
     assert list(value) == ["finding", "summary", "epoch", "evidence", "suggestions"]
+
+
+def test_a_rise_shown_only_by_some_folds_is_no_lack_of_capacity() -> None:
+    steady = [1.1, 0.8, 0.62, 0.52, 0.48, 0.475, 0.4745, 0.474]
+    risen = [1.1, 0.8, 0.62, 0.52, 0.470, 0.474, 0.478, 0.482]
+    training = [1.2, 0.8, 0.6, 0.5, 0.46, 0.45, 0.445, 0.444]
+    for folds, finding in (([steady] * 3, "underfits"), ([steady, steady, risen], "balanced")):
+        rows = [row for number, course in enumerate(folds) for row in history(training, course, number)]
+        assert network(rows, train=(0.45, 0.85), validation=(0.474, 0.85), allowed=50).finding == finding
+
+
+@pytest.mark.parametrize(
+    ("watched", "rose"),
+    [
+        ([0.6, 0.5, 0.4, 0.41, 0.42], True),  # steadily, be it in two epochs
+        ([0.6, 0.5, 0.4, 0.402, 0.403], False),  # by less than a hundredth
+        ([0.6, 0.5, 0.4, 0.43, 0.41], False),  # up and down again
+        ([0.6, 0.5, 0.4, 0.43, 0.41, 0.43, 0.41, 0.43], True),  # for as long as that, no luck of one epoch
+        ([0.6, 0.5, 0.4, 0.43], False),  # one epoch
+    ],
+)
+def test_a_rise_since_the_best_epoch(watched: list[float], rose: bool) -> None:
+    assert Curve(tuple(watched), tuple(watched), "val_loss", 1).rose is rose
+    flipped = tuple(1 - value for value in watched)
+    if rose:
+        assert Curve(flipped, flipped, "val_accuracy", -1).rose
+
+
+def test_a_test_set_that_shows_little_takes_nothing_back() -> None:
+    scores = {"train": {"loss": 0.3}, "validation": {"loss": 0.33, "accuracy": 0.88}, "baseline": BASELINE}
+    for test in (None, {}, {"loss": None, "accuracy": None}, {"loss": 1.0, "accuracy": 0.05}):
+        found = diagnose(metric="accuracy", **scores, test=test, test_baseline=BASELINE)
+        assert found.finding == "underfits"
+
+
+def test_an_r2_of_the_test_rows_below_0_is_no_generalizing() -> None:
+    found = diagnose(
+        metric="r2",
+        train={"r2": 0.8},
+        validation={"r2": 0.79},
+        baseline={"r2": 0.0},
+        test={"r2": -0.4},
+        test_baseline={"r2": -0.001},
+    )
+    assert found.finding == "does_not_generalize"
+
+
+def test_unseen_classes_are_told_beside_other_findings() -> None:
+    found = network(
+        overfitting_folds(), train=(0.1, 0.99), validation=(0.3, 0.91), allowed=50, unseen={"test": list("abcde")}
+    )
+    assert found.finding == "overfits"
+    assert found.evidence[-1] == "test holds 'a', 'b', 'c' and 2 more classes, which no training row does"
 
 
 def test_an_imbalanced_task_may_show_its_learning_in_another_score() -> None:

@@ -16,6 +16,7 @@ from dlrun.predicting.evaluating import evaluate_file
 from dlrun.predicting.labels import encode
 from dlrun.predicting.loading import load_stored
 from dlrun.predicting.stored import open_stored
+from dlrun.preprocessing.target import BOUNDED
 from dlrun.records import ledger
 from dlrun.records.folder import LEDGER
 from dlrun.run import run_experiment
@@ -44,7 +45,9 @@ def test_scores_on_the_test_rows_are_those_of_the_run(copied, stored, trained, f
     assert found.test_looks == 1  # the copied folder has a ledger of its own
     again = evaluated(folder, tmp_path / "test.csv")
     assert again.test_looks == 2
-    assert again.notes == ("a known test set: look 2 at it",)
+    assert again.notes[-1] == "a known test set: look 2 at it"
+    bounded = [True, False] if case == "numbers-log-folds" else [False]
+    assert [BOUNDED in note for note in again.notes] == bounded
     looks = ledger.looks(folder.parent, ledger.fingerprint_of(stored(trained(case), "test")["y_true"], _classes(case)))
     assert [(look.run, look.why) for look in looks] == [(folder.name, "evaluate")] * 2
 

@@ -86,9 +86,8 @@ def test_data_of_another_form_are_refused(trained, people_frame) -> None:
 @pytest.mark.parametrize(
     ("inputs", "message"),
     [
-        ({"age": [3.0]}, "the inputs are a dict, expected a numpy array or a polars data frame"),
+        ({"age": [3.0]}, "the inputs are a dict, expected an array, a data frame or the path of a file"),
         ([[1.0, 2.0]], "the inputs are a list"),
-        ("new.csv", "the inputs are a str"),
         (np.array([["a"] * 4]), "an array of type <U1 and shape"),
         (np.float64(3) * np.ones(()), "shape \\(\\), expected numbers of shape|are a float64"),
     ],

@@ -44,3 +44,24 @@ def test_arrays_have_no_categories(trained) -> None:
     unseen = Unseen(load(trained("flags").path))
     unseen.look_at(np.zeros((3, 4), bool))
     assert unseen.notes == ()
+
+
+def test_many_columns_take_one_line(trained) -> None:
+    unseen = Unseen(load(trained("table-linear").path))
+    unseen._known = {f"c{number:02}": {"oslo", "rome"} for number in range(11)}
+    values = ["Oslo", "oslo", "quito", "lima"]
+    unseen.look_at(pl.DataFrame({f"c{number:02}": values[:2] * 2 if number else values for number in range(11)}))
+    assert unseen.notes == (
+        "11 columns hold categories that no training row held: 'c00' in 3 rows, such as 'Oslo' (did you mean 'oslo'?); "
+        "'c01' in 2 rows, such as 'Oslo' (did you mean 'oslo'?); 'c02' in 2 rows, such as 'Oslo' (did you mean "
+        "'oslo'?); and in 'c03', 'c04', 'c05', 'c06', 'c07' and 3 more",
+    )
+
+
+def test_the_same_number_is_asked_for(trained) -> None:
+    unseen = Unseen(load(trained("table-linear").path))
+    unseen._known = {"size": {"1.0", "2.0"}}
+    unseen.look_at(pl.DataFrame({"size": ["1", "2.0"]}))
+    assert unseen.notes == (
+        "column 'size' holds categories in 1 row that no training row held, such as '1': did you mean '1.0'?",
+    )

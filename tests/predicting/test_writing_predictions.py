@@ -16,9 +16,9 @@ from dlrun.predicting.residuals import Residuals
 from dlrun.predicting.writing import CsvWriter, check_output, predict_file, writing
 
 
-def write(predictor, source, path, keep=(), confidence=0.9) -> int:
+def write(predictor, source, path, keep=(), confidence=0.9, rows=False) -> int:
     data = open_data(str(source), predictor, keep=keep)
-    with writing(path, predictor, keep) as writer:
+    with writing(path, predictor, keep, rows=rows) as writer:
         return predict_file(predictor, data, writer, confidence=confidence, keep=keep)
 
 
@@ -28,9 +28,9 @@ def test_all_forms_hold_the_same(trained, stored, files, tmp_path, monkeypatch, 
     predictor = load(trained(case).path)
     source = {"labels-forest": "words.npz", "images-forest": "images.npz"}.get(case, "people.csv")
     paths = [tmp_path / f"out{suffix}" for suffix in (".csv", ".parquet", ".npz")]
-    counts = {write(predictor, files / source, path) for path in paths}
+    counts = {write(predictor, files / source, path, rows=True) for path in paths}
     table, typed = pl.read_csv(paths[0]), pl.read_parquet(paths[1])
-    assert table.columns == typed.columns == column_names(predictor)
+    assert table.columns == typed.columns == ["row", *column_names(predictor)]
     assert counts == {(table.height, ())} == {(typed.height, ())}
     with np.load(paths[2], allow_pickle=False) as arrays:
         assert arrays["row"].tolist() == table["row"].to_list() == list(range(table.height))
@@ -52,10 +52,26 @@ def test_columns_are_passed_on(trained, files, tmp_path) -> None:
     predictor = load(trained("table-linear").path)
     write(predictor, files / "people.csv", tmp_path / "out.csv", keep=("id", "age"))
     table = pl.read_csv(tmp_path / "out.csv")
-    assert table.columns == ["row", "id", "age", "label", "probability_no", "probability_yes"]
+    assert table.columns == ["id", "age", "label", "probability_no", "probability_yes"]
     people = pl.read_csv(files / "people.csv")
     assert table["id"].to_list() == people["id"].to_list()
     assert table["age"].to_list() == people["age"].to_list()
+
+
+def test_row_numbers_are_written_when_they_are_asked_for(trained, files, tmp_path) -> None:
+    predictor = load(trained("table-linear").path)
+    for suffix, names in ((".csv", pl.read_csv), (".parquet", pl.read_parquet)):
+        for rows in (False, True):
+            write(predictor, files / "people.csv", tmp_path / f"out{suffix}", keep=("id",), rows=rows)
+            columns = names(tmp_path / f"out{suffix}").columns
+            assert columns == [*["row"] * rows, "id", *column_names(predictor)]
+    for rows in (False, True):
+        write(predictor, files / "people.csv", tmp_path / "out.npz", rows=rows)
+        with np.load(tmp_path / "out.npz") as arrays:
+            assert ("row" in arrays) == rows
+    with pytest.raises(UsageError, match="'row' to keep is called as a column of the predictions"):
+        check_output(None, predictor, ("row",), rows=True)
+    check_output(None, predictor, ("row",))
 
 
 def test_a_table_without_rows_gives_one_without_rows(trained, people_frame, tmp_path) -> None:
@@ -64,7 +80,7 @@ def test_a_table_without_rows_gives_one_without_rows(trained, people_frame, tmp_
     for suffix in (".csv", ".parquet", ".npz"):
         assert write(predictor, tmp_path / "empty.csv", tmp_path / f"out{suffix}") == (0, ())
     assert pl.read_parquet(tmp_path / "out.parquet").columns == column_names(predictor)
-    assert (tmp_path / "out.csv").read_text() == "row,label,probability_no,probability_yes\n"
+    assert (tmp_path / "out.csv").read_text() == "label,probability_no,probability_yes\n"
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet", ".npz"])
@@ -102,7 +118,7 @@ def test_formulas_in_kept_cells_and_names_of_classes(trained, people_frame, tmp_
     people_frame(3).with_columns(id=pl.Series(['=HYPERLINK("x")', "-3", "b"])).write_csv(tmp_path / "new.csv")
     data, stream = open_data(str(tmp_path / "new.csv"), predictor, keep=("id",)), io.BytesIO()
     predict_file(predictor, data, CsvWriter(stream, predictor), confidence=0.9, keep=("id",))
-    assert [line.split(",")[1] for line in stream.getvalue().decode().splitlines()] == [
+    assert [line.split(",")[0] for line in stream.getvalue().decode().splitlines()] == [
         "id",
         '"\'=HYPERLINK(""x"")"',
         "-3",
@@ -118,6 +134,36 @@ def test_intervals_hold_the_middle_share_of_residuals() -> None:
     assert (low[0, 0], high[0, 0]) == (100 + 1, 100 + 17)
     low, high = residuals.interval(np.array([[100.0]]), 0.999)
     assert (low[0, 0], high[0, 0]) == (100 + 0, 100 + 18)
+
+
+def test_intervals_of_logarithms_grow_with_the_prediction_and_stay_above_zero() -> None:
+    truth = np.array([[10.0], [20.0], [39.0]])
+    low, high = Residuals.of(truth, np.full((3, 1), 19.0), logarithmic=True).interval(np.array([[19.0], [1999.0]]), 0.9)
+    assert np.allclose(low[:, 0], [10, 11 / 20 * 2000 - 1])
+    assert np.allclose(high[:, 0], [39, 2 * 2000 - 1])
+    low, _ = Residuals.of(np.array([[0.0], [9.0]]), np.array([[4.0], [9.0]]), logarithmic=True).interval([[0.5]], 0.9)
+    assert low.tolist() == [[0.0]]  # 1.5 / 5 - 1 is below 0, where no target ever was
+    low, _ = Residuals.of(np.array([[-0.5], [9.0]]), np.array([[4.0], [9.0]]), logarithmic=True).interval([[0.5]], 0.9)
+    assert np.allclose(low, 1.5 / 10 - 1)
+
+
+def test_intervals_of_logarithms_cover_alike_at_every_price() -> None:
+    random = np.random.default_rng(0)
+    predicted = np.sort(np.exp(random.normal(11, 1, 20_000)))[:, None]
+    truth = (predicted + 1) * np.exp(random.normal(0, 0.3, predicted.shape)) - 1
+    known = np.arange(len(truth)) % 2 == 0
+    for logarithmic, spread in ((True, 0.03), (False, None)):
+        residuals = Residuals.of(truth[known], predicted[known], logarithmic=logarithmic)
+        low, high = residuals.interval(predicted[~known], 0.9)
+        inside = (low <= truth[~known]) & (truth[~known] <= high)
+        fifths = np.array([part.mean() for part in np.array_split(inside[:, 0], 5)])
+        assert inside.mean() == pytest.approx(0.9, abs=0.02)
+        if spread is None:  # as it was: one width for all
+            assert fifths[-1] < 0.7
+            assert low.min() < 0
+        else:
+            assert np.abs(fifths - 0.9).max() < spread
+            assert low.min() > 0
 
 
 def test_intervals_cover_as_much_as_they_say() -> None:

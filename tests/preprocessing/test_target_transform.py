@@ -75,6 +75,35 @@ def test_wild_predictions_become_infinite_without_a_warning() -> None:
     assert TargetTransform.fit("log", Y).inverse(np.full((1, 2), 1e6)).tolist() == [[np.inf, np.inf]]
 
 
+def test_bounds_hold_predictions_near_the_training_range() -> None:
+    y = np.expm1(np.array([[1.0], [2.0], [5.0]]))
+    transform = TargetTransform.fit("log", y, 0.25)
+    assert transform.bounds == ((0.0, 6.0),)
+    ends = transform.inverse(np.array([[-100.0], [0.0], [100.0]]))
+    assert np.allclose(ends[[0, 2], 0], [0.0, np.expm1(6.0)])
+    assert transform.num_bounded(ends) == 2
+    assert np.allclose(transform.inverse(transform.transform(y, np.float64)), y)
+    assert TargetTransform.load(json.loads(json.dumps(transform.save()))) == transform
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_predictions_are_bounded_alike_on_both_scales(kind: TargetTransformKind) -> None:
+    transform = TargetTransform.fit(kind, Y, 0.05)
+    inside = transform.transform(Y)
+    outside = np.array([[9.0, -9.0], [0.0, 9e9]], np.float32) * (1e9 if kind == "none" else 1)
+    assert transform.bounded(inside) is inside
+    assert transform.bounded(outside).dtype == np.float32
+    assert np.allclose(transform.inverse(transform.bounded(outside)), transform.inverse(outside), rtol=1e-5)
+
+
+def test_a_transform_without_bounds_reads_and_writes_as_before() -> None:
+    saved = {"kind": "log", "mean": [2.0], "scale": [1.5]}
+    transform = TargetTransform.load(saved)
+    assert transform.save() == saved
+    assert transform.bounded(np.array([[1e9]])).tolist() == [[1e9]]
+    assert transform.num_bounded(np.array([[1e9]])) == 0
+
+
 def test_constant_target_stays_finite() -> None:
     transform = TargetTransform.fit("standardize", np.full((5, 1), 0.1))
     assert transform.transform(np.full((5, 1), 0.1)).tolist() == [[0.0]] * 5

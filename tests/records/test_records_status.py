@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from dlrun.errors import DataError, Interrupted, RunFailed, StorageError
 from dlrun.records import files
 from dlrun.records.folder import RunFolder
-from dlrun.records.status import Heartbeat, Status, exit_code, read_status
+from dlrun.records.status import Heartbeat, Status, exit_code, read_status, seconds_in_all
 
 
 @pytest.fixture
@@ -62,6 +62,22 @@ def test_a_run_that_an_error_ends(folder: RunFolder, error: BaseException, state
     status = read_status(folder)
     assert (status.state, status.exit_code, status.error) == (state, code, text)
     assert exit_code(error) == code
+
+
+def test_getting_ready_counts(folder: RunFolder) -> None:
+    with Heartbeat(folder, before=11.5):
+        assert 11.5 <= read_status(folder).seconds < 60
+    assert 11.5 <= read_status(folder).seconds < 60
+
+
+def test_a_run_has_one_duration_once_its_summary_tells_it(folder: RunFolder) -> None:
+    with Heartbeat(folder, before=6.9):
+        pass
+    status = read_status(folder)
+    assert seconds_in_all(status, {"seconds": {"total": 17.7}}) == 17.7
+    for of_no_use in (None, {}, [], {"seconds": 3}, {"seconds": {"total": "x"}}, {"seconds": {"total": float("nan")}}):
+        assert seconds_in_all(status, of_no_use) == status.seconds
+    assert seconds_in_all(status, {"study": {"trials": {}}, "seconds": {"total": 0.5}}) == status.seconds
 
 
 def test_a_state_that_no_error_stands_for(folder: RunFolder) -> None:

@@ -17,7 +17,7 @@ CLASSIFICATION: dict[str, Any] = {
     },
     "baseline": {
         "kind": "majority",
-        "validation": {"loss": 2.3026, "accuracy": 0.1028, "macro_f1": 0.0186},
+        "validation": {"loss": 2.3031, "accuracy": 0.1028, "macro_f1": 0.0186},
         "test": {"loss": 2.3026, "accuracy": 0.1, "macro_f1": 0.0182},
     },
     "folds": [{"validation": {"loss": 0.0812}}],
@@ -78,3 +78,25 @@ def test_a_summary_is_short() -> None:
 
 def test_what_is_missing_is_left_out() -> None:
     assert summary_lines({"validation": {"loss": 0.5}}) == ["      validation", "loss  0.500"]
+
+
+def test_every_part_stands_beside_its_own_baseline() -> None:
+    apart = {**REGRESSION, "test": {"mae": 27.0}}
+    apart["baseline"] = {"kind": "mean", "validation": {"mae": 49.2}, "test": {"mae": 32.7}}
+    lines = summary_lines(apart)
+    assert lines[0].split() == ["validation", "baseline", "test", "baseline"]
+    (mae,) = (line.split() for line in lines if line.startswith("mae"))
+    assert mae == ["mae", "44.2", "[41.0,", "47.9]", "49.2", "27.0", "32.7"]
+
+
+def test_the_test_scores_of_folds_are_said_to_be_of_their_average() -> None:
+    folds = {**CLASSIFICATION, "folds": [{}] * 3}
+    assert "validation is the mean of 3 folds, test is of their averaged prediction;" in "\n".join(
+        summary_lines(folds, width=1000)
+    )
+    assert "averaged prediction" not in "\n".join(summary_lines({**folds, "refit": {"epochs": 3}}, width=1000))
+    assert "averaged prediction" not in "\n".join(summary_lines({**folds, "test": None}, width=1000))
+
+
+def test_a_table_of_two_parts_keeps_to_80_columns() -> None:
+    assert max(map(len, summary_lines(CLASSIFICATION)[:4])) < 80

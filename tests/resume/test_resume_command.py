@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import time
 from collections.abc import Callable
@@ -10,6 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from dlrun.config import load_text
+from dlrun.config.writing import to_yaml
+from dlrun.resuming import _as_of_now
+from dlrun.run import settled
 
 NETWORK = """
 dataset: {kind: digits, limit: 600}
@@ -164,6 +170,17 @@ def test_a_changed_config_is_refused_with_a_diff_and_taken_by_force(work: Any) -
     entry = json.loads((run / "resumed.jsonl").read_text())
     assert "+  num_trees: 6" in entry["forced"]
     assert "num_trees: 6" in config.read_text()
+
+
+def test_settings_that_dlrun_has_gained_since_are_no_change() -> None:
+    experiment = load_text("dataset: {kind: breast_cancer}\nmodel: linear\n", "now.yaml").experiment
+    dataset = experiment.dataset.load()
+    now = to_yaml(settled(experiment, dataset))
+    older = re.sub(r"^ +(target_margin|positive_class|threads): .*\n", "", now, flags=re.MULTILINE)
+    assert len(older) < len(now)
+    assert _as_of_now(older, dataset) == now
+    assert _as_of_now(now.replace("l2: 1.0", "l2: 2.0"), dataset) != now
+    assert _as_of_now("what: {is: this}", dataset) == "what: {is: this}"
 
 
 def test_records_of_another_format_are_refused_by_name(work: Any) -> None:

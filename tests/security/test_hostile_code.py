@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -150,19 +151,28 @@ def test_points_of_a_list_are_those_of_the_config(saboteur: Any, tmp_path: Path)
     assert not (tmp_path / "ran").exists()
 
 
-def test_a_space_that_names_code_needs_trust(saboteur: Any, tmp_path: Path) -> None:
-    """The config loads flowers; a choice of its space loads by code. The door is where code is about to be imported."""
+@pytest.mark.parametrize("command", [["--study"], ["--study", "--trust"], ["study.yaml"]])
+def test_a_trial_that_goes_on_names_no_code(saboteur: Any, tmp_path: Path, command: list[str]) -> None:
+    """A stopped trial goes on by the config in its own folder, which nobody has vouched for, with the data of the study."""
     (tmp_path / "evil.py").write_text(CANARY)
-    choice = f"dataset: {{choice: [{{kind: python, path: '{tmp_path / 'evil.py'}'}}]}}"
-    study = tuned(
-        tmp_path, saboteur, STUDY.replace("{model.l2:", f"{{{choice}, model.l2:").replace("trials: 2", "trials: 1")
-    )
+    study = tuned(tmp_path, saboteur, STUDY)
+    unfinished(study, overrides={"model.l2": 0.5})
+    finished = sorted((study / "trials").iterdir())[-1]
+    stopped = finished.with_name("20260101-000000-trial-0002-abcd")
+    shutil.copytree(finished, stopped)
+    (stopped / "metrics.json").unlink()
+    status = json.loads((stopped / "status.json").read_text())
+    (stopped / "status.json").write_text(json.dumps(status | {"state": "interrupted"}))
+    section = f"dataset: {{kind: python, path: '{tmp_path / 'evil.py'}'}}\n"
+    config = re.sub(r"^dataset:.*\n(?: .*\n)*", section, (stopped / "config.yaml").read_text(), flags=re.MULTILINE)
+    (stopped / "config.yaml").write_text(config)
+    told = {"trial": 2, "outcome": {"state": "interrupted", "run": stopped.name}, "last_epoch": 0, "then": "again"}
+    with (study / "journal.jsonl").open("a") as journal:
+        journal.write(json.dumps({"format": 1, "event": "told", **told}) + "\n")
+    arguments = [*command[:1], study.name, *command[1:]] if command[0] == "--study" else command
+    ended = saboteur("tune", *arguments, "-q", "--trials", "3", folder=tmp_path)
+    assert ended.code == 0, ended
     assert not (tmp_path / "ran").exists()
-    ended = saboteur("tune", "--study", study.name, "--trials", "2", "-q", folder=tmp_path)
-    assert not (tmp_path / "ran").exists(), ended
-    assert "by running the code in" in (study / "trials.csv").read_text() + ended.err
-    saboteur("tune", "--study", study.name, "--trials", "3", "--trust", "-q", folder=tmp_path)
-    assert (tmp_path / "ran").exists()
 
 
 def test_tune_imports_nothing_of_the_current_folder(tmp_path: Path) -> None:

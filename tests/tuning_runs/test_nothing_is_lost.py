@@ -264,8 +264,9 @@ def test_a_second_driver_is_refused_by_name(dlrun: Any, linear: str, studies: An
     process.send_signal(signal.SIGTERM)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 143
-    assert "the same command goes on" in out + err
     (study,) = studies()
+    assert f"go on with: dlrun tune --study {study.path.name}\n" in out + err
+    assert "same command" not in out + err
     status = json.loads((study.path / "status.json").read_text())
     assert (status["state"], status["exit_code"]) == ("interrupted", 143)
 

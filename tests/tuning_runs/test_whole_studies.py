@@ -144,7 +144,8 @@ def test_time_ends_a_study_with_a_winner_and_it_goes_on_later(dlrun: Any, linear
     answer = json.loads(ended.out)
     begun = answer["trials"]["finished"]
     assert 0 < begun < 400
-    assert f"stopped early: time is up after {begun} of 400 trials. The same command goes on." in ended.err
+    goes_on = f"`dlrun tune --study {answer['id']}` goes on."
+    assert f"stopped early: time is up after {begun} of 400 trials. {goes_on}" in ended.err
     assert answer["state"] == "finished"
     assert answer["best"]["trial"] < begun
     assert answer["trials"]["pending"] == 0
@@ -178,7 +179,7 @@ def test_time_that_does_not_suffice_for_a_trial(dlrun: Any, linear: str) -> None
     assert ended.code == 0
     answer = json.loads(ended.out)
     assert (answer["state"], answer["best"], answer["trials"]["total"]) == ("interrupted", None, 0)
-    assert "time is up after 0 of 400 trials. The same command goes on." in ended.err
+    assert f"time is up after 0 of 400 trials. `dlrun tune --study {answer['id']}` goes on." in ended.err
 
 
 def test_a_config_without_tuner_gets_a_space_of_its_own(dlrun: Any, config: Any, studies: Any) -> None:
@@ -354,3 +355,51 @@ def test_pruned_and_diverged_trials_are_told_apart(dlrun: Any, network: str, stu
     assert "diverged" in rows[4]["reason"]
     states = [json.loads((study.run(trial) / "status.json").read_text())["state"] for trial in range(5)]
     assert states == ["finished", "finished", "finished", "pruned", "failed"]
+
+
+def test_a_trial_that_has_trained_all_its_epochs_is_finished(dlrun: Any, network: str, studies: Any) -> None:
+    rate, epochs = "optimizer.learning_rate", "training.epochs"
+    points = [{rate: 0.05}, {rate: 0.01, epochs: 3}, {rate: 1e-5}, {rate: 1e-4, epochs: 6}]
+    ended = dlrun(
+        "tune",
+        network,
+        f"tuner={{kind: manual, points: {json.dumps(points)}, selection: {{finalists: 4, rescorings: 1}},"
+        " pruner: {kind: asha, min_epochs: 3, reduction: 2}}",
+        "optimizer.learning_rate=1e-6",
+        "--jobs",
+        "1",
+    )
+    assert ended.code == 0, ended.err
+    (study,) = studies()
+    found = [(row["state"], int(row["epochs"])) for row in study.rows]
+    assert found == [("finished", 6), ("finished", 6), ("finished", 3), ("pruned", 3), ("pruned", 3)]
+    values = sorted((float(row["value"]), row["state"], int(row["trial"])) for row in study.rows)
+    finalists = [trial for _, state, trial in values[:4] if state == "finished"]
+    assert 0 not in finalists, "two trials that were stopped early were better than the config as written"
+    assert [one["trial"] for one in study.metrics["study"]["finalists"]] == finalists
+
+
+def test_weights_that_need_too_much_room_are_removed_and_it_is_told(dlrun: Any, linear: str, studies: Any) -> None:
+    ended = dlrun("tune", linear, "tuner.weights_megabytes=0.0001", "--trials", "3", "--jobs", "1")
+    assert ended.code == 0, ended.err
+    words = "the weights of all trials need more than 0.0001 MB (tuner.weights_megabytes): the worst trials lose theirs"
+    assert ended.out.count(words) == 1
+    (study,) = studies()
+    winner = study.metrics["study"]["winner"]["trial"]
+    assert [trial for trial in range(3) if (study.run(trial) / "model").exists()] == [winner]
+
+
+def test_a_study_is_named_and_seeded_on_the_command_line(dlrun: Any, linear: str, studies: Any) -> None:
+    ended = dlrun("tune", linear, "--name", "other-name", "--seed", "7", "--trials", "2", "--json")
+    assert ended.code == 0, ended.err
+    (study,) = studies()
+    assert "-other-name-" in study.path.name
+    assert study.events[0]["seed"] == 7
+    assert "seed: 7\n" in (study.run(1) / "config.yaml").read_text()
+    again = dlrun("tune", linear, "name=other-name", "seed=7", "--trials", "3", "--json")
+    assert json.loads(again.out)["id"] == study.path.name
+    refused = dlrun("tune", "--study", study.path.name, "--seed", "8")
+    assert refused.code == 2
+    assert "Leave out the config, the overrides, --name, --seed and --new" in refused.err
+    wrong = dlrun("tune", linear, "--name", "a/b")
+    assert (wrong.code, len(studies())) == (2, 1)

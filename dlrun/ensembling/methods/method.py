@@ -21,6 +21,14 @@ class Method(Settings):
     """Tasks whose predictions it can combine."""
 
     @property
+    def margin(self) -> float:
+        """Standard errors by which it must score better than the standard method before `auto` takes it.
+
+        The standard method has the margin 0. See `choosing.select`.
+        """
+        return 1.0
+
+    @property
     def title(self) -> str:
         """What it is called among several."""
         return kind_of(type(self))

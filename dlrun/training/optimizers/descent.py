@@ -4,7 +4,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from dlrun.settings import Items
+from dlrun.settings import Names
 from dlrun.training.optimizers.optimizer import OptimizerSettings
 
 
@@ -67,7 +67,7 @@ class Muon(OptimizerSettings):
     rms_rate: float | None = Field(default=0.2, gt=0)
     """Root mean square that steps are scaled to, as Adam's have it; null leaves them."""
 
-    exclude_layers: Items[str] = ()
+    exclude_layers: Names[str] = ()
     """Patterns of layer names whose weights AdamW moves; Keras advises `[output]`."""
 
     exclude_embeddings: bool = True

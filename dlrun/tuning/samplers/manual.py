@@ -28,6 +28,9 @@ class Manual(Tuning):
     def searched(self) -> frozenset[str]:
         return frozenset(path for point in self.points for path in point)
 
+    def options(self, path: str) -> tuple[Any, ...]:
+        return tuple(point[path] for point in self.points if path in point)
+
 
 class ManualSampler(Sampler):
     """Takes the points in the order of the list.

@@ -1,0 +1,153 @@
+"""Watching: what a study that goes on leaves for those who look at its folder."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from dlrun.errors import DlrunError
+from dlrun.records.folder import RunFolder
+from dlrun.records.log import LogWriter
+from dlrun.records.text import printable
+from dlrun.reporting.study_summary import study_lines
+from dlrun.tuning.job import Epoch
+from dlrun.tuning.listeners import SearchListener, StudyListener, StudyListeners
+from dlrun.tuning.objective import Objective
+from dlrun.tuning.study import Study
+from dlrun.tuning.study_lines import StudyLines
+from dlrun.tuning.table import write_table
+from dlrun.tuning.trial import Suggestion, Trial
+
+RUNNING = "running.json"
+"""The trials that are being carried out and how far they are; there only while the study goes on."""
+
+LOG = "output.log"
+"""What the screen showed, and how far trials were that took their time."""
+
+_SECONDS_BETWEEN_LINES = 5.0
+"""Least seconds between two lines of the log about the epochs of a trial."""
+
+_SECONDS_BETWEEN_WRITES = 1.0
+_SHARE = 0.02
+"""Share of the time that may go into writing the files anew: a table of ten thousand trials takes its time."""
+
+
+@contextmanager
+def logged(folder: RunFolder, listener: StudyListener) -> Iterator[StudyListener]:
+    """Yield a listener that passes everything on and writes the study's log, which only grows.
+
+    Args:
+        folder: The study, locked.
+        listener: Hears of everything.
+
+    Raises:
+        StorageError: The log cannot be written.
+    """
+    with LogWriter(folder.file(LOG)) as log:
+        try:
+            yield StudyListeners([_Log(log), listener])
+        except DlrunError as error:
+            log.write(printable(f"error: {error.message}"))
+            raise
+
+
+class _Log(StudyLines):
+    """Writes lines into a log, and the summary of the study at its end."""
+
+    def __init__(self, log: LogWriter) -> None:
+        super().__init__(self._write, seconds_between=_SECONDS_BETWEEN_LINES)
+        self._log = log
+
+    def concluded(self, metrics: Mapping[str, Any]) -> None:
+        for line in ["", *study_lines(metrics)]:
+            self._write(line)
+
+    def _write(self, line: str) -> None:
+        self._log.write(printable(line))
+
+
+class Watchable(SearchListener):
+    """Keeps `trials.csv` and `running.json` up to date while a search goes on.
+
+    Args:
+        folder: The study's.
+        study: The search.
+        objective: What it looks at.
+        clock: Seconds since some moment.
+    """
+
+    def __init__(
+        self, folder: RunFolder, study: Study, objective: Objective, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._folder = folder
+        self._study = study
+        self._objective = objective
+        self._table = _Paced(self._write_table, clock, least=0.0)
+        self._progress = _Paced(self._write_progress, clock, least=_SECONDS_BETWEEN_WRITES)
+        self._running: dict[int, dict[str, Any]] = {}
+
+    def started(self, suggestion: Suggestion) -> None:
+        self._running[suggestion.trial] = {"trial": suggestion.trial}
+        self._table.is_due = self._progress.is_due = True
+
+    def reported(self, trial: int, epoch: Epoch, best: float | None) -> None:
+        self._running[trial] = {
+            "trial": trial,
+            "fold": epoch.fold + 1,
+            "num_folds": epoch.num_folds,
+            "epoch": epoch.epoch,
+            "num_epochs": epoch.num_epochs,
+            "value": epoch.values.get(self._objective.metric),
+            "best": best,
+        }
+        self._progress.is_due = True
+
+    def ended(self, trial: Trial) -> None:
+        self._running.pop(trial.id, None)
+        self._table.is_due = self._progress.is_due = True
+        self._table.write_in_time()
+
+    def tick(self) -> None:
+        self._table.write_in_time()
+        self._progress.write_in_time()
+
+    def close(self) -> None:
+        """Leave the table as the search left it, and say that nothing is running; raises StorageError."""
+        self._write_table()
+        self._folder.file(RUNNING).unlink(missing_ok=True)
+
+    def _write_table(self) -> None:
+        write_table(self._folder, self._study.trials)
+
+    def _write_progress(self) -> None:
+        running = [self._running[trial] for trial in sorted(self._running)]
+        self._folder.write_json(RUNNING, {"format": 1, "running": running})
+
+
+class _Paced:
+    """Writes a file when it is due, but never takes much of the time for it.
+
+    Args:
+        write: Writes it.
+        clock: Seconds since some moment.
+        least: Least seconds from one time to the next.
+    """
+
+    def __init__(self, write: Callable[[], None], clock: Callable[[], float], *, least: float) -> None:
+        self._write = write
+        self._clock = clock
+        self._least = least
+        self._next = clock()
+        self.is_due = False
+
+    def write_in_time(self) -> None:
+        """Write if it is due and time has come."""
+        began = self._clock()
+        if not self.is_due or began < self._next:
+            return
+        self._write()
+        self.is_due = False
+        ended = self._clock()
+        self._next = ended + max(self._least, (ended - began) / _SHARE)
