@@ -66,35 +66,27 @@ def train(
     from dlrun.cli.output import Output
     from dlrun.cli.running import summarize
     from dlrun.datasets.trust import deciding
+    from dlrun.experiment import Experiment
     from dlrun.run import run_experiment
     from dlrun.training.listener import Listeners
 
     out = Output(json=True, quiet=not verbose)  # words go to standard error, the results of scripts to standard output
-    with deciding():
-        source, experiment = _sourced(config, overrides, data=data, trust=trust)
+    with deciding(None):  # an experiment was made by the program that calls; `_loaded` decides about a config
+        source: LoadedConfig | None = None
+        if isinstance(config, Experiment):
+            if overrides:
+                raise TypeError("overrides change a config; make the experiment with them instead")
+            experiment = config
+        else:
+            source = _loaded(config if data is None else _of_memory(config), overrides, trust=trust)
+            experiment = source.experiment
         dataset = None if data is None else _given(experiment, data)
         with display(out) as progress:
-            heard = Listeners([progress, *([listener] if listener else [])])
-            run = run_experiment(experiment, runs_dir=Path(runs_dir), source=source, listener=heard, dataset=dataset)
+            hearing = Listeners([progress, *([listener] if listener else [])])
+            run = run_experiment(experiment, runs_dir=Path(runs_dir), source=source, listener=hearing, dataset=dataset)
     if verbose:
         summarize(out, run)
     return run
-
-
-def _sourced(
-    config: str | Path | Mapping[str, Any] | Experiment, overrides: tuple[str, ...], *, data: Any, trust: bool
-) -> tuple[LoadedConfig | None, Experiment]:
-    """Return a config as it was written, if it was, and the experiment that it comes to."""
-    from dlrun.datasets.trust import decide
-    from dlrun.experiment import Experiment
-
-    if not isinstance(config, Experiment):
-        source = _loaded(config if data is None else _of_memory(config), overrides, trust=trust)
-        return source, source.experiment
-    if overrides:
-        raise TypeError("overrides change a config; make the experiment with them instead")
-    decide(None)
-    return None, config
 
 
 def _of_memory(config: str | Path | Mapping[str, Any]) -> str | Path | Mapping[str, Any]:
@@ -204,13 +196,15 @@ def ensemble(
         StorageError: A file could not be written.
     """
     from dlrun.config.loading import load_settings
+    from dlrun.datasets.trust import deciding
     from dlrun.ensembling.ensemble import run_ensemble
     from dlrun.ensembling.settings import Ensemble
     from dlrun.records.text import json_text
 
     chosen, _, _ = load_settings(json_text(settings, indent=None), "settings", (), Ensemble)
     references = [str(_path(run)) for run in runs]
-    return run_ensemble(references, chosen, runs_dir=Path(runs_dir), top=top, snapshots=snapshots, trust=trust)
+    with deciding():
+        return run_ensemble(references, chosen, runs_dir=Path(runs_dir), top=top, snapshots=snapshots, trust=trust)
 
 
 def load(run: str | Path | Run | EnsembleRun, *, runs_dir: str | Path = RUNS_DIR) -> Predictor:
@@ -246,25 +240,20 @@ def _path(run: Any) -> str | Path:
 def _loaded(config: str | Path | Mapping[str, Any], overrides: tuple[str, ...], *, trust: bool) -> LoadedConfig:
     from dlrun.config import load as load_config
     from dlrun.config import load_text
+    from dlrun.errors import UsageError
+    from dlrun.records.text import json_text
     from dlrun.trusting import require_trust_in
 
     if isinstance(config, Mapping):
-        path, loaded = None, load_text(_text(config) + "\n", "config", overrides)
+        try:
+            text = json_text(config)
+        except TypeError as error:
+            raise UsageError(
+                f"the config holds what YAML cannot say: {error}",
+                remedy="Give rows as data: dlrun.train({'dataset': {'target': 'price'}, ...}, data=frame).",
+            ) from error
+        loaded = load_text(text + "\n", "config", overrides)
     else:
-        path, loaded = Path(config), load_config(Path(config), overrides)
-    require_trust_in(loaded.experiment, path, trusted=trust)
+        loaded = load_config(Path(config), overrides)
+    require_trust_in(loaded.experiment, None if isinstance(config, Mapping) else Path(config), trusted=trust)
     return loaded
-
-
-def _text(config: Mapping[str, Any]) -> str:
-    """Write the values of a config as YAML; raises UsageError if it holds something that YAML cannot say."""
-    from dlrun.errors import UsageError
-    from dlrun.records.text import json_text
-
-    try:
-        return json_text(config)
-    except TypeError as error:
-        raise UsageError(
-            f"the config holds what YAML cannot say: {error}",
-            remedy="Give rows as data: dlrun.train({'dataset': {'target': 'price'}, ...}, data=frame).",
-        ) from error

@@ -6,7 +6,6 @@ seed give the same model again.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from dlrun.config import load_text
 from dlrun.config.writing import to_yaml
-from dlrun.errors import ConfigError, RunFailed, StorageError, UsageError
+from dlrun.errors import ConfigError, DataError, RunFailed, StorageError, UsageError
 from dlrun.experiment import Experiment
+from dlrun.records.arrays import decode_arrays
 from dlrun.records.environment import environment, environment_changes
 from dlrun.records.files import read_bytes
 from dlrun.records.folder import RunFolder
@@ -158,10 +158,7 @@ def _difference(run: RunFolder, new: RunFolder, part: str, experiment: Experimen
 
 
 def _arrays(content: bytes, name: str) -> dict[str, Any]:
-    import numpy as np
-
     try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-            return {key: archive[key] for key in ("row", "y_true", "y_pred")}
-    except Exception as error:  # a damaged archive fails in many ways
+        return decode_arrays(content, name, ("row", "y_true", "y_pred"))
+    except DataError as error:
         raise StorageError(f"{name} is damaged") from error

@@ -53,3 +53,11 @@ def decode_arrays(content: bytes, name: str, names: Iterable[str] | None = None)
             return {one: archive.read(one) for one in wanted}
         except (ValueError, TypeError, MemoryError) as error:  # a shape that no array can have
             raise DataError(f"'{name}': an array cannot be read: {error}") from error
+
+
+def array_names(content: bytes, name: str) -> list[str]:
+    """Return the names of the arrays of an `.npz` file that was read already; raises DataError as `decode_arrays`."""
+    from dlrun.datasets.npz_reader import Archive
+
+    with Archive(Path(name), content=content) as archive:
+        return list(archive.names)

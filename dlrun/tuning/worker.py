@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from dlrun import interruption
 from dlrun.datasets.trust import is_trusted
-from dlrun.errors import Diverged, DlrunError, Interrupted, RunFailed, StorageError, UsageError
+from dlrun.errors import ConfigError, Diverged, DlrunError, Interrupted, RunFailed, StorageError, UsageError
 from dlrun.records.folder import RunFolder
 from dlrun.training.listener import REFIT, EpochReport, Listener, Pruned
 from dlrun.tuning.channel import Channel
@@ -194,7 +194,10 @@ def _runs_same_code(folder: RunFolder, experiment: Experiment) -> bool:
     """Tell whether a run folder names no other code than the study does; anybody may have written into it."""
     from dlrun.config import load_text
 
-    recorded = load_text(folder.read_text("config.yaml"), "config.yaml").experiment
+    try:
+        recorded = load_text(folder.read_text("config.yaml"), "config.yaml").experiment
+    except ConfigError:  # which whoever goes on with it is told
+        return False
     return recorded.dataset.code == experiment.dataset.code
 
 

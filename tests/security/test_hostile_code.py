@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -147,6 +148,30 @@ def test_points_of_a_list_are_those_of_the_config(saboteur: Any, tmp_path: Path)
     unfinished(study, point=point, overrides=point)
     ended = saboteur("tune", "--study", study.name, "-q", folder=tmp_path)
     assert "trial 2 sets what the search does not" in ended.err
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("command", [["--study"], ["--study", "--trust"], ["study.yaml"]])
+def test_a_trial_that_goes_on_names_no_code(saboteur: Any, tmp_path: Path, command: list[str]) -> None:
+    """A stopped trial goes on by the config in its own folder, for which nobody has vouched."""
+    (tmp_path / "evil.py").write_text(CANARY)
+    study = tuned(tmp_path, saboteur, STUDY)
+    unfinished(study, overrides={"model.l2": 0.5})
+    finished = sorted((study / "trials").iterdir())[-1]
+    stopped = finished.with_name("20260101-000000-trial-0002-abcd")
+    shutil.copytree(finished, stopped)
+    (stopped / "metrics.json").unlink()
+    status = json.loads((stopped / "status.json").read_text())
+    (stopped / "status.json").write_text(json.dumps(status | {"state": "interrupted"}))
+    section = f"dataset: {{kind: python, path: '{tmp_path / 'evil.py'}'}}\n"
+    config = re.sub(r"^dataset:.*\n(?: .*\n)*", section, (stopped / "config.yaml").read_text(), flags=re.MULTILINE)
+    (stopped / "config.yaml").write_text(config)
+    told = {"trial": 2, "outcome": {"state": "interrupted", "run": stopped.name}, "last_epoch": 0, "then": "again"}
+    with (study / "journal.jsonl").open("a") as journal:
+        journal.write(json.dumps({"format": 1, "event": "told", **told}) + "\n")
+    arguments = [*command[:1], study.name, *command[1:]] if command[0] == "--study" else command
+    ended = saboteur("tune", *arguments, "-q", "--trials", "3", folder=tmp_path)
+    assert ended.code == 0, ended
     assert not (tmp_path / "ran").exists()
 
 
