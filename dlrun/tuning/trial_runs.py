@@ -155,6 +155,8 @@ class TrialRuns:
             self._strip(self._paused.pop(number))
 
     def _strip(self, run: str) -> None:
+        if (self.folder / run).is_symlink():  # dlrun makes none, and what one leads to is no part of the study
+            return
         for part in _WEIGHTS:
             shutil.rmtree(self.folder / run / part, ignore_errors=True)
 
@@ -180,6 +182,6 @@ def _num_bytes(folder: Path) -> int:
 
 def _names(folder: Path) -> list[str]:
     try:
-        return sorted(path.name for path in folder.iterdir() if is_id(path.name))
+        return sorted(path.name for path in folder.iterdir() if is_id(path.name) and not path.is_symlink())
     except FileNotFoundError:
         return []

@@ -65,3 +65,15 @@ def test_a_study_that_goes_on_removes_what_a_kill_left(tmp_path: Path) -> None:
 def test_all_weights_of_small_trials_are_kept_by_default() -> None:
     tuner = TypeAdapter(Tuner).validate_python({"kind": "random", "space": {"x": {"uniform": [0, 1]}}})
     assert (tuner.keep_weights, tuner.weights_megabytes) == ("auto", 1000)
+
+
+def test_what_a_link_among_the_trials_leads_to_stays(tmp_path: Path) -> None:
+    study, victim = tmp_path / "trials", tmp_path / "victim"
+    trials = [end(study, number, value) for number, value in enumerate([0.5, 0.1])]
+    worst = study / str(trials[0].outcome and trials[0].outcome.run)
+    worst.rename(victim)
+    worst.symlink_to(victim)
+    runs = TrialRuns(study, 1.0, Limit(1))
+    runs.recall(trials)
+    assert runs.take_up(0) is None
+    assert sorted(path.name for path in victim.rglob("weights")) == ["weights"] * 2
