@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from dlrun.records.history import read_history
 from dlrun.records.index import is_trial
 from dlrun.records.kinds import require_run
 from dlrun.records.status import read_status
-from dlrun.records.text import printable
+from dlrun.records.text import parse_json, printable
 from dlrun.run import Run, run_experiment
 from dlrun.training.listener import Listener
 from dlrun.trusting import require_trust
@@ -139,8 +138,8 @@ def _was_forced(folder: RunFolder) -> bool:
     lines = read_bytes(path, limit=10_000_000).splitlines() if path.is_file() else []
     for line in lines:
         try:
-            entry = json.loads(line)
-        except (ValueError, RecursionError):
+            entry = parse_json(line)
+        except ValueError:
             continue
         if isinstance(entry, dict) and entry.get("forced"):
             return True

@@ -7,7 +7,6 @@ read in memory, name by name: nothing is ever unpacked to the disk, so that no n
 from __future__ import annotations
 
 import hashlib
-import json
 import zipfile
 import zlib
 from abc import ABC, abstractmethod
@@ -20,7 +19,7 @@ from dlrun.records import files
 from dlrun.records.arrays import array_names, decode_arrays
 from dlrun.records.folder import RunFolder, is_id
 from dlrun.records.status import read_status
-from dlrun.records.text import printable
+from dlrun.records.text import parse_json, printable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -89,8 +88,8 @@ class Stored(ABC):
     def json(self, relative: str) -> Any:
         """Read a JSON file; raises StorageError."""
         try:
-            return json.loads(self.text(relative))
-        except (ValueError, RecursionError) as error:
+            return parse_json(self.text(relative))
+        except ValueError as error:
             raise self.damaged(relative, "it is not JSON") from error
 
     def arrays(self, relative: str, *wanted: str) -> list[NDArray[Any]]:
@@ -206,11 +205,11 @@ class StoredBundle(Stored):
         if MANIFEST not in self._entries:
             raise _no_bundle(path, f"it holds no {MANIFEST}")
         try:
-            manifest = json.loads(self._content(MANIFEST, _MAX_TEXT_BYTES))
+            manifest = parse_json(self._content(MANIFEST, _MAX_TEXT_BYTES))
             version, checksums = manifest["format"], manifest["files"]
             if not isinstance(manifest["id"], str) or not all(isinstance(value, str) for value in checksums.values()):
                 raise TypeError("not what dlrun writes")
-        except (ValueError, RecursionError, LookupError, TypeError, AttributeError) as error:
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
             raise self.damaged(MANIFEST, "it does not hold what dlrun writes") from error
         if version != FORMAT:
             raise UsageError(

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from dlrun.errors import StorageError
 from dlrun.records.status import FORMAT
-from dlrun.records.text import printable
+from dlrun.records.text import parse_json, printable
 from dlrun.training.checkpoint import Checkpoint
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def decode_checkpoint(content: bytes, shown: str) -> Checkpoint:
     try:
         arrays = dict(load(content))
         size = int.from_bytes(content[:8], "little")
-        return _verified(json.loads(content[8 : 8 + size]).get("__metadata__", {}), arrays, shown)
+        return _verified(parse_json(content[8 : 8 + size]).get("__metadata__", {}), arrays, shown)
     except _damage() as error:
         raise _damaged(shown, error) from error
 
@@ -109,7 +109,7 @@ def _verified(header: Mapping[str, str], arrays: Mapping[str, NDArray[Any]], sho
     written = header.get(_KEY, "{}")
     checksum = _CHECKSUM.search(written)
     text = f"{written[: checksum.start()]}}}" if checksum else written
-    facts = json.loads(text)
+    facts = parse_json(text)
     if not isinstance(facts, dict):
         raise TypeError("its facts are no JSON object")
     if facts.get("format") != FORMAT:
@@ -126,7 +126,7 @@ def _damage() -> tuple[type[Exception], ...]:
     """Return the errors that bytes cause which are no checkpoint."""
     from safetensors import SafetensorError
 
-    return SafetensorError, ValueError, TypeError, KeyError, AttributeError, RecursionError
+    return SafetensorError, ValueError, TypeError, KeyError, AttributeError
 
 
 def _damaged(shown: str, error: BaseException) -> StorageError:

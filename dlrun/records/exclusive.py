@@ -12,7 +12,7 @@ from typing import Any
 from dlrun.errors import StorageError
 from dlrun.records import files
 from dlrun.records.process import is_there, this_process
-from dlrun.records.text import printable
+from dlrun.records.text import parse_json, printable
 
 HELD = ".held"
 """What the name of a second file ends with, which stands for the lock on disks that know none."""
@@ -146,7 +146,7 @@ def _holder(path: Path) -> dict[str, Any] | None:
             return None
         raise
     try:
-        told = json.loads(content)
+        told = parse_json(content)
         return {"host": str(told["host"]), "pid": int(told["pid"]), "process": str(told["process"])}
     except (ValueError, TypeError, KeyError):
         return {"host": "a machine that is not told", "pid": 0, "process": ""}  # it is being written

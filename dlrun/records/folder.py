@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import re
 from contextlib import AbstractContextManager
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from dlrun.errors import StorageError, UsageError
 from dlrun.records import files
-from dlrun.records.text import json_text, printable
+from dlrun.records.text import json_text, parse_json, printable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -262,8 +261,8 @@ class RunFolder:
         """
         text = self.read_text(relative)
         try:
-            return json.loads(text)
-        except (ValueError, RecursionError) as error:
+            return parse_json(text)
+        except ValueError as error:
             raise StorageError(f"{printable(str(self.file(relative)))} is damaged: it is not JSON") from error
 
 

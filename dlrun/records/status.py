@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import socket
@@ -20,7 +19,7 @@ from dlrun.errors import DlrunError, Interrupted, StorageError, own
 from dlrun.records import files
 from dlrun.records.folder import RunFolder
 from dlrun.records.process import is_there, this_process
-from dlrun.records.text import json_text, printable
+from dlrun.records.text import json_text, parse_json, printable
 from dlrun.training.listener import Pruned
 
 State = Literal["running", "finished", "failed", "pruned", "interrupted", "lost"]
@@ -123,14 +122,14 @@ def read_status(folder: RunFolder, *, now: datetime | None = None) -> Status:
 
 def _parsed(path: Path, content: bytes) -> Status:
     try:
-        written = json.loads(content)
+        written = parse_json(content)
         found = written.get("format", FORMAT)
         values = {field.name: written[field.name] for field in fields(Status) if field.name in written}
         if found == FORMAT:
             status = Status(**values)
             _check(status)
             return status
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
         raise StorageError(f"{printable(str(path))} is damaged: it holds no status of a run") from error
     raise StorageError(
         f"{printable(str(path))} has the record format {printable(repr(found))}; this dlrun reads format {FORMAT}",

@@ -16,6 +16,9 @@ FORMULA = r"^[=+\-@\t\r\n]"
 NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 """A number as text, which is no formula whatever it begins with."""
 
+_MAX_DIGITS = 300
+"""Digits of a whole number, sign included; a float holds up to 308, and the states of random generators have 39."""
+
 _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
 
@@ -60,6 +63,28 @@ def json_text(value: object, *, indent: int | None = 2) -> str:
         TypeError: The value holds something that JSON cannot say.
     """
     return json.dumps(_plain(value), indent=indent, ensure_ascii=False, allow_nan=False)
+
+
+def parse_json(content: str | bytes) -> Any:
+    """Read a value from JSON of a file, which may have been changed by anybody.
+
+    Args:
+        content: All of it.
+
+    Raises:
+        ValueError: It is no JSON, is nested too deeply, or holds a whole number that no float can hold, with which any
+            arithmetic would fail.
+    """
+    try:
+        return json.loads(content, parse_int=_whole)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
+def _whole(digits: str) -> int:
+    if len(digits) > _MAX_DIGITS:
+        raise ValueError(f"it holds a number of {len(digits)} digits")
+    return int(digits)
 
 
 def _plain(value: Any) -> Any:

@@ -12,7 +12,7 @@ from dlrun.errors import StorageError, UsageError
 from dlrun.records import files
 from dlrun.records.exclusive import Busy, Lock
 from dlrun.records.folder import RunFolder
-from dlrun.records.text import printable
+from dlrun.records.text import parse_json, printable
 from dlrun.tuning.events import fault_of
 
 FORMAT = 1
@@ -128,9 +128,9 @@ def _parse(path: Path, content: bytes, *, reports: bool) -> Iterator[dict[str, A
         if not reports and line.startswith(_REPORT):
             continue
         try:
-            event = json.loads(line)
+            event = parse_json(line)
             version, known = event["format"], isinstance(event["event"], str)
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
+        except (ValueError, KeyError, TypeError) as error:
             raise _damaged(path, number) from error
         if not known or not isinstance(version, int):
             raise _damaged(path, number)
