@@ -85,7 +85,7 @@ class Kept:
         Raises:
             StorageError: A checkpoint is damaged or of another format.
         """
-        names = sorted(path.stem for path in folder.file(f"checkpoints/{FITS}").glob("[!.]*.safetensors"))
+        names = sorted(path.stem for path in folder.file(f"checkpoints/{FITS}").files("[!.]*.safetensors"))
         fits = {name: read_checkpoint(folder, f"{FITS}/{name}") for name in names}
         over = {name: checkpoint for name, checkpoint in fits.items() if checkpoint is not None}
         state = read_checkpoint(folder, STATE)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +19,7 @@ from dlrun.records import ledger
 from dlrun.records.environment import environment
 from dlrun.records.folder import TEST_ROWS, RunFolder
 from dlrun.records.history import HistoryWriter, rewrite_history
+from dlrun.records.inside import Inside
 from dlrun.records.log import LogWriter
 from dlrun.records.status import Heartbeat, Status, error_text
 from dlrun.reporting.summary import summary_lines
@@ -133,7 +132,7 @@ def write_inputs(
         folder.write_json("environment.json", present_environment(experiment, devices, argv))
 
     except BaseException:
-        shutil.rmtree(folder.path, ignore_errors=True)
+        folder.content.remove()
         raise
 
 
@@ -200,10 +199,10 @@ def write_predictions(folder: RunFolder, outcome: Outcome) -> None:
         folder.write_npz("predictions/test.npz", **_arrays(outcome.test))
 
 
-def _continued(path: Path, kept: Kept) -> HistoryWriter:
+def _continued(file: Inside, kept: Kept) -> HistoryWriter:
     """Open the history at the epoch that the run goes on from: what was written after it will be written again."""
-    rewrite_history(path, kept.history)
-    return HistoryWriter(path)
+    rewrite_history(file, kept.history)
+    return HistoryWriter(file)
 
 
 class _ToHistory(Listener):

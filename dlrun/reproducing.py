@@ -12,7 +12,6 @@ from typing import Any
 from dlrun.config import load_text
 from dlrun.errors import StorageError, UsageError
 from dlrun.records.environment import environment_changes
-from dlrun.records.files import read_bytes
 from dlrun.records.folder import RunFolder
 from dlrun.records.history import read_history
 from dlrun.records.index import is_trial
@@ -134,8 +133,8 @@ def _causes(original: RunFolder, new: RunFolder) -> list[str]:
 
 def _was_forced(folder: RunFolder) -> bool:
     """Tell whether a line of resumed.jsonl lists changes; a torn one does not count."""
-    path = folder.file("resumed.jsonl")
-    lines = read_bytes(path, limit=10_000_000).splitlines() if path.is_file() else []
+    file = folder.file("resumed.jsonl")
+    lines = file.read_bytes(limit=10_000_000).splitlines() if file.is_file() else []
     for line in lines:
         try:
             entry = parse_json(line)
@@ -167,10 +166,10 @@ def _leaves(path: str, value: Any) -> list[tuple[str, Any]]:
 
 
 def _history(original: RunFolder, new: RunFolder) -> list[str]:
-    paths = [folder.file("history.csv") for folder in (original, new)]
-    if not any(path.is_file() for path in paths):
+    files = [folder.file("history.csv") for folder in (original, new)]
+    if not any(file.is_file() for file in files):
         return []
-    before, now = (read_history(path) if path.is_file() else [] for path in paths)
+    before, now = (read_history(file) if file.is_file() else [] for file in files)
     if len(before) != len(now):
         return [f"history: {len(before)} epochs -> {len(now)}"]
     for ours, theirs in zip(before, now, strict=True):
@@ -203,13 +202,13 @@ def weight_hashes(folder: RunFolder) -> dict[str, str]:
     from dlrun.records.checkpoints import read_checkpoint
 
     hashes = {}
-    for path in sorted(folder.file("checkpoints/best").glob("*.safetensors")):
-        checkpoint = read_checkpoint(folder, f"best/{path.stem}")
+    for file in folder.file("checkpoints/best").files("*.safetensors"):
+        checkpoint = read_checkpoint(folder, f"best/{file.stem}")
         digest = hashlib.sha256()
         for array in checkpoint.group("") if checkpoint is not None else []:
             digest.update(f"{array.dtype.str}{array.shape}".encode())
             digest.update(array.tobytes())
-        hashes[path.stem] = digest.hexdigest()
+        hashes[file.stem] = digest.hexdigest()
     return hashes
 
 
@@ -219,7 +218,7 @@ def _predictions(original: RunFolder, new: RunFolder) -> list[str]:
 
 
 def _content(folder: RunFolder, name: str) -> bytes | None:
-    return read_bytes(folder.file(name)) if folder.file(name).is_file() else None
+    return folder.file(name).read_bytes() if folder.file(name).is_file() else None
 
 
 def _mapping(folder: RunFolder, name: str) -> dict[str, Any]:

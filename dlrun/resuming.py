@@ -75,7 +75,7 @@ def resume_run(
     check_ledger(home(folder))
     with locked(folder):
         status = _resumable(folder, ended={"finished"} if pruned else {"finished", "pruned"})
-        files.discard_temporaries(folder.path)
+        folder.content.discard_temporaries()
         ready = _ready(folder, clock, dataset, trust=trust)
         kept = Kept.read(folder)
         changes = [*_config_changes(kept, ready), *_data_changes(folder, kept, ready)]
@@ -160,7 +160,7 @@ def _data_changes(folder: RunFolder, kept: Kept, ready: Ready) -> list[str]:
 
 
 def _same_split(folder: RunFolder, ready: Ready) -> bool:
-    content = files.read_bytes(folder.file("split.npz"))
+    content = folder.file("split.npz").read_bytes()
     if content == files.npz_bytes(ready.plan.arrays()):
         return True
     now = ready.plan.arrays()
@@ -207,7 +207,7 @@ def _note_resume(folder: RunFolder, ready: Ready, kept: Kept, argv: Sequence[str
         "environment": environment,
         "forced": changes,
     }
-    files.append_line(folder.file(LOG), json_text(entry, indent=None))
+    folder.file(LOG).append_line(json_text(entry, indent=None))
     if changes:
         folder.write_text("config.yaml", ready.identity.config)
     return [change for change in environment if not change.startswith("git")]

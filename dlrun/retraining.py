@@ -17,7 +17,6 @@ from dlrun.errors import ConfigError, DataError, RunFailed, StorageError, UsageE
 from dlrun.experiment import Experiment
 from dlrun.records.arrays import decode_arrays
 from dlrun.records.environment import environment, environment_changes
-from dlrun.records.files import read_bytes
 from dlrun.records.folder import RunFolder
 from dlrun.records.text import printable
 from dlrun.trusting import require_trust
@@ -142,7 +141,7 @@ def _difference(run: RunFolder, new: RunFolder, part: str, experiment: Experimen
     import numpy as np
 
     name = f"predictions/{part}.npz"
-    contents = [read_bytes(folder.file(name)) if folder.file(name).is_file() else b"" for folder in (run, new)]
+    contents = [folder.file(name).read_bytes() if folder.file(name).is_file() else b"" for folder in (run, new)]
     if contents[0] == contents[1]:
         return 0.0
     if not all(contents):

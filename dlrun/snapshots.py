@@ -15,10 +15,9 @@ from dlrun.errors import StorageError
 from dlrun.experiment import Experiment
 from dlrun.keeping import Identity, Keeper
 from dlrun.recording import write_predictions
-from dlrun.records import files
 from dlrun.records.folder import TEST_ROWS, RunFolder
 from dlrun.records.history import rewrite_history
-from dlrun.records.index import SNAPSHOTS
+from dlrun.records.inside import SNAPSHOTS
 from dlrun.records.status import Heartbeat
 from dlrun.reporting.summary import summary_lines
 from dlrun.scoring import Outcome, diagnosis, score
@@ -79,9 +78,9 @@ def _write(snapshot: RunFolder, folder: RunFolder, experiment: Experiment, datas
     config = to_yaml(experiment)
     snapshot.write_text("config.yaml", config)
     for name in (name for name in _SHARED if folder.file(name).is_file()):
-        snapshot.write_bytes(name, files.read_bytes(folder.file(name)))
-    for path in sorted(folder.file("model").glob("[!.]*.preprocessing.json")):
-        snapshot.write_bytes(f"model/{path.name}", files.read_bytes(path))
+        snapshot.write_bytes(name, folder.file(name).read_bytes())
+    for file in folder.file("model").files("[!.]*.preprocessing.json"):
+        snapshot.write_bytes(f"model/{file.name}", file.read_bytes())
     keeper = Keeper(snapshot, Identity(config, dataset.fingerprint))
     for fitted in outcome.folds:
         epoch = fitted.fit.best_epoch

@@ -62,7 +62,7 @@ ALLOWED = {
         "validation",
     },
     "records": {"datasets.npz_reader", "training.checkpoint", "training.listener"},
-    "reporting": {"datasets.dataset", "evaluation", "records.files", "training.listener"},
+    "reporting": {"datasets.dataset", "evaluation", "records.files", "records.inside", "training.listener"},
     "ensembling": {"config.writing", "datasets.dataset", "evaluation", "records", "reporting", "retraining"},
     "experiment": {"datasets", "evaluation", "models", "preprocessing", "training", "tuning.tuner", "validation"},
     "config": {"datasets", "evaluation", "experiment", "models", "tuning"},

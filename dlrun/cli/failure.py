@@ -89,7 +89,7 @@ def report(failure: Failure, *, json: bool, run: Mapping[str, Any] | None) -> in
     Returns:
         The exit code.
     """
-    if run and not Path(run["path"]).exists():  # a study whose data were refused leaves no folder
+    if run and not RunFolder(Path(run["path"])).content.is_own():  # a study whose data were refused leaves no folder
         run = None
     resume = _going_on(run) if run and failure.resumable else None
     if not failure.told:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import TYPE_CHECKING, Annotated, BinaryIO
 
@@ -31,27 +32,28 @@ def logs(
     The log of a study tells every trial that ended, and how far those were that took their time.
     """
     from dlrun.cli.references import find_or_latest
-    from dlrun.records.files import open_regular, storage_error
+    from dlrun.records.files import storage_error
+    from dlrun.records.inside import TRIALS
 
     out = Output(json=json)
     folder = find_or_latest(runs_dir, run, metric)
-    path = folder.file("output.log")
+    log = folder.file("output.log")
     lines: list[str] = []
-    inside = [] if path.exists() else sorted(folder.path.glob("trials/*/output.log"))
-    if inside:
-        hint = f"An older dlrun wrote it. Its trials have one each: `dlrun logs {inside[-1].parent}`."
+    trials = [] if log.exists() else folder.runs(TRIALS)
+    if trials:
+        hint = f"An older dlrun wrote it. Its trials have one each: `dlrun logs {trials[-1].path}`."
         raise UsageError(f"{folder.id} is a study, and has no log of its own", remedy=hint)
     try:
-        with open(path, "rb", opener=open_regular) as file:
+        with os.fdopen(log.open(), "rb") as file:
             _print_rest(file, out, lines)
             if follow:
                 _follow(file, folder, out, lines)
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise storage_error("read", path, error) from error
+        raise storage_error("read", log.path, error) from error
     if json:
-        out.result({"id": folder.id, "path": path, "lines": lines})
+        out.result({"id": folder.id, "path": log.path, "lines": lines})
 
 
 def _print_rest(file: BinaryIO, out: Output, lines: list[str]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import stat
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -88,12 +88,9 @@ def list_files(folder: RunFolder) -> list[tuple[str, int]]:
     The runs inside a study are left out: they are runs of their own.
     """
     found = []
-    for path, subfolders, names in os.walk(folder.path):
-        subfolders[:] = sorted(name for name in subfolders if not is_id(name))
-        for name in sorted(names):
-            file = folder.path.joinpath(path, name)
-            if file.is_file() and not file.is_symlink():
-                found.append((file.relative_to(folder.path).as_posix(), file.stat().st_size))
+    for file, info in folder.content.walk():
+        if stat.S_ISREG(info.st_mode) and not any(is_id(part) for part in file.parts[:-1]):
+            found.append((file.relative, info.st_size))
     return sorted(found)
 
 

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dlrun.ensembling.candidates import TRIALS, Skipped
+from dlrun.ensembling.candidates import Skipped
 from dlrun.ensembling.members import Admitted
 from dlrun.ensembling.objective import Objective
 from dlrun.ensembling.stack import Places, Stack
 from dlrun.errors import UsageError
 from dlrun.evaluation.metrics import metrics_for
 from dlrun.evaluation.wording import number, words
+from dlrun.records.inside import TRIALS
 
 _TINY = 1e-300
 

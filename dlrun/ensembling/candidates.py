@@ -11,7 +11,8 @@ from pathlib import Path
 from dlrun.errors import StorageError, UsageError
 from dlrun.evaluation.metrics import higher_is_better
 from dlrun.records.folder import LEDGER, RunFolder, is_id
-from dlrun.records.index import SNAPSHOTS, find_run, summarize
+from dlrun.records.index import find_run, summarize
+from dlrun.records.inside import SNAPSHOTS, TRIALS
 from dlrun.records.text import printable
 
 _NO_RUNS = frozenset({LEDGER})
@@ -19,7 +20,6 @@ _NO_RUNS = frozenset({LEDGER})
 
 _SPECIAL = frozenset("*?[")
 _STATUS = "status.json"
-TRIALS = "trials"
 
 
 @dataclass(frozen=True)
@@ -103,22 +103,31 @@ def _runs_at(path: str, top: int | None, metric: str | None, *, snapshots: bool)
     if not os.path.isdir(path):  # noqa: PTH112
         return [], "a file, not a run folder"
     if _is_study(path):
-        runs = [RunFolder(Path(name)) for name in _folders_within(os.path.join(path, TRIALS))]  # noqa: PTH118
+        runs = _inside(path, TRIALS)
         if top is not None:
             runs = _scored(runs, metric)[: top if snapshots else None]
         return runs, "" if runs else "a study without trials"
-    if os.path.exists(os.path.join(path, _STATUS)):  # noqa: PTH110, PTH118
-        return [RunFolder(Path(os.path.abspath(path)))], ""  # noqa: PTH100
+    if _run_at(path).file(_STATUS).is_own():
+        return [_run_at(path)], ""
     return [], "not a run folder: it holds no status.json"
 
 
 def _is_study(path: str) -> bool:
-    return os.path.isdir(os.path.join(path, TRIALS))  # noqa: PTH112, PTH118
+    return _run_at(path).file(TRIALS).is_own_folder()
+
+
+def _run_at(path: str) -> RunFolder:
+    return RunFolder(Path(os.path.abspath(path)))  # noqa: PTH100
+
+
+def _inside(path: str, parent: str) -> list[RunFolder]:
+    """Return the runs inside a run or a study; their folders may have been renamed."""
+    return [RunFolder(found.path) for found in _run_at(path).file(parent).folders()]
 
 
 def _snapshots_of(runs: Sequence[RunFolder]) -> tuple[list[RunFolder], str]:
     """Return the snapshots of runs, or why there are none."""
-    found = [RunFolder(Path(name)) for run in runs for name in _folders_within(str(run.path / SNAPSHOTS))]
+    found = [snapshot for run in runs for snapshot in _inside(str(run.path), SNAPSHOTS)]
     return found, "" if found else "it keeps no snapshots: train with training.snapshots=true"
 
 

@@ -25,11 +25,9 @@ from dlrun.ensembling.settings import Ensemble
 from dlrun.errors import UsageError
 from dlrun.records import ledger
 from dlrun.records.folder import RunFolder, check_name
+from dlrun.records.inside import TRAINED
 from dlrun.records.membership import has_model
 from dlrun.records.status import Heartbeat
-
-TRAINED = "members"
-"""Folder of an ensemble for the members that were trained again."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +118,7 @@ def run_ensemble(
         claimed(folder.path)
     write_inputs(folder, to_yaml(settings), admitted, argv)
     with Heartbeat(folder, before=time.perf_counter() - started):
-        trained = train(folder.file(TRAINED))
+        trained = train(folder.file(TRAINED).path)
         outcome = _outcome(settings, admitted, choice, metric)
         looks = None if outcome.test is None else _look(folder, admitted)
         metrics = reporting.metrics(outcome, looks)

@@ -19,7 +19,6 @@ from dlrun.ensembling.candidates import Skipped, read_state
 from dlrun.ensembling.predictions import Rows, Unfit, read_part, read_rows
 from dlrun.ensembling.stack import Places, Stack
 from dlrun.errors import StorageError, UsageError
-from dlrun.records import files
 from dlrun.records.folder import RunFolder
 from dlrun.records.kinds import MEMBERS, kinds
 from dlrun.records.membership import has_model
@@ -60,7 +59,7 @@ class Member:
     @cached_property
     def config_hash(self) -> str:
         """Equal for configs that are equal but for name and seeds; raises StorageError."""
-        return _hash(files.read_bytes(self.run.file("config.yaml")))
+        return _hash(self.run.file("config.yaml").read_bytes())
 
     @property
     def id(self) -> str:

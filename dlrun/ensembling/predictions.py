@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlrun.errors import DataError
-from dlrun.records import files
 from dlrun.records.arrays import decode_arrays
 from dlrun.records.folder import RunFolder
 
@@ -44,10 +43,10 @@ class Rows:
 
 def _load(run: RunFolder, part: str, names: Sequence[str]) -> dict[str, NDArray[Any]]:
     """Read some arrays of a file of predictions."""
-    path = run.file(f"predictions/{part}.npz")
-    content = files.read_bytes(path)
+    file = run.file(f"predictions/{part}.npz")
+    content = file.read_bytes()
     try:
-        return decode_arrays(content, path.name, names)
+        return decode_arrays(content, file.name, names)
     except DataError as error:
         raise Unfit(f"predictions/{part}.npz is damaged") from error
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dlrun.records import files
 from dlrun.records.environment import environment
 from dlrun.records.folder import TEST_ROWS, RunFolder
 from dlrun.records.kinds import MEMBERS
@@ -29,7 +28,7 @@ def write_inputs(folder: RunFolder, config: str, admitted: Admitted, argv: Seque
     first = admitted.members[0].run
     for name in ("dataset.json", "split.npz", TEST_ROWS):
         if first.file(name).exists():
-            folder.write_bytes(name, files.read_bytes(first.file(name)))
+            folder.write_bytes(name, first.file(name).read_bytes())
 
 
 def write_outcome(

@@ -29,7 +29,7 @@ from dlrun.predicting.loading import (
     residuals,
 )
 from dlrun.predicting.predictor import Description
-from dlrun.predicting.stored import FORMAT, MANIFEST, Stored, member_folder
+from dlrun.predicting.stored import FORMAT, MANIFEST, Stored, folder_of_member
 from dlrun.records import files
 from dlrun.records.kinds import MEMBERS
 from dlrun.records.text import json_text
@@ -78,7 +78,7 @@ def needed_files(stored: Stored) -> dict[str, bytes]:
     contents = {name: stored.read(name) for name in (MEMBERS, COMBINATION, "dataset.json")}
     for position, member in enumerate(members):
         own = _files_of_run(member)
-        contents |= {f"{member_folder(position)}/{name}": content for name, content in own.items()}
+        contents |= {f"{folder_of_member(position)}/{name}": content for name, content in own.items()}
     experiments = [read_experiment(member) for member in members]
     return contents | _residuals(stored, describe(stored, experiments[0]), experiments)
 

@@ -17,7 +17,10 @@ from typing import TYPE_CHECKING, Any
 from dlrun.errors import DataError, StorageError, UsageError
 from dlrun.records import files
 from dlrun.records.arrays import array_names, decode_arrays
-from dlrun.records.folder import RunFolder, is_id
+from dlrun.records.folder import RunFolder
+from dlrun.records.inside import FINAL
+from dlrun.records.kinds import MEMBERS
+from dlrun.records.membership import member_folder
 from dlrun.records.status import read_status
 from dlrun.records.text import parse_json, printable
 
@@ -124,17 +127,20 @@ class StoredFolder(Stored):
         self.folder = folder
 
     def read(self, relative: str, *, limit: int = MAX_FILE_BYTES) -> bytes:
-        return files.read_bytes(self.folder.file(relative), limit=limit)
+        return self.folder.file(relative).read_bytes(limit=limit)
 
     def has(self, relative: str) -> bool:
         return self.folder.file(relative).is_file()
 
     def member(self, position: int, id: str, path: str) -> Stored:  # noqa: A002, ARG002 - members lie beside it
-        for folder in (self.folder.path / path, self.folder.path.parent / PurePosixPath(id).name):
-            if folder.is_dir():
-                opened = open_stored(RunFolder.at(folder.resolve()))
-                opened.id = id  # one that was trained again lies in a folder with another name
-                return opened
+        try:
+            folder = member_folder(self.folder, id, path)
+        except ValueError as error:
+            raise self.damaged(MEMBERS, f"{printable(str(error))}") from error
+        if folder.content.is_own_folder():
+            opened = open_stored(folder)
+            opened.id = id  # one that was trained again lies in a folder with another name
+            return opened
         raise StorageError(
             f"{printable(self.name)} is an ensemble, and its member {printable(id)} is not there any more",
             remedy="Put the folder back beside that of the ensemble; `dlrun export` makes a bundle of all together.",
@@ -179,7 +185,7 @@ class StoredBundle(Stored):
     def member(self, position: int, id: str, path: str) -> Stored:  # noqa: A002, ARG002 - members lie inside
         twin = object.__new__(StoredBundle)
         twin.__dict__.update(self.__dict__)
-        twin._prefix = f"{self._prefix}{member_folder(position)}/"
+        twin._prefix = f"{self._prefix}{folder_of_member(position)}/"
         twin.id = id
         return twin
 
@@ -241,7 +247,7 @@ class StoredBundle(Stored):
         return b"".join(pieces)
 
 
-def member_folder(position: int) -> str:
+def folder_of_member(position: int) -> str:
     """Return the folder of a bundle in which the files of a member lie."""
     return f"members/{position:04d}"
 
@@ -278,13 +284,13 @@ def _refit_of(study: RunFolder) -> RunFolder:
     """Return the run of a study that predicts for it: the winner, fitted again on all rows that are not test."""
     metrics = study.read_json("metrics.json")
     try:
-        name = str(metrics["study"]["winner"]["final"])
-        folder = study.file(f"final/{name}") if is_id(name) else None
+        name = metrics["study"]["winner"]["final"]
     except (LookupError, TypeError):
-        folder = None
-    if folder is None or folder.joinpath("study.json").exists():
+        name = None
+    folder = next((run for run in study.runs(FINAL) if run.id == name), None)
+    if folder is None or folder.file("study.json").exists():
         raise StorageError(f"{printable(study.id)}: metrics.json is damaged: it does not name the winner's refit")
-    return RunFolder.at(folder)
+    return folder
 
 
 def _is_plain(name: str) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dlrun.errors import DataError, StorageError
-from dlrun.records import files
+from dlrun.records.inside import Inside
 from dlrun.records.text import printable
 
 if TYPE_CHECKING:
@@ -16,20 +16,20 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def read_arrays(path: Path, names: Iterable[str] | None = None) -> dict[str, NDArray[Any]]:
+def read_arrays(file: Inside, names: Iterable[str] | None = None) -> dict[str, NDArray[Any]]:
     """Read arrays of an `.npz` file of a run.
 
     Args:
-        path: The file.
+        file: The file.
         names: The arrays; None for all.
 
     Raises:
         StorageError: It cannot be read, is damaged, or does not hold them.
     """
     try:
-        return decode_arrays(files.read_bytes(path), path.name, names)
+        return decode_arrays(file.read_bytes(), file.name, names)
     except DataError as error:
-        raise StorageError(f"{printable(str(path))} is damaged: {printable(error.message)}") from error
+        raise StorageError(f"{printable(str(file))} is damaged: {printable(error.message)}") from error
 
 
 def decode_arrays(content: bytes, name: str, names: Iterable[str] | None = None) -> dict[str, NDArray[Any]]:

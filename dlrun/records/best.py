@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from dlrun.errors import StorageError, UsageError
-from dlrun.records import files
-from dlrun.records.folder import RunFolder, is_id
+from dlrun.records.folder import RunFolder
 from dlrun.records.index import RunSummary, summarize
+from dlrun.records.inside import FINAL
 from dlrun.records.kinds import MEMBERS, STUDY
 from dlrun.records.membership import can_predict
 from dlrun.records.text import printable
@@ -114,11 +114,10 @@ def _finished(folders: Sequence[RunFolder]) -> Iterator[_Scored]:
 def _winner(study: RunFolder) -> RunFolder | None:
     """Return the run that predicts for a study; None if it names none that is there."""
     try:
-        name = str(study.read_json("metrics.json")["study"]["winner"]["final"])
+        name = study.read_json("metrics.json")["study"]["winner"]["final"]
+        return next((run for run in study.runs(FINAL) if run.id == name), None)
     except (StorageError, LookupError, TypeError):
         return None
-    folder = RunFolder(study.file(f"final/{name}")) if is_id(name) else None
-    return folder if folder is not None and folder.path.is_dir() else None
 
 
 def _facts(folder: RunFolder) -> dict[str, Any]:
@@ -128,5 +127,5 @@ def _facts(folder: RunFolder) -> dict[str, Any]:
 
 def _split(folder: RunFolder) -> str:
     """Return what tells how rows are divided; the same parts have the same bytes."""
-    path = folder.file("split.npz")
-    return hashlib.sha256(files.read_bytes(path)).hexdigest() if path.is_file() else ""
+    file = folder.file("split.npz")
+    return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else ""

@@ -6,6 +6,7 @@ The format has no checksum of its own: a bit that flips in an array would train 
 from __future__ import annotations
 
 import json
+import os
 import re
 import zlib
 from collections.abc import Mapping
@@ -71,15 +72,19 @@ def read_checkpoint(folder: RunFolder, name: str) -> Checkpoint | None:
     """
     import safetensors
 
-    path = folder.file(path_of(name))
-    if not path.is_file():
+    file = folder.file(path_of(name))
+    if not file.is_file():
         return None
-    shown = printable(str(path))
+    shown = printable(str(file))
     damage: tuple[type[Exception], ...] = (*_damage(), OSError)
     try:
-        with safetensors.safe_open(path, framework="np") as file:
-            arrays: dict[str, Any] = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-            return _verified(file.metadata() or {}, arrays, shown)
+        descriptor = file.open()
+        try:
+            with safetensors.safe_open(f"/dev/fd/{descriptor}", framework="np") as stored:
+                arrays: dict[str, Any] = {key: stored.get_tensor(key) for key in stored.keys()}  # noqa: SIM118
+                return _verified(stored.metadata() or {}, arrays, shown)
+        finally:
+            os.close(descriptor)
     except damage as error:
         raise _damaged(shown, error) from error
 

@@ -6,11 +6,11 @@ import errno
 import json
 import os
 import socket
-from pathlib import Path
 from typing import Any
 
 from dlrun.errors import StorageError
 from dlrun.records import files
+from dlrun.records.inside import Inside
 from dlrun.records.process import is_there, this_process
 from dlrun.records.text import parse_json, printable
 
@@ -45,27 +45,26 @@ class Lock:
     away, one of another machine is not, since nothing is known of that.
 
     Args:
-        path: The file; made if missing, and never a link. It stays when the lock is given back.
+        file: Made if missing, and never a link. It stays when the lock is given back.
 
     Raises:
         Busy: Another process holds it.
         StorageError: The file cannot be made or locked.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._held: Path | None = None
-        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+    def __init__(self, file: Inside) -> None:
+        self._held: Inside | None = None
         try:
-            self._file = os.open(path, flags, 0o666)
+            self._file = file.open(os.O_RDWR | os.O_CREAT)
         except OSError as error:
-            raise files.storage_error("write", path, error) from error
+            raise files.storage_error("write", file.path, error) from error
         try:
-            self._take(path)
+            self._take(file)
         except BaseException:
             os.close(self._file)
             raise
 
-    def _take(self, path: Path) -> None:
+    def _take(self, file: Inside) -> None:
         import fcntl
 
         try:
@@ -75,19 +74,19 @@ class Lock:
             raise Busy(printable(holder) or "another process", "Wait for it to end, or stop it first.") from None
         except OSError as error:
             if error.errno not in _NO_LOCKS:
-                raise files.storage_error("lock", path, error) from error
-            self._held = _made(path.with_name(path.name + HELD))
+                raise files.storage_error("lock", file.path, error) from error
+            self._held = _made(file.beside(file.name + HELD))
         try:
             if os.fstat(self._file).st_size:
                 os.ftruncate(self._file, 0)
             os.pwrite(self._file, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
         except OSError as error:
             self._give_back()
-            raise files.storage_error("write", path, error) from error
+            raise files.storage_error("write", file.path, error) from error
 
     def _give_back(self) -> None:
         if self._held is not None:
-            self._held.unlink(missing_ok=True)
+            self._held.remove()
 
     def close(self) -> None:
         """Give the lock back."""
@@ -95,58 +94,57 @@ class Lock:
         os.close(self._file)
 
 
-def _made(path: Path) -> Path:
+def _made(file: Inside) -> Inside:
     """Make the second file; only one process can."""
     me = {"host": socket.gethostname(), "pid": os.getpid(), "process": this_process()}
     while True:
         try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+            descriptor = file.open(os.O_WRONLY | os.O_CREAT | os.O_EXCL)
         except FileExistsError:
-            _clear(path)
+            _clear(file)
             continue
         except OSError as error:
-            raise files.storage_error("write", path, error) from error
+            raise files.storage_error("write", file.path, error) from error
         try:
             files.write_all(descriptor, json.dumps(me).encode())
         except OSError as error:
-            path.unlink(missing_ok=True)
-            raise files.storage_error("write", path, error) from error
+            file.remove()
+            raise files.storage_error("write", file.path, error) from error
         finally:
             os.close(descriptor)
-        return path
+        return file
 
 
-def _clear(path: Path) -> None:
+def _clear(file: Inside) -> None:
     """Remove the second file of a process of this machine that has died; raise Busy for any other."""
-    holder = _holder(path)
+    holder = _holder(file)
     if holder is None:
         return
     if is_there(holder["process"], holder["pid"]) is not False:
         words = f"process {holder['pid']} on {printable(holder['host'])}"
-        raise Busy(words, f"Wait for it to end, or stop it first. If it is gone, remove {printable(str(path))}.")
-    aside = path.with_name(f"{path.name}-{os.urandom(4).hex()}")
+        raise Busy(words, f"Wait for it to end, or stop it first. If it is gone, remove {printable(str(file))}.")
     try:
-        os.rename(path, aside)  # noqa: PTH104 - of several that try, one succeeds
+        aside = file.rename(f"{file.name}-{os.urandom(4).hex()}")  # of several that try, one succeeds
     except FileNotFoundError:
         return
     except OSError as error:
-        raise files.storage_error("remove", path, error) from error
+        raise files.storage_error("remove", file.path, error) from error
     if _holder(aside) == holder:
-        aside.unlink(missing_ok=True)
+        aside.remove()
     else:  # between reading and renaming, another one has taken it
-        os.rename(aside, path)  # noqa: PTH104
+        aside.rename(file.name)
 
 
-def _holder(path: Path) -> dict[str, Any] | None:
+def _holder(file: Inside) -> dict[str, Any] | None:
     """Read who holds the lock; None if nobody does any more."""
     try:
-        content = files.read_bytes(path, limit=_MAX_BYTES)
+        content = file.read_bytes(limit=_MAX_BYTES)
     except StorageError:
-        if not os.path.lexists(path):
+        if not file.exists():
             return None
         raise
     try:
         told = parse_json(content)
         return {"host": str(told["host"]), "pid": int(told["pid"]), "process": str(told["process"])}
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, OverflowError):
         return {"host": "a machine that is not told", "pid": 0, "process": ""}  # it is being written

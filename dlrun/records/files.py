@@ -77,19 +77,47 @@ def publish(path: Path) -> Iterator[Path]:
     Raises:
         StorageError: The system refused a step, inside the block or after it.
     """
+    with _parent(path) as parent, publish_in(parent, path) as temporary:
+        yield temporary
+
+
+@contextmanager
+def publish_in(parent: int, path: Path) -> Iterator[Path]:
+    """Do as `publish` for a file whose folder is open already.
+
+    Args:
+        parent: Descriptor of the folder.
+        path: Where the file is to be.
+
+    Raises:
+        StorageError: As `publish`.
+    """
     temporary = path.with_name(_temporary_name(path))
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
-        sync(temporary)
-        os.replace(temporary, path)  # noqa: PTH105 - tests make this very call fail
-        sync(path.parent)
+        _sync_in(parent, temporary.name)
+        os.replace(temporary.name, path.name, src_dir_fd=parent, dst_dir_fd=parent)
+        sync_open(parent)
     except OSError as error:
-        _discard(temporary)
+        _discard(parent, temporary.name)
         raise storage_error("write", path, error) from error
     except BaseException:
-        _discard(temporary)
+        _discard(parent, temporary.name)
         raise
+
+
+@contextmanager
+def _parent(path: Path) -> Iterator[int]:
+    """Yield a descriptor of the folder in which a file is to be; made if missing."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        parent = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise storage_error("write", path, error) from error
+    try:
+        yield parent
+    finally:
+        os.close(parent)
 
 
 def _temporary_name(path: Path) -> str:
@@ -99,38 +127,55 @@ def _temporary_name(path: Path) -> str:
     return f".{stem}-{os.urandom(4).hex()}.tmp{suffix}"
 
 
-def _discard(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path, ignore_errors=True)
-        return
+def _discard(parent: int, name: str) -> None:
     with suppress(OSError):
-        path.unlink()
+        remove_in(parent, name)
 
 
-def discard_temporaries(folder: Path) -> None:
-    """Remove what writers that were killed have left in a folder and those below it; nobody may be writing there."""
-    for place, subfolders, names in os.walk(folder):
-        for name in (*subfolders, *names):
-            if TEMPORARY.fullmatch(name):
-                _discard(Path(place, name))
+def remove_in(parent: int, name: str) -> None:
+    """Remove a file or a folder with all that is in it; a link is removed, and what it leads to stays.
+
+    Args:
+        parent: Descriptor of the folder that it lies in.
+        name: Its name there.
+
+    Raises:
+        OSError: It is not there, or cannot be removed.
+    """
+    if stat.S_ISDIR(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode):
+        shutil.rmtree(name, dir_fd=parent)
+    else:
+        os.unlink(name, dir_fd=parent)
+
+
+def _sync_in(parent: int, name: str) -> None:
+    descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+    try:
+        sync_open(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def sync(path: Path) -> None:
-    """Wait until a file, or a folder's list of names where the disk can sync that, is on the disk.
+    """Wait until a file, or a folder's list of names, is on the disk; see `sync_open`."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        sync_open(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_open(descriptor: int) -> None:
+    """Wait until an open file, or a folder's list of names where the disk can sync that, is on the disk.
 
     Raises:
         OSError: The disk refused.
     """
-    if os.name == "nt" and path.is_dir():
-        return  # Windows cannot open a folder, and needs no sync of it
-    descriptor = os.open(path, os.O_RDONLY if os.name != "nt" else os.O_RDWR)
     try:
         os.fsync(descriptor)
     except OSError as error:
-        if not (error.errno in _NO_SYNC and path.is_dir()):
+        if error.errno not in _NO_SYNC or not stat.S_ISDIR(os.fstat(descriptor).st_mode):
             raise
-    finally:
-        os.close(descriptor)
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -143,74 +188,28 @@ def write_bytes(path: Path, content: bytes) -> None:
     Raises:
         StorageError: The file could not be written; a previous one is untouched.
     """
-    with publish(path) as temporary:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+    with _parent(path) as parent:
+        write_in(parent, path, content)
+
+
+def write_in(parent: int, path: Path, content: bytes) -> None:
+    """Do as `write_bytes` for a file whose folder is open already.
+
+    Args:
+        parent: Descriptor of the folder.
+        path: Where the file is to be.
+        content: All of it.
+
+    Raises:
+        StorageError: As `write_bytes`.
+    """
+    with publish_in(parent, path) as temporary:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        descriptor = os.open(temporary.name, flags, 0o666, dir_fd=parent)
         try:
             write_all(descriptor, content)
         finally:
             os.close(descriptor)
-
-
-def remove(path: Path) -> None:
-    """Remove a file or a folder with all that is in it, if it is there; links are removed, not followed.
-
-    Raises:
-        StorageError: It cannot be removed.
-    """
-    try:
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
-    except OSError as error:
-        raise storage_error("remove", path, error) from error
-
-
-def append_line(path: Path, line: str) -> None:
-    """Add a line to a file that only grows, and wait until it is on the disk.
-
-    A torn line that a killed process left at the end is closed off, so that it spoils none but itself.
-
-    Args:
-        path: The file; made if missing.
-        line: Without its end.
-
-    Raises:
-        StorageError: It could not be written.
-    """
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0), 0o666)
-        try:
-            size = os.lseek(descriptor, 0, os.SEEK_END)
-            torn = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
-            write_all(descriptor, (f"\n{line}\n" if torn else f"{line}\n").encode("utf-8", "backslashreplace"))
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-    except OSError as error:
-        raise storage_error("write", path, error) from error
-
-
-def overwrite(path: Path, content: bytes) -> None:
-    """Write over a small file where it lies: the way for last words when the disk has no room for a second file.
-
-    Args:
-        path: An existing file.
-        content: Its new content, which should fit the block that the file has already.
-
-    Raises:
-        StorageError: The file could not be written; it may be damaged.
-    """
-    try:
-        descriptor = os.open(path, os.O_WRONLY | getattr(os, "O_BINARY", 0))
-        try:
-            write_all(descriptor, content)
-            os.ftruncate(descriptor, len(content))
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-    except OSError as error:
-        raise storage_error("write", path, error) from error
 
 
 def write_all(descriptor: int, content: bytes) -> None:
@@ -235,23 +234,38 @@ def read_bytes(path: Path, *, limit: int | None = None) -> bytes:
         StorageError: The file cannot be read, is longer than `limit`, or is a large one that is nearly all holes.
     """
     try:
-        with open(path, "rb", opener=open_regular) as file:
-            refuse_holes(file.fileno())
-            content = file.read() if limit is None else file.read(limit + 1)
+        return read_open(open_regular(str(path), os.O_RDONLY | os.O_CLOEXEC), path, limit)
     except OSError as error:
         raise storage_error("read", path, error) from error
+
+
+def read_open(descriptor: int, path: Path, limit: int | None) -> bytes:
+    """Do as `read_bytes` for a file that is open already, and is closed then.
+
+    Raises:
+        OSError: It cannot be read, or is a large one that is nearly all holes.
+        StorageError: It is longer than `limit`.
+    """
+    with open(descriptor, "rb") as file:
+        refuse_holes(descriptor)
+        content = file.read() if limit is None else file.read(limit + 1)
     if limit is not None and len(content) > limit:
         raise StorageError(f"cannot read {printable(str(path))}: it is longer than {limit:,} bytes")
     return content
 
 
-def open_regular(path: str, flags: int) -> int:
+def open_regular(path: str, flags: int, *, parent: int | None = None) -> int:
     """Open a file, and no pipe or device, which could keep the reader waiting for ever; an opener for `open`.
+
+    Args:
+        path: The file.
+        flags: As of `os.open`.
+        parent: Descriptor of the folder that a relative path counts from; None for the current one.
 
     Raises:
         OSError: It is something else than a file.
     """
-    descriptor = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+    descriptor = os.open(path, flags | os.O_NONBLOCK, 0o666, dir_fd=parent)
     if stat.S_ISREG(os.fstat(descriptor).st_mode):
         return descriptor
     os.close(descriptor)

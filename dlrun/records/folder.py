@@ -8,11 +8,13 @@ import re
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path, PurePosixPath
+from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dlrun.errors import StorageError, UsageError
 from dlrun.records import files
+from dlrun.records.inside import Inside, inside
 from dlrun.records.text import json_text, parse_json, printable
 
 if TYPE_CHECKING:
@@ -130,7 +132,7 @@ class RunFolder:
         stamp = (now or datetime.now(UTC)).astimezone(UTC).strftime("%Y%m%d-%H%M%S")
         root = Path(runs_dir).absolute()
         try:
-            root.mkdir(parents=True, exist_ok=True)
+            _make_room(root)
             path = _make(root, f"{stamp}-{name}")
             files.sync(root)
         except OSError as error:
@@ -146,36 +148,37 @@ class RunFolder:
         """
         if not path.is_dir():
             raise UsageError(f"there is no run folder {printable(str(path))}")
-        return cls(path.absolute())
+        return cls(path.resolve() if path.is_symlink() else path.absolute())
 
     @property
     def id(self) -> str:
         """Name of the folder."""
         return self.path.name
 
-    def file(self, relative: str) -> Path:
-        """Return the path of a file of this run.
+    @cached_property
+    def content(self) -> Inside:
+        """All that lies in this folder; the way to it begins at the study or the run that it is a part of."""
+        return inside(self.path)
+
+    def file(self, relative: str) -> Inside:
+        """Return a file or folder of this run, by its path inside it with `/`; raises ValueError if that leads out."""
+        return self.content / relative
+
+    def runs(self, parent: str) -> list[RunFolder]:
+        """Return the runs inside this one, oldest first; links are left out.
 
         Args:
-            relative: Path inside the folder, with `/`.
+            parent: Folder of this run that holds others, such as `snapshots`.
 
         Raises:
-            ValueError: The path leads out of the folder.
-            StorageError: It does so through a link, which dlrun never makes: a run folder that was handed over could
-                have private files read, or others overwritten.
+            StorageError: That is a link, or cannot be read.
         """
-        parts = PurePosixPath(relative).parts
-        if not parts or parts[0] == "/" or ".." in parts:
-            raise ValueError(f"{relative!r} is no path inside a run folder")
-        path = self.path
-        for part in parts:
-            path = path / part
-            if path.is_symlink():
-                raise StorageError(
-                    f"{printable(str(path))} is a link, and no file of a run",
-                    remedy="Look where it leads; put the file itself in its place, or remove it.",
-                )
-        return path
+        return [RunFolder(found.path) for found in self.file(parent).folders() if is_id(found.name)]
+
+    @property
+    def outer(self) -> RunFolder | None:
+        """The run or study that this one lies in; None for one that lies beside the others."""
+        return RunFolder(self.path.parent.parent) if self.content.run else None
 
     def inner(self, parent: str, name: str) -> RunFolder:
         """Return the folder of a run inside this one; made if missing, as long as this one is there.
@@ -187,35 +190,21 @@ class RunFolder:
         Raises:
             StorageError: It cannot be made.
         """
-        self._require_there()
-        path = self.file(f"{parent}/{name}")
-        try:
-            path.parent.mkdir(exist_ok=True)
-            path.mkdir(exist_ok=True)
-        except OSError as error:
-            raise files.storage_error("create", path, error) from error
-        return RunFolder(path)
+        folder = self.file(f"{parent}/{name}")
+        folder.make_folder()
+        return RunFolder(folder.path)
 
     def publish(self, relative: str) -> AbstractContextManager[Path]:
-        """Yield a temporary path; when the block ends well, what lies there becomes the file. See `files.publish`.
+        """Yield a temporary path; when the block ends well, what lies there becomes the file.
 
         Raises:
-            StorageError: As `files.publish`; or the folder is not there any more, and nothing makes it anew.
+            StorageError: As `Inside.publish`.
         """
-        self._require_there()
-        return files.publish(self.file(relative))
+        return self.file(relative).publish()
 
     def write_bytes(self, relative: str, content: bytes) -> None:
         """Put a file in place, atomically; raises StorageError, also if the folder is not there any more."""
-        self._require_there()
-        files.write_bytes(self.file(relative), content)
-
-    def _require_there(self) -> None:
-        if not self.path.is_dir():
-            raise StorageError(
-                f"the run folder {printable(str(self.path))} is gone: it was removed or moved while it was written to",
-                remedy="Nothing more can be kept of this run; start it anew.",
-            )
+        self.file(relative).write_bytes(content)
 
     def write_text(self, relative: str, text: str) -> None:
         """Put a UTF-8 text in place, atomically; names that are no text are escaped. Raises StorageError."""
@@ -239,7 +228,7 @@ class RunFolder:
 
     def remove(self, relative: str) -> None:
         """Remove a file or a folder of this run, if it is there; raises StorageError."""
-        files.remove(self.file(relative))
+        self.file(relative).remove()
 
     def read_text(self, relative: str) -> str:
         """Read a UTF-8 text.
@@ -247,11 +236,11 @@ class RunFolder:
         Raises:
             StorageError: It cannot be read.
         """
-        path = self.file(relative)
+        file = self.file(relative)
         try:
-            return files.read_bytes(path).decode()
+            return file.read_bytes().decode()
         except UnicodeDecodeError as error:
-            raise StorageError(f"{printable(str(path))} is damaged: it is not UTF-8 text") from error
+            raise StorageError(f"{printable(str(file))} is damaged: it is not UTF-8 text") from error
 
     def read_json(self, relative: str) -> Any:
         """Read a JSON file.
@@ -264,6 +253,15 @@ class RunFolder:
             return parse_json(text)
         except ValueError as error:
             raise StorageError(f"{printable(str(self.file(relative)))} is damaged: it is not JSON") from error
+
+
+def _make_room(runs_dir: Path) -> None:
+    """Make the folder of runs if it is missing; one inside of a run may be no link."""
+    content = inside(runs_dir)
+    if content.run:
+        Inside(content.root, (), content.run).make_folder()
+    else:
+        runs_dir.mkdir(parents=True, exist_ok=True)
 
 
 def _make(root: Path, stem: str) -> Path:

@@ -10,6 +10,7 @@ from types import TracebackType
 
 from dlrun.errors import StorageError
 from dlrun.records import files
+from dlrun.records.inside import Inside
 from dlrun.records.text import printable
 
 KEYS = ("fold", "epoch")
@@ -25,27 +26,23 @@ class HistoryWriter:
     earlier process left is cut off when the file is opened.
 
     Args:
-        path: The file; continued if it exists.
+        file: Continued if it exists.
 
     Raises:
         StorageError: The file cannot be opened, or is not a history.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, file: Inside) -> None:
+        self._path = file.path
         self._columns: tuple[str, ...] | None = None
+        self._file = file.open_to_append()
         try:
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o666)
-        except OSError as error:
-            raise files.storage_error("write", path, error) from error
-        try:
-            self._continue()
+            self._continue(file.read_bytes())
         except BaseException:
             os.close(self._file)
             raise
 
-    def _continue(self) -> None:
-        content = files.read_bytes(self._path)
+    def _continue(self, content: bytes) -> None:
         complete = content[: content.rfind(b"\n") + 1]
         if complete:
             self._columns, _ = _parse(self._path, complete)
@@ -104,23 +101,23 @@ class HistoryWriter:
         self.close()
 
 
-def rewrite_history(path: Path, rows: Sequence[Mapping[str, float]]) -> None:
+def rewrite_history(file: Inside, rows: Sequence[Mapping[str, float]]) -> None:
     """Put a whole history in place, atomically, with the bytes that row after row would have come to.
 
     Args:
-        path: The file; an existing one is replaced, or removed if there are no rows.
+        file: An existing one is replaced, or removed if there are no rows.
         rows: For every row its `fold` and `epoch` and its values, as `read_history` returns them.
 
     Raises:
         StorageError: The file could not be written.
     """
     if not rows:
-        files.remove(path)
+        file.remove()
         return
     values = [{name: value for name, value in row.items() if name not in KEYS} for row in rows]
     columns = _columns_of(values[0])
     lines = [_line(columns, int(row["fold"]), int(row["epoch"]), own) for row, own in zip(rows, values, strict=True)]
-    files.write_bytes(path, "".join(f"{line}\n" for line in [",".join(columns), *lines]).encode())
+    file.write_bytes("".join(f"{line}\n" for line in [",".join(columns), *lines]).encode())
 
 
 def _columns_of(values: Mapping[str, float]) -> tuple[str, ...]:
@@ -144,13 +141,13 @@ def _written(value: float) -> str:
     return str(int(number)) if number.is_integer() and abs(number) < 1e15 else repr(number)
 
 
-def read_history(path: Path) -> list[dict[str, float]]:
+def read_history(file: Inside) -> list[dict[str, float]]:
     """Read the rows of a history file.
 
     A last line without its end is what a killed process leaves; it is ignored.
 
     Args:
-        path: The file.
+        file: The file.
 
     Returns:
         For every row its `fold` and `epoch`, which are whole numbers, and the values of the columns that are not empty.
@@ -158,8 +155,8 @@ def read_history(path: Path) -> list[dict[str, float]]:
     Raises:
         StorageError: The file cannot be read or is damaged; the line is named.
     """
-    content = files.read_bytes(path)
-    return _parse(path, content[: content.rfind(b"\n") + 1])[1]
+    content = file.read_bytes()
+    return _parse(file.path, content[: content.rfind(b"\n") + 1])[1]
 
 
 def _parse(path: Path, content: bytes) -> tuple[tuple[str, ...] | None, list[dict[str, float]]]:

@@ -13,6 +13,7 @@ from typing import Any
 from dlrun.errors import StorageError, UsageError
 from dlrun.records import files
 from dlrun.records.folder import RunFolder, is_id
+from dlrun.records.inside import FINAL, SNAPSHOTS, TRIALS
 from dlrun.records.kinds import STUDY, kinds, models_of_study
 from dlrun.records.status import State, read_status, seconds_in_all
 from dlrun.records.text import printable
@@ -23,17 +24,11 @@ _MAX_REFERENCE = 250
 """Letters that a name of a folder may have on every system."""
 _MAX_SHOWN = 1000
 
-TRIALS = "trials"
-"""Folder of a study's trials."""
-
-INSIDE = (TRIALS, "final")
+INSIDE = (TRIALS, FINAL)
 """Folders of a study that hold runs."""
 
 SHARED = "shared"
 """Folder of a study for the data that its workers map while it goes on."""
-
-SNAPSHOTS = "snapshots"
-"""Folder of a run that holds its snapshots, which are runs."""
 
 
 @dataclass(frozen=True)
@@ -195,7 +190,7 @@ def find_run(
         return _only(begun, reference, "the beginning of", "runs")
     renamed = (Path(runs_dir, reference), Path(reference)) if len(reference) <= _MAX_REFERENCE else ()
     for path in renamed:  # a folder that somebody renamed still is a run
-        if path.is_symlink() or (path / "status.json").is_file():
+        if path.is_symlink() or RunFolder(path.absolute()).file("status.json").is_own():
             return _at_path(str(path))
     if containing := [folder for folder in folders if reference in folder.id]:
         return _only(containing, reference, "a part of", "runs")
@@ -223,14 +218,15 @@ def _only(found: Sequence[RunFolder], reference: str, how: str, what: str) -> Ru
 
 def is_trial(folder: RunFolder) -> bool:
     """Tell whether a run is a trial of a study, whose test rows nobody scores before the study is over."""
-    return folder.path.parent.name == TRIALS and (folder.path.parent.parent / STUDY).is_file()
+    study = folder.outer
+    return study is not None and folder.path.parent.name == TRIALS and study.file(STUDY).is_file()
 
 
 def _inside_studies(folders: Sequence[RunFolder]) -> list[RunFolder]:
     """Return the trials of studies and the snapshots of runs."""
     studies = [folder for folder in folders if folder.file(STUDY).is_file()]
-    inner = [found for study in studies for part in INSIDE for found in run_folders(study.file(part))]
-    return inner + [found for folder in [*folders, *inner] for found in run_folders(folder.file(SNAPSHOTS))]
+    inner = [found for study in studies for part in INSIDE for found in study.runs(part)]
+    return inner + [found for folder in [*folders, *inner] for found in folder.runs(SNAPSHOTS)]
 
 
 def _at_path(reference: str) -> RunFolder:
@@ -241,7 +237,7 @@ def _at_path(reference: str) -> RunFolder:
     path = Path(reference)
     if path.is_symlink():
         raise UsageError(f"{shown} is a link", remedy="Type the path that it leads to.")
-    if not (path / "status.json").is_file():
+    if not RunFolder(path.absolute()).file("status.json").is_file():
         raise UsageError(f"{shown} is no run folder: it holds no status.json", remedy="`dlrun ls` lists the runs.")
     return RunFolder.at(path)
 

@@ -4,42 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dlrun.errors import StorageError, UsageError
-from dlrun.records import files
 from dlrun.records.text import printable
 
 if TYPE_CHECKING:
     from dlrun.records.folder import RunFolder
+    from dlrun.records.inside import Inside
 
 _MAX_BYTES = 1_000_000
 _MAX_DEPTH = 200
 
 
-def kinds(path: Path) -> dict[str, str]:
+def kinds(file: Inside) -> dict[str, str]:
     """Return the kind of every section of a config that has one, such as `{"dataset": "csv", "model": "network"}`.
 
     The file is walked event by event: PyYAML's fast loader builds nested values by recursion in C, and a damaged file
     of a thousand brackets would end the process.
 
     Args:
-        path: A config, resolved or as written.
+        file: A config, resolved or as written.
 
     Raises:
         StorageError: The file cannot be read or is not YAML.
     """
     import yaml
 
-    content = files.read_bytes(path, limit=_MAX_BYTES)
+    content = file.read_bytes(limit=_MAX_BYTES)
     found = {}
     try:
         for keys, value in _scalars(yaml.parse(content, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))):
             if len(keys) == 1 or (len(keys) == 2 and keys[1] == "kind"):
                 found[keys[0]] = value
     except (yaml.YAMLError, ValueError) as error:
-        raise StorageError(f"{printable(str(path))} is damaged: it is not YAML") from error
+        raise StorageError(f"{printable(str(file))} is damaged: it is not YAML") from error
     return found
 
 
@@ -66,8 +65,8 @@ ENSEMBLE = "ensemble"
 
 def is_ensemble(folder: RunFolder) -> bool:
     """Tell whether a folder is that of an ensemble; one without a config is of nothing yet."""
-    path = folder.file("config.yaml")
-    return path.is_file() and kinds(path).get("model") == ENSEMBLE
+    file = folder.file("config.yaml")
+    return file.is_file() and kinds(file).get("model") == ENSEMBLE
 
 
 def require_run(folder: RunFolder) -> None:

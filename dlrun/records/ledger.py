@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 
 from dlrun.records import files
 from dlrun.records.folder import LEDGER
-from dlrun.records.index import INSIDE, SNAPSHOTS
 from dlrun.records.text import json_text, parse_json
 
 if TYPE_CHECKING:
@@ -60,10 +59,7 @@ def fingerprint_of(y_true: NDArray[Any], class_names: Sequence[str] = ()) -> str
 
 def home(folder: RunFolder) -> Path:
     """Return the folder of all runs, which holds the ledger; trials and snapshots lie deeper, inside other runs."""
-    path = folder.path
-    while path.parent.name in (*INSIDE, SNAPSHOTS) and (path.parent.parent / "status.json").is_file():
-        path = path.parent.parent
-    return path.parent
+    return folder.content.root.parent
 
 
 def append(runs_dir: Path, *, fingerprint: str, run: str, why: str, now: datetime | None = None) -> int:

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any
 
 from dlrun.records import files
+from dlrun.records.inside import Inside
 from dlrun.records.text import printable
 from dlrun.training.listener import REFIT, EpochReport, Listener
 
@@ -120,19 +121,16 @@ class LogWriter(Lines):
     """Writes a run's progress to output.log, a line at a time; the file only grows.
 
     Args:
-        path: The file; continued if it exists.
+        file: Continued if it exists.
 
     Raises:
         StorageError: The file cannot be opened, or later: a line cannot be written.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, file: Inside) -> None:
         super().__init__(self.write)
-        self._path = path
-        try:
-            self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
-        except OSError as error:
-            raise files.storage_error("write", path, error) from error
+        self._path = file.path
+        self._file = file.open_to_append()
 
     def write(self, text: str) -> None:
         """Append text as one or more lines, such as a summary or a traceback.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from dlrun.errors import StorageError
 from dlrun.records.folder import RunFolder
@@ -25,7 +25,7 @@ def ensembles_of(folders: Sequence[RunFolder]) -> dict[Path, set[Path]]:
     found: dict[Path, set[Path]] = {}
     for ensemble, members in ensembles.items():
         for member in members:
-            place = Path(os.path.realpath(member))
+            place = Path(os.path.realpath(member.path))
             for path in (place, *place.parents):
                 if str(path) in known and known[str(path)] != ensemble:  # members trained again lie inside it
                     found.setdefault(known[str(path)], set()).add(ensemble)
@@ -40,16 +40,29 @@ def has_model(folder: RunFolder) -> bool:
 def can_predict(folder: RunFolder) -> bool:
     """Tell whether an ensemble keeps what it takes to predict: the models of all of its members."""
     members = _members(folder)
-    return has_model(folder) and bool(members) and all((member / "model").is_dir() for member in members)
+    return has_model(folder) and bool(members) and all(member.file("model").is_own_folder() for member in members)
 
 
-def _members(folder: RunFolder) -> list[Path]:
-    if not folder.file(MEMBERS).is_file():
-        return []
+def member_folder(ensemble: RunFolder, id: str, path: str) -> RunFolder:  # noqa: A002 - the word for it everywhere
+    """Return the folder of a member of an ensemble: where it lay, or beside the ensemble if both were moved.
+
+    Args:
+        ensemble: Its folder.
+        id: Id of the member, as `members.json` has it.
+        path: The way from the ensemble to the member, as `members.json` has it, with `/`.
+
+    Raises:
+        ValueError: They are no name of a folder, or no way from one folder to another.
+    """
+    if "\0" in id + path or PurePosixPath(path).is_absolute() or PurePosixPath(id).name != id:
+        raise ValueError(f"{id!r} at {path!r} is no member of an ensemble")
+    lay = RunFolder(Path(os.path.normpath(ensemble.path / path)))
+    return lay if lay.content.is_own_folder() else RunFolder(ensemble.path.parent / id)
+
+
+def _members(folder: RunFolder) -> list[RunFolder]:
     try:
-        entries = folder.read_json(MEMBERS)["members"]
-        beside = [folder.path / str(entry["path"]) for entry in entries]
-        moved = [folder.path.parent / Path(str(entry["id"])).name for entry in entries]
-    except (StorageError, LookupError, TypeError):
+        entries = folder.read_json(MEMBERS)["members"] if folder.file(MEMBERS).is_file() else []
+        return [member_folder(folder, str(entry["id"]), str(entry["path"])) for entry in entries]
+    except (StorageError, LookupError, TypeError, ValueError):
         return []
-    return [path if path.is_dir() else other for path, other in zip(beside, moved, strict=True)]

@@ -14,6 +14,7 @@ from dlrun.errors import StorageError, UsageError
 from dlrun.records import files
 from dlrun.records.folder import RunFolder, is_id
 from dlrun.records.index import SHARED, RunSummary, run_folders, summarize
+from dlrun.records.inside import Inside
 from dlrun.records.lock import locked
 from dlrun.records.membership import ensembles_of
 from dlrun.records.status import read_status
@@ -30,18 +31,22 @@ class Item:
     """Something that can go.
 
     Args:
-        path: A file or folder, or a whole run.
+        place: A file or folder, or a whole run.
         bytes: What it takes on the disk.
         reason: Why it can go, in words.
         run: The run that goes as a whole; None for a part of one and for remains.
         owner: The run that it is a part of; None for what is no run any more.
     """
 
-    path: Path
+    place: Inside
     bytes: int
     reason: str
     run: RunFolder | None = None
     owner: RunFolder | None = None
+
+    @property
+    def path(self) -> Path:
+        return self.place.path
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,7 @@ class Cleaning:
 
 def num_bytes(folder: RunFolder) -> int:
     """Return the bytes of all files of a run; links are not followed."""
-    return _size(folder.path)
+    return folder.content.num_bytes()
 
 
 def remove_run(folder: RunFolder) -> None:
@@ -84,13 +89,11 @@ def remove_run(folder: RunFolder) -> None:
     """
     _require_run(folder)
     with locked(folder):
-        hidden = folder.path.with_name(f"{REMOVED}{folder.id}")
         try:
-            os.rename(folder.path, hidden)  # noqa: PTH104 - tests make this very call fail
-            files.sync(hidden.parent)
+            hidden = folder.content.rename(f"{REMOVED}{folder.id}")
         except OSError as error:
             raise files.storage_error("remove", folder.path, error) from error
-        files.remove(hidden)
+        hidden.remove()
 
 
 def _require_run(folder: RunFolder) -> None:
@@ -139,7 +142,7 @@ def plan_cleaning(runs_dir: Path, keep: Sequence[RunFolder], budget: int | None)
             break
         inside = sum(item.bytes for item in items if folder.path in item.path.parents)
         items = [item for item in items if folder.path not in item.path.parents]
-        items.append(Item(folder.path, num_bytes(folder), "a run that is over, to keep to the budget", folder))
+        items.append(Item(folder.content, num_bytes(folder), "a run that is over, to keep to the budget", folder))
         left -= items[-1].bytes - inside
     return Cleaning(tuple(items), whole, budget)
 
@@ -175,7 +178,7 @@ def clean(cleaning: Cleaning) -> list[Item]:
                 remove_run(item.run)
             else:
                 with nullcontext() if item.owner is None else locked(item.owner):
-                    files.remove(item.path)
+                    item.place.remove()
         except UsageError:
             continue
         gone.append(item)
@@ -191,41 +194,28 @@ def _half_removed(runs_dir: Path) -> Iterator[Item]:
     except OSError as error:
         raise files.storage_error("read", root, error) from error
     for name in names:
-        yield Item(root / name, _size(root / name), "what is left of a removed run")
+        place = Inside(root / name, (), ())
+        yield Item(place, place.num_bytes(), "what is left of a removed run")
 
 
 def _remains(folder: RunFolder, run: RunSummary) -> Iterator[Item]:
     """Yield what nobody needs of one run; nothing of a run that is being carried out, or that is damaged."""
     if run.state in {None, "running"}:
         return
-    fits = folder.file("checkpoints/fits")
-    if run.state == "finished" and fits.is_dir() and not fits.is_symlink():
-        yield Item(fits, _size(fits), "fits of a run that is over", owner=folder)
-    shared = folder.file(SHARED)
-    if run.trials is not None and shared.is_dir() and not shared.is_symlink():
-        yield Item(shared, _size(shared), "data that the workers of a study shared", owner=folder)
-    for parent, subfolders, names in os.walk(folder.path):
-        subfolders[:] = sorted(name for name in subfolders if Path(parent, name) != fits or run.state != "finished")
-        for name in sorted([*names, *subfolders]):
-            path = Path(parent, name)
-            if files.TEMPORARY.fullmatch(name):
-                yield Item(path, _size(path), "a file that was never completed", owner=folder)
-        subfolders[:] = [name for name in subfolders if not files.TEMPORARY.fullmatch(name)]
-
-
-def _size(path: Path) -> int:
-    """Return the bytes of a file, or of all files in a folder; links are not followed."""
-    try:
-        if path.is_symlink() or not path.is_dir():
-            return path.lstat().st_size
-        found = 0
-        for parent, _, names in os.walk(path):
-            found += sum(Path(parent, name).lstat().st_size for name in names)
-    except FileNotFoundError:  # it went while we counted
-        return 0
-    except OSError as error:
-        raise files.storage_error("read", path, error) from error
-    return found
+    fits, shared = folder.file("checkpoints/fits"), folder.file(SHARED)
+    whole = []
+    if run.state == "finished":
+        whole.append((fits, "fits of a run that is over"))
+    if run.trials is not None:
+        whole.append((shared, "data that the workers of a study shared"))
+    going = [(place, reason) for place, reason in whole if place.is_own_folder()]
+    for place, reason in going:
+        yield Item(place, place.num_bytes(), reason, owner=folder)
+    gone = [place.parts for place, _ in going]
+    for found, _ in folder.content.walk():
+        if files.TEMPORARY.fullmatch(found.name) and not any(found.parts[: len(parts)] == parts for parts in gone):
+            gone.append(found.parts)
+            yield Item(found, found.num_bytes(), "a file that was never completed", owner=folder)
 
 
 def best_runs(runs: Sequence[RunSummary], higher_is_better: dict[str, bool]) -> list[Path]:

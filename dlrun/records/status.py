@@ -16,7 +16,6 @@ from types import TracebackType
 from typing import Any, Literal, get_args
 
 from dlrun.errors import DlrunError, Interrupted, StorageError, own
-from dlrun.records import files
 from dlrun.records.folder import RunFolder
 from dlrun.records.process import is_there, this_process
 from dlrun.records.text import json_text, parse_json, printable
@@ -113,8 +112,8 @@ def read_status(folder: RunFolder, *, now: datetime | None = None) -> Status:
     Raises:
         StorageError: There is no status, or it is damaged.
     """
-    path = folder.file(FILE)
-    status = _parsed(path, files.read_bytes(path, limit=_MAX_BYTES))
+    file = folder.file(FILE)
+    status = _parsed(file.path, file.read_bytes(limit=_MAX_BYTES))
     if status.state == "running" and not _alive(status, now or datetime.now(UTC)):
         return replace(status, state="lost")
     return status
@@ -254,7 +253,7 @@ class Heartbeat:
         try:
             self._write()
         except StorageError:
-            files.overwrite(self._folder.file(FILE), self._content())
+            self._folder.file(FILE).overwrite(self._content())
 
     def _beat(self) -> None:
         while not self._over.wait(self._interval):

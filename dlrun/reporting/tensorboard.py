@@ -6,10 +6,10 @@ import contextlib
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from dlrun.records.files import storage_error
+from dlrun.records.inside import Inside
 from dlrun.training.listener import REFIT, EpochReport, Listener
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class TensorBoard(Listener):
         StorageError: An event could not be written; from every method that writes.
     """
 
-    def __init__(self, folder: Path, num_folds: int = 1) -> None:
+    def __init__(self, folder: Inside, num_folds: int = 1) -> None:
         self._folder = folder
         self._num_folds = num_folds
         self._writers: dict[str, EventsWriter] = {}
@@ -86,7 +86,7 @@ class TensorBoard(Listener):
     def flush(self) -> None:
         """Bring all events to the disk."""
         for run, writer in self._writers.items():
-            with _storing(self._folder / run):
+            with _storing(self._at(run)):
                 writer.flush()
         self._flushed = time.monotonic()
 
@@ -94,13 +94,16 @@ class TensorBoard(Listener):
         """Bring all events to the disk and close the files; the next event opens new ones."""
         writers, self._writers = self._writers, {}
         for run, writer in writers.items():
-            with _storing(self._folder / run):
+            with _storing(self._at(run)):
                 writer.close()
 
     def _run(self, fold: int, part: str) -> str:
         if fold == REFIT:
             return f"refit/{part}"
         return part if self._num_folds == 1 else f"fold-{fold}/{part}"
+
+    def _at(self, run: str) -> Inside:
+        return self._folder / run if run else self._folder
 
     def _write(self, run: str, values: Mapping[str, float], step: int) -> None:
         from tensorboardX.summary import scalar
@@ -113,24 +116,23 @@ class TensorBoard(Listener):
         from tensorboardX.event_file_writer import EventsWriter
         from tensorboardX.proto.event_pb2 import Event
 
-        with _storing(self._folder / run):
+        with _storing(self._at(run)):
             if run not in self._writers:
-                self._folder.mkdir(exist_ok=True)  # the run's own folder is there, or gone for good
-                (self._folder / run).mkdir(parents=True, exist_ok=True)
-                self._writers[run] = EventsWriter(str(self._folder / run / "events"))
+                self._at(run).make_folder()
+                self._writers[run] = EventsWriter(str(self._at(run) / "events"))
             self._writers[run].write_event(Event(wall_time=time.time(), step=step, summary=summary))
 
 
 @contextlib.contextmanager
-def _storing(place: Path) -> Iterator[None]:
+def _storing(place: Inside) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise storage_error("write TensorBoard events to", place, error) from error
+        raise storage_error("write TensorBoard events to", place.path, error) from error
 
 
 def write_tensorboard(
-    folder: Path,
+    folder: Inside,
     history: Sequence[Mapping[str, Any]],
     settings: Mapping[str, Any],
     scores: Mapping[str, float | None],

@@ -11,14 +11,13 @@ import numpy as np
 from dlrun.errors import RunFailed, StorageError
 from dlrun.records.arrays import read_arrays
 from dlrun.records.folder import RunFolder
-from dlrun.records.index import run_folders
+from dlrun.records.inside import FINAL
 from dlrun.records.status import read_status
 from dlrun.tuning.batch import carry_out_all
 from dlrun.tuning.illustration import content_of
 from dlrun.tuning.job import Ended, Job
 from dlrun.tuning.objective import Objective
 from dlrun.tuning.search import Selection
-from dlrun.tuning.study_folder import FINAL
 from dlrun.tuning.trial import Trial
 from dlrun.tuning.trial_runs import has_no_end
 from dlrun.tuning.workers import Workers
@@ -243,7 +242,7 @@ class Concluding:
         """Return the run of that name that an earlier session began, and that is finished or can go on."""
         begun = [
             run
-            for run in run_folders(self._folder.file(FINAL))
+            for run in self._folder.runs(FINAL)
             if run.id[16:].rpartition("-")[0] == name and has_no_end(run, or_state="finished")
         ]
         return begun[-1] if begun else None

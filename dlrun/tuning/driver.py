@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -15,6 +14,7 @@ from dlrun.models.network.network import Network
 from dlrun.records.environment import usable_cpus
 from dlrun.records.folder import RunFolder
 from dlrun.records.index import SHARED
+from dlrun.records.inside import TRIALS
 from dlrun.records.lock import locked
 from dlrun.records.status import Heartbeat, Status, read_status
 from dlrun.reporting.study_summary import exhausted_words
@@ -29,7 +29,6 @@ from dlrun.tuning.order import Order, StudyResult
 from dlrun.tuning.points import config_at, with_monitor
 from dlrun.tuning.study import Study
 from dlrun.tuning.study_folder import (
-    TRIALS,
     StudyFacts,
     amend_facts,
     claim_study,
@@ -124,7 +123,7 @@ class _Driver:
         try:
             return self._carry_out(folder, num_trials)
         except (ConfigError, DataError):  # nothing was started
-            shutil.rmtree(folder.path, ignore_errors=True)
+            folder.content.remove()
             raise
 
     def _carry_out(self, folder: RunFolder, num_trials: int | None) -> StudyResult:
@@ -204,12 +203,12 @@ class _Driver:
     def _workers(self, folder: RunFolder) -> Iterator[LocalWorkers]:
         """Yield the workers, and a folder for what they share, which goes with them."""
         folder.remove(SHARED)  # of a session that was killed
-        (share := folder.file(SHARED)).mkdir()
+        (share := folder.file(SHARED)).make_folder()
         workers = LocalWorkers(
             self.num_jobs,
             network=self.network,
             config=config_at(self.loaded.data),
-            share=share,
+            share=share.path,
             log=folder.file("workers.log"),
             objectives=self.objective.names,
             gpus=self.gpus,

@@ -43,37 +43,32 @@ class Journal:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._path = RunFolder(folder).file(FILE)
+        own = RunFolder(folder)
+        self._path = own.file(FILE).path
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise files.storage_error("write", folder, error) from error
-        try:
-            self._lock = Lock(RunFolder(folder).file(LOCK))
+            self._lock = Lock(own.file(LOCK))
         except Busy as error:
             message = f"the study {printable(folder.name)} is being carried out by {error.holder}"
             raise StudyLocked(message, remedy=error.remedy) from None
         try:
-            self._file, self.events = self._open()
+            self._file, self.events = self._open(own)
         except BaseException:
             self._lock.close()
             raise
 
-    def _open(self) -> tuple[int, list[dict[str, Any]]]:
+    def _open(self, folder: RunFolder) -> tuple[int, list[dict[str, Any]]]:
         """Open the file for appending, cut off a torn line, and return it with all events."""
-        is_new = not self._path.exists()
+        path = folder.file(FILE)
+        is_new = not path.exists()
+        file = path.open_to_append()
         try:
-            file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
-        except OSError as error:
-            raise files.storage_error("write", self._path, error) from error
-        try:
-            content = files.read_bytes(self._path)
+            content = path.read_bytes()
             complete = content[: content.rfind(b"\n") + 1]
             events = list(_parse(self._path, complete, reports=True))
             if len(complete) < len(content):
                 os.ftruncate(file, len(complete))
             if is_new:
-                files.sync(self._path.parent)
+                folder.content.sync()
         except BaseException:
             os.close(file)
             raise
@@ -118,9 +113,9 @@ def read_events(folder: Path, *, reports: bool = True) -> Iterator[dict[str, Any
     Raises:
         StorageError: It cannot be read or is damaged; the line is named.
     """
-    path = RunFolder(folder).file(FILE)
-    content = files.read_bytes(path)
-    yield from _parse(path, content[: content.rfind(b"\n") + 1], reports=reports)
+    file = RunFolder(folder).file(FILE)
+    content = file.read_bytes()
+    yield from _parse(file.path, content[: content.rfind(b"\n") + 1], reports=reports)
 
 
 def _parse(path: Path, content: bytes, *, reports: bool) -> Iterator[dict[str, Any]]:

@@ -16,6 +16,7 @@ from typing import Any, Self
 
 from dlrun.datasets.trust import is_trusted
 from dlrun.errors import DataError, Interrupted, StorageError
+from dlrun.records.inside import Inside
 from dlrun.tuning.channel import Channel, pair
 from dlrun.tuning.job import Claimed, Ended, Epoch, FoldEnded, Job, News
 from dlrun.tuning.worker_process import WorkerProcess
@@ -51,7 +52,7 @@ class LocalWorkers:
         network: bool,
         config: Mapping[str, Any],
         share: Path | None,
-        log: Path,
+        log: Inside,
         objectives: Sequence[str] = (),
         gpus: Sequence[str] = (),
         one_thread: bool = True,
@@ -273,7 +274,7 @@ class LocalWorkers:
         self._selector.close()
 
 
-def _no_workers(log: Path) -> StorageError:
+def _no_workers(log: Inside) -> StorageError:
     return StorageError(
         "the process that starts the workers has died", remedy=f"{log} holds what it said. Run the command again."
     )

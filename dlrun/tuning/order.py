@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dlrun.records.inside import FINAL
 from dlrun.tuning.conclusion import Conclusion
 from dlrun.tuning.objective import Objective
-from dlrun.tuning.study_folder import FINAL
 from dlrun.tuning.trial import Trial
 
 

@@ -14,6 +14,7 @@ from dlrun.keeping import Kept
 from dlrun.records.environment import environment
 from dlrun.records.folder import RunFolder
 from dlrun.records.index import find_run, is_trial, run_folders
+from dlrun.records.inside import TRIALS
 from dlrun.records.kinds import STUDY
 from dlrun.records.status import read_status
 from dlrun.records.text import json_text, printable
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
 FILE = STUDY
 BEST = "best.yaml"
 """The winner's config, ready for `dlrun train`."""
-
-TRIALS = "trials"
-FINAL = "final"
 
 _FORMAT = 1
 _FREE = ("trials", "selection", "keep_weights", "weights_megabytes")
@@ -151,7 +149,7 @@ def claim_study(runs_dir: Path, loaded: LoadedConfig, facts: StudyFacts, argv: S
     folder.write_text("source.yaml", loaded.source_text)
     folder.write_json("overrides.yaml", list(loaded.overrides))
     folder.write_json("environment.json", environment(argv=argv))
-    folder.file(TRIALS).mkdir()
+    folder.file(TRIALS).make_folder()
     facts.write(folder)
     return folder
 
@@ -181,7 +179,8 @@ def latency_rows_of(run: RunFolder) -> int:
     """
     if not is_trial(run) or Kept.read(run).fits:
         return 0
-    tuner = config_of(RunFolder(run.path.parent.parent)).experiment.tuner
+    study = run.outer
+    tuner = None if study is None else config_of(study).experiment.tuner
     return tuner.latency_rows if tuner is not None and "latency" in tuner.objectives else 0
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import bisect
 import math
 import re
-import shutil
 from collections.abc import Callable, Container, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from dlrun.errors import StorageError
 from dlrun.records.folder import RunFolder, is_id
+from dlrun.records.inside import Inside
 from dlrun.records.status import State, read_status
 from dlrun.tuning.trial import Trial
 
@@ -48,7 +48,7 @@ class TrialRuns:
         on_full: Called when weights are removed for want of room, the first time.
     """
 
-    def __init__(self, folder: Path, sign: float, limit: Limit, on_full: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, folder: Inside, sign: float, limit: Limit, on_full: Callable[[], None] = lambda: None) -> None:
         self.folder = folder
         self._sign = sign
         self._limit = limit
@@ -58,15 +58,15 @@ class TrialRuns:
         self._total = 0
         self._paused: dict[int, str] = {}
         self._found: dict[int, list[str]] = {}
-        for name in _names(folder):
+        for name in (found.name for found in folder.folders()):
             number = _NUMBER.search(name)
-            if number is not None:
+            if number is not None and is_id(name):
                 self._found.setdefault(int(number.group(1)), []).append(name)
 
     def finished(self, trial: int) -> tuple[str, dict[str, Any]] | None:
         """Return the run and the scores of a trial that finished, if the disk holds them."""
         for name in reversed(self._found.get(trial, [])):
-            folder = RunFolder(self.folder / name)
+            folder = self._run(name)
             try:
                 if read_status(folder).state == "finished":
                     return name, folder.read_json("metrics.json")
@@ -85,12 +85,10 @@ class TrialRuns:
         """
         self._paused.pop(trial, None)
         names = self._found.pop(trial, [])
-        unended = [
-            name for name in names if has_no_end(RunFolder(self.folder / name), or_state="pruned" if pruned else None)
-        ][-1:]
+        unended = [name for name in names if has_no_end(self._run(name), or_state="pruned" if pruned else None)][-1:]
         for name in names:
             if name not in unended:
-                shutil.rmtree(self.folder / name, ignore_errors=True)
+                self._remove(name)
         self._found[trial] = unended
         return unended[0] if unended else None
 
@@ -105,7 +103,7 @@ class TrialRuns:
             run = trial.outcome.run if trial.outcome else None
             if trial.state == "finished":
                 self._rank(trial)
-            elif trial.state != "pending" and run is not None and (self.folder / run / "checkpoints").is_dir():
+            elif trial.state != "pending" and run is not None and (self.folder / run / "checkpoints").is_own_folder():
                 self._paused[trial.id] = run
         self._strip_all_but(paused)
 
@@ -133,7 +131,7 @@ class TrialRuns:
             return
         run = trial.outcome.run
         bisect.insort(self._kept, (self._sign * trial.value, trial.id, run))
-        self._sizes[run] = sum(_num_bytes(self.folder / run / part) for part in _WEIGHTS)
+        self._sizes[run] = sum(self._num_bytes(f"{run}/{part}") for part in _WEIGHTS)
         self._total += self._sizes[run]
         while self._is_over():
             worst = self._kept.pop()[2]
@@ -155,10 +153,21 @@ class TrialRuns:
             self._strip(self._paused.pop(number))
 
     def _strip(self, run: str) -> None:
-        if (self.folder / run).is_symlink():  # dlrun makes none, and what one leads to is no part of the study
-            return
         for part in _WEIGHTS:
-            shutil.rmtree(self.folder / run / part, ignore_errors=True)
+            self._remove(f"{run}/{part}")
+
+    def _run(self, name: str) -> RunFolder:
+        return RunFolder((self.folder / name).path)
+
+    def _num_bytes(self, relative: str) -> int:
+        with suppress(StorageError):  # what lies behind a link is no part of the study
+            return (self.folder / relative).num_bytes()
+        return 0
+
+    def _remove(self, relative: str) -> None:
+        """Remove what nobody needs; what cannot be removed only takes room."""
+        with suppress(StorageError):
+            (self.folder / relative).remove()
 
 
 def has_no_end(folder: RunFolder, *, or_state: State | None = None) -> bool:
@@ -173,15 +182,3 @@ def has_no_end(folder: RunFolder, *, or_state: State | None = None) -> bool:
         return folder.file("config.yaml").is_file() and read_status(folder).state in states
     except StorageError:
         return False
-
-
-def _num_bytes(folder: Path) -> int:
-    """Return the size of all files in a folder; 0 if it does not exist."""
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-
-
-def _names(folder: Path) -> list[str]:
-    try:
-        return sorted(path.name for path in folder.iterdir() if is_id(path.name) and not path.is_symlink())
-    except FileNotFoundError:
-        return []

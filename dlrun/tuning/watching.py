@@ -116,7 +116,7 @@ class Watchable(SearchListener):
     def close(self) -> None:
         """Leave the table as the search left it, and say that nothing is running; raises StorageError."""
         self._write_table()
-        self._folder.file(RUNNING).unlink(missing_ok=True)
+        self._folder.remove(RUNNING)
 
     def _write_table(self) -> None:
         write_table(self._folder, self._study.trials)

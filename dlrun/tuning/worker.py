@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shutil
 import signal
 import sys
 import time
@@ -185,7 +184,7 @@ def _resume(job: Job, experiment: Experiment, dataset: Dataset | None, listener:
         if listener.run is not None:  # it went on, and failed later
             raise
         sys.stderr.write(f"{job.run} begins anew, as it cannot go on: {error.message}\n")
-        shutil.rmtree(folder.path, ignore_errors=True)
+        folder.content.remove()
         listener.recall(None)
         return None
 
@@ -204,8 +203,7 @@ def _runs_same_code(folder: RunFolder, experiment: Experiment) -> bool:
 def _keep_traceback(job: Job, run: str | None) -> None:
     if run is None:
         return
-    path = Path(job.folder, run, "traceback.txt")
-    path.write_text(traceback.format_exc(), encoding="utf-8")
+    RunFolder(Path(job.folder, run)).write_text("traceback.txt", traceback.format_exc())
 
 
 class _ToDriver(Listener):

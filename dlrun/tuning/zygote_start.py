@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dlrun.errors import StorageError, own
+from dlrun.records.inside import Inside
 
 PROGRAM = (
     "-P",
@@ -21,7 +22,7 @@ they find dlrun where it is not installed."""
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS")
 
 
-def start_zygote(program: Sequence[str], descriptor: int, log: Path, *, one_thread: bool) -> subprocess.Popen[bytes]:
+def start_zygote(program: Sequence[str], descriptor: int, log: Inside, *, one_thread: bool) -> subprocess.Popen[bytes]:
     """Start the zygote; it waits for its order on a socket.
 
     Args:
@@ -37,7 +38,7 @@ def start_zygote(program: Sequence[str], descriptor: int, log: Path, *, one_thre
     if one_thread:
         environment |= dict.fromkeys(_ONE_THREAD, "1")
     try:
-        with log.open("ab") as output:
+        with os.fdopen(log.open_to_append(), "ab") as output:
             return subprocess.Popen(  # noqa: S603 - this very program
                 [sys.executable, *program, str(descriptor), str(os.getpid())],
                 pass_fds=[descriptor],

@@ -111,14 +111,14 @@ def write_run(runs: Path, number: int, generator: np.random.Generator, *, fittin
     files["metrics.json"] = '{"monitor": "val_loss", "validation": {"loss": 0.5}}'
     files["config.yaml"] = f"name: run\nseed: {number}\ndataset: {{kind: csv}}\nmodel: {{kind: network}}\n"
     for name, content in files.items():
-        folder.file(name).write_text(content)
+        (folder.path / name).write_text(content)
     if fitting:
         rows = np.arange(400)
         y = rows % NUM_CLASSES
-        folder.file("predictions").mkdir()
+        (folder.path / "predictions").mkdir()
         for part in ("validation", "test"):
             np.savez(
-                folder.file(f"predictions/{part}.npz"),
+                folder.path / f"predictions/{part}.npz",
                 row=rows + 400 * (part == "test"),
                 y_true=y,
                 y_pred=probabilities(generator, y),

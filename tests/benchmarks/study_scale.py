@@ -48,7 +48,7 @@ def make_study(runs_dir: Path, num_trials: int) -> RunFolder:
         fill(study.path, num_trials)
         write_table(study, read_trials(study.path))
         for trial in range(num_trials):
-            run = study.file(f"trials/20261121-{trial % 240000:06d}-trial-{trial:04d}-{trial % 65536:04x}")
+            run = study.path / f"trials/20261121-{trial % 240000:06d}-trial-{trial:04d}-{trial % 65536:04x}"
             run.mkdir()
             (run / "status.json").write_text(json_text(status) + "\n")
             (run / "config.yaml").write_text("dataset: {kind: digits}\nmodel: {kind: network}\n")
@@ -75,7 +75,7 @@ def main() -> int:
     met = True
     with tempfile.TemporaryDirectory() as name:
         study = make_study(Path(name), arguments.trials)
-        trial = next(study.file("trials").iterdir()).name
+        trial = next((study.path / "trials").iterdir()).name
         for command in (("ls",), ("show", study.id), ("show", "latest", "--json"), ("show", trial)):
             seconds = seconds_of(arguments.times, *command, "--runs-dir", name)
             met &= seconds <= BAR

@@ -16,6 +16,7 @@ from pathlib import Path
 from statistics import median
 
 from dlrun.config import load_text
+from dlrun.records.inside import inside
 from dlrun.tuning.job import Job
 from dlrun.tuning.listeners import SearchListener
 from dlrun.tuning.local_workers import LocalWorkers
@@ -61,7 +62,7 @@ def run(num_workers: int, num_trials: int) -> tuple[float, float]:
             network=False,
             config=config_at(loaded.data),
             share=None,
-            log=folder / "workers.log",
+            log=inside(folder) / "workers.log",
             program=program,
         )
         tuner = loaded.experiment.tuner
@@ -73,7 +74,7 @@ def run(num_workers: int, num_trials: int) -> tuple[float, float]:
                 return Job(f"trial-{suggestion.trial}", "trial", str(folder / "trials"), config)
 
             workers.await_ready()
-            runs = TrialRuns(folder / "trials", 1.0, Limit(1))
+            runs = TrialRuns(inside(folder / "trials"), 1.0, Limit(1))
             began = time.perf_counter()
             SearchLoop(study, workers, job_of, runs, Objective("loss", "min"), starts).run()
             return time.perf_counter() - began, median(starts.gaps)

@@ -73,8 +73,8 @@ def test_rm_leaves_alone_what_links_lead_to(runs: Path, make_run: Any, tmp_path:
     canary.mkdir()
     (canary / "bird").write_text("alive")
     folder = make_run(runs)
-    folder.file("link").symlink_to(canary)
-    folder.file(".lock").symlink_to(canary / "bird")
+    (folder.path / "link").symlink_to(canary)
+    (folder.path / ".lock").symlink_to(canary / "bird")
     assert run(["rm", "-y", folder.id]) == 1
     (folder.path / ".lock").unlink()
     assert run(["rm", "-y", folder.id]) == 0
@@ -97,7 +97,7 @@ def test_rm_removes_no_folder_that_dlrun_has_not_made(
 
 def test_rm_removes_damaged_runs_and_renamed_ones(runs: Path, make_run: Any) -> None:
     damaged, renamed = make_run(runs), make_run(runs, minute=1)
-    damaged.file("status.json").write_text("{")
+    (damaged.path / "status.json").write_text("{")
     renamed.path.rename(runs / "champion")
     assert run(["rm", "-y", damaged.id, str(runs / "champion")]) == 0
     assert list(runs.iterdir()) == []
@@ -124,7 +124,7 @@ def test_gc_takes_only_what_nobody_needs(runs: Path, make_run: Any, capsys: pyte
         folder.write_text("checkpoints/fits/fold-0.safetensors", "x" * 100)
         folder.write_text("checkpoints/best/fold-0.safetensors", "best")
         folder.write_text("checkpoints/last/state.safetensors", "last")
-        folder.file(".config-0123abcd.tmp.yaml").write_text("half")
+        (folder.path / ".config-0123abcd.tmp.yaml").write_text("half")
     (runs / ".removed-20261121-191502-digits-0000").mkdir()
     failed.write_json("study.json", {"trials": 3})
     failed.write_text("shared/x.npy", "data that a killed driver left")
@@ -136,7 +136,7 @@ def test_gc_takes_only_what_nobody_needs(runs: Path, make_run: Any, capsys: pyte
     assert failed.file("checkpoints/fits/fold-0.safetensors").is_file()
     assert not failed.file("shared").exists()
     for folder in (finished, failed):
-        assert {path.name for path in folder.file("checkpoints").rglob("*.*")} >= {
+        assert {path.name for path in (folder.path / "checkpoints").rglob("*.*")} >= {
             "fold-0.safetensors",
             "state.safetensors",
         }
@@ -167,7 +167,7 @@ def test_gc_keeps_best_latest_and_interrupted_runs(runs: Path, make_run: Any) ->
 def test_members_stay_as_long_as_their_ensemble(runs: Path, make_run: Any, capsys: pytest.CaptureFixture[str]) -> None:
     metrics = {"monitor": "val_accuracy", "task": "multiclass", "validation": {"accuracy": 0.5}}
     member, study, other = (make_run(runs, minute=minute, metrics=metrics) for minute in range(3))
-    trial = study.file("trials/0003")
+    trial = study.path / "trials/0003"
     trial.mkdir(parents=True)
     ensemble = make_run(runs, minute=3, metrics=metrics)
     paths = {member.id: f"../{member.id}", "0003": f"../{study.id}/trials/0003"}

@@ -41,7 +41,7 @@ def test_ls_tells_whole_damaged_and_hostile_runs(dlrun, make_run, golden) -> Non
     make_run(runs, "evil", minute=2, **times).write_text(
         "config.yaml", 'dataset: {kind: "[red]\\e[31m\\n東京"}\nmodel: linear\n'
     )
-    make_run(runs, "torn", minute=3).file("metrics.json").write_text('{"task"')
+    (make_run(runs, "torn", minute=3).path / "metrics.json").write_text('{"task"')
     ended = dlrun("ls")
     assert (ended.code, ended.err) == (0, "")
     assert "\x1b" not in ended.out
@@ -153,8 +153,8 @@ def test_show_of_a_failed_run_tells_the_error_harmlessly(dlrun, make_run) -> Non
 
 def test_show_lists_no_links(dlrun, make_run) -> None:
     folder = make_run(dlrun.folder / "runs")
-    folder.file("secret").symlink_to("/etc/passwd")
-    folder.file("deeper").symlink_to("/etc")
+    (folder.path / "secret").symlink_to("/etc/passwd")
+    (folder.path / "deeper").symlink_to("/etc")
     assert "secret" not in dlrun("show", "latest").out
     assert "passwd" not in dlrun("show", "latest").out
 
@@ -188,7 +188,7 @@ def test_logs(dlrun, make_run) -> None:
     folder.write_bytes("output.log", b"loading\n\x1b[31mred\xff\nnot yet whole")
     assert dlrun("logs", "latest").out == "loading\n\\x1b[31mred\ufffd\n"
     assert json.loads(dlrun("logs", "latest", "--json").out)["lines"] == ["loading", "\x1b[31mred\ufffd"]
-    folder.file("output.log").unlink()
+    (folder.path / "output.log").unlink()
     ended = dlrun("logs", "latest")
     assert ended.code == 1
     assert "output.log" in ended.err
@@ -206,7 +206,7 @@ def test_logs_follow_until_the_run_ends(dlrun, make_run) -> None:
     with process:
         assert process.stdout is not None
         assert process.stdout.readline() == "loading the data\n"
-        with folder.file("output.log").open("a") as log:
+        with (folder.path / "output.log").open("a") as log:
             log.write("epoch 2\n")
         assert [process.stdout.readline() for _ in range(2)][1] == "epoch 2\n"
         folder.write_json("status.json", folder.read_json("status.json") | {"state": "finished"})

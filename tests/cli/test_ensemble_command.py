@@ -41,7 +41,7 @@ def write(folder: RunFolder, y: np.ndarray, y_pred: np.ndarray) -> None:
     facts = {"name": "iris", "fingerprint": "abc", "task": "multiclass", "input_kind": "features"}
     facts |= {"targets": {"names": [], "classes": ["a", "b", "c"]}, "folds": [{"fold": 0, "training": counts}]}
     folder.write_json("dataset.json", facts)
-    folder.file("model").mkdir()
+    (folder.path / "model").mkdir()
 
 
 def test_json_is_what_the_page_says(dlrun, members) -> None:

@@ -68,7 +68,7 @@ def make_member() -> MakeMember:
     ) -> RunFolder:
         started = START + timedelta(minutes=place)
         folder = RunFolder((runs / f"{started:%Y%m%d-%H%M%S}-{name or model}-{place:04x}").absolute())
-        folder.file("model").mkdir(parents=True)
+        (folder.path / "model").mkdir(parents=True)
         moment = started.isoformat(timespec="milliseconds")
         folder.write_json(
             "status.json",

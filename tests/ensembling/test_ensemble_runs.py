@@ -72,7 +72,7 @@ def test_what_is_stored_makes_the_stored_predictions(tmp_path: Path, make_stack,
     for member in lineage:
         with np.load(folder.path / member["path"] / "predictions" / "test.npz") as stored:
             predictions.append(stored["y_pred"])
-    with np.load(folder.file("predictions/test.npz")) as stored:
+    with np.load(folder.path / "predictions/test.npz") as stored:
         np.testing.assert_allclose(combination.combine(np.array(predictions)), stored["y_pred"], rtol=1e-12)
 
 

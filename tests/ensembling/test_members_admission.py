@@ -41,7 +41,7 @@ def test_members_are_stacked_in_order_of_their_ids(runs: Path, make_stack) -> No
 
 def test_another_order_of_rows_is_put_right(runs: Path, make_stack, make_member) -> None:
     folder = make_member(runs, make_stack("binary", num_rows=80), 3)
-    with np.load(folder.file("predictions/validation.npz")) as stored:
+    with np.load(folder.path / "predictions/validation.npz") as stored:
         arrays = {name: stored[name][::-1] for name in stored.files}
     folder.write_npz("predictions/validation.npz", **arrays)
     taken, _ = admitted(runs)
@@ -61,7 +61,7 @@ def spoil_rows(folder: RunFolder) -> None:
 
 
 def spoil_numbers(folder: RunFolder) -> None:
-    with np.load(folder.file("predictions/validation.npz")) as stored:
+    with np.load(folder.path / "predictions/validation.npz") as stored:
         arrays = {name: stored[name].copy() for name in stored.files}
     arrays["y_pred"][3] = np.nan
     folder.write_npz("predictions/validation.npz", **arrays)
@@ -80,10 +80,10 @@ def spoil_facts(folder: RunFolder) -> None:
         (spoil_numbers, "holds NaN or infinite predictions"),
         (spoil_facts, "dataset.json is damaged"),
         (lambda folder: folder.write_json("metrics.json", [1]), "metrics.json is damaged"),
-        (lambda folder: folder.file("config.yaml").unlink(), "cannot read"),
-        (lambda folder: folder.file("predictions/test.npz").unlink(), "another split: 30 rows are in only one"),
-        (lambda folder: folder.file("dataset.json").unlink(), "cannot read"),
-        (lambda folder: folder.file("dataset.json").write_text("{"), "is not JSON"),
+        (lambda folder: (folder.path / "config.yaml").unlink(), "cannot read"),
+        (lambda folder: (folder.path / "predictions/test.npz").unlink(), "another split: 30 rows are in only one"),
+        (lambda folder: (folder.path / "dataset.json").unlink(), "cannot read"),
+        (lambda folder: (folder.path / "dataset.json").write_text("{"), "is not JSON"),
         (lambda folder: folder.write_json("members.json", {}), "an ensemble, whose weights have seen"),
     ],
 )

@@ -15,6 +15,7 @@ from dlrun.errors import ConfigError, UsageError
 from dlrun.records.folder import RunFolder
 from dlrun.records.history import read_history
 from dlrun.records.index import find_run
+from dlrun.records.inside import inside
 from dlrun.reproducing import reproduce_run
 from dlrun.run import Run
 from dlrun.training.schedules import Cosine
@@ -47,18 +48,18 @@ def test_a_run_leaves_an_ordinary_run_for_every_cycle(trained: Run) -> None:
     folders = snapshots(trained)
     stem, _, end = trained.id.rpartition("-")
     assert [folder.name for folder in folders] == [f"{stem}-cycle-{cycle}-{end}" for cycle in (1, 2, 3)]
-    known = read_history(trained.path / "history.csv")
+    known = read_history(inside(trained.path) / "history.csv")
     for cycle, folder in enumerate(folders, 1):
         facts = json.loads((folder / "snapshot.json").read_text())
         assert facts == {"run": trained.id, "cycle": cycle, "epoch": 3 * cycle}
-        rows = read_history(folder / "history.csv")
+        rows = read_history(inside(folder) / "history.csv")
         assert rows == [row for row in known if row["epoch"] <= 3 * cycle]
         metrics = json.loads((folder / "metrics.json").read_text())
         last = [row["val_loss"] for row in rows if row["epoch"] == 3 * cycle]
         assert metrics["validation"]["loss"] == pytest.approx(np.mean(last), rel=1e-5)
         assert (metrics["test"], metrics["test_looks"]) == (None, None)
         assert find_run(trained.path.parent, folder.name[:-5], higher_is_better=bool).path == folder
-    assert len(read_history(trained.path / "history.csv")) == 18
+    assert len(read_history(inside(trained.path) / "history.csv")) == 18
 
 
 def test_a_snapshot_predicts_what_it_predicted_when_it_was_taken(trained: Run) -> None:

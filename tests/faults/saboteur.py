@@ -47,13 +47,16 @@ validation: {kind: holdout, fraction: 0.3, test_fraction: 0}
 """
 """An experiment of a tenth of a second."""
 
-_system_open, _system_write, _system_fsync = io.open, os.write, os.fsync
+_system_open, _system_write, _system_fsync, _system_os_open = io.open, os.write, os.fsync, os.open
 _EVENTS = {
     "os.mkdir": "mkdir",
     "os.remove": "remove",
     "os.rmdir": "rmdir",
     "os.truncate": "truncate",
 }
+_FOLDERS = {"os.mkdir": 2, "os.remove": 1, "os.rmdir": 1}
+"""Which argument of an event is the descriptor of the folder that its path counts from."""
+
 _CLEANING = ("remove", "rmdir")
 """Calls that need no room, and that no disk refuses for want of it."""
 
@@ -72,28 +75,43 @@ class Watch:
         self._fault = fault
         self._lock = threading.RLock()
         self._inside = False
+        self._beside = threading.local()
 
     def begin(self) -> None:
         """Watch from now on, until the process ends."""
         sys.addaudithook(self._audit)
         os.write = self._write
         os.fsync = self._fsync
+        os.open = self._os_open
         builtins.open = io.open = self._open
 
-    def _path(self, target: Any) -> str | None:
-        """Return the path inside the watched folder that a path or a descriptor stands for; None outside of it."""
+    def _path(self, target: Any, folder: int | None = None) -> str | None:
+        """Return the path inside the watched folder that a path or a descriptor stands for; None outside of it.
+
+        Args:
+            target: The path or descriptor.
+            folder: Descriptor of the folder that a relative path counts from; None or -1 for the current one.
+        """
         if isinstance(target, int):
             with contextlib.suppress(OSError):
                 target = os.readlink(f"/proc/self/fd/{target}")
         if not isinstance(target, str | bytes | os.PathLike):
             return None
-        path = os.path.abspath(os.fsdecode(target))
+        path = os.fsdecode(target)
+        if folder is not None and folder >= 0:
+            path = os.path.join(os.readlink(f"/proc/self/fd/{folder}"), path)
+        path = os.path.abspath(path)
         path = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
         inside = path == self._folder or path.startswith(self._folder + os.sep)
         return os.path.relpath(path, self._folder) if inside else None
 
     def _meet(
-        self, name: str, target: Any, half: Callable[[], object] | None = None, source: Any | None = None
+        self,
+        name: str,
+        target: Any,
+        half: Callable[[], object] | None = None,
+        source: Any | None = None,
+        folders: tuple[int | None, int | None] = (None, None),
     ) -> None:
         """Note a call that is about to be made, and do what is to be done at this one.
 
@@ -102,13 +120,14 @@ class Watch:
             target: Path or descriptor.
             half: Does the first half of the call; None if it has no halves.
             source: What a file was called before it is renamed.
+            folders: Descriptors of the folders that relative paths of target and source count from.
         """
-        if self._inside or (path := self._path(target)) is None:
+        if self._inside or (path := self._path(target, folders[0])) is None:
             return
         with self._lock:
             self._inside = True
             try:
-                self.calls.append((name, f"{self._path(source)} -> {path}" if source else path))
+                self.calls.append((name, f"{self._path(source, folders[1])} -> {path}" if source else path))
                 self._act(name, len(self.calls), half)
             finally:
                 self._inside = False
@@ -145,11 +164,22 @@ class Watch:
         if event == "open":
             target, _, flags = arguments
             if flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC):
-                self._meet("open", target)
+                self._meet("open", target, folders=(getattr(self._beside, "folder", None), None))
         elif event == "os.rename":
-            self._meet("rename", arguments[1], source=arguments[0])
+            self._meet("rename", arguments[1], source=arguments[0], folders=(arguments[3], arguments[2]))
         elif event in _EVENTS:
-            self._meet(_EVENTS[event], arguments[0])
+            self._meet(
+                _EVENTS[event], arguments[0], folders=(arguments[_FOLDERS[event]] if event in _FOLDERS else None, None)
+            )
+
+    def _os_open(self, path: Any, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
+        """Open a file; the event that tells of it does not tell the folder."""
+        before = getattr(self._beside, "folder", None)
+        self._beside.folder = dir_fd
+        try:
+            return _system_os_open(path, flags, mode, dir_fd=dir_fd)
+        finally:
+            self._beside.folder = before
 
     def _write(self, descriptor: int, content: Any) -> int:
         return self._halved(descriptor, content, lambda part: _system_write(descriptor, part))

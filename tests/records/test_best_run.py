@@ -28,7 +28,7 @@ def write(
         facts = {"fingerprint": whole, "targets": {"fingerprint": targets} if targets else {}}
         folder.write_json("dataset.json", facts)
         folder.write_npz("split.npz", test=np.arange(test))
-    folder.file("model").mkdir(exist_ok=True)
+    (folder.path / "model").mkdir(exist_ok=True)
     return folder
 
 
@@ -38,7 +38,7 @@ def add(runs: Path, minute: int, loss: float, name: str = "run", **options: Any)
 
 def add_study(runs: Path, minute: int, loss: float, **options: Any) -> RunFolder:
     study = RunFolder.claim(runs, "study", now=START + timedelta(minutes=minute))
-    final = write(RunFolder(study.file("final/20261121-200000-winner-0003-abcd")), loss, **options)
+    final = write(RunFolder(study.path / "final/20261121-200000-winner-0003-abcd"), loss, **options)
     with Heartbeat(study):
         study.write_json("study.json", {"trials": 5})
         study.write_text("config.yaml", "dataset: {kind: csv}\nmodel: {kind: linear}\n")
@@ -98,7 +98,7 @@ def test_only_scores_of_the_same_rows_and_parts_are_compared(tmp_path: Path) -> 
 def test_a_damaged_study_does_not_hide_the_others(tmp_path: Path, name: str) -> None:
     run = add(tmp_path, 0, 0.5)
     study = add_study(tmp_path, 1, 0.4)
-    (damaged,) = study.file("final").glob(f"*/{name}")
+    (damaged,) = (study.path / "final").glob(f"*/{name}")
     damaged.unlink()
     damaged.symlink_to("/dev/null")
     assert best(tmp_path).folder == run

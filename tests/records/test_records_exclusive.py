@@ -18,6 +18,7 @@ from dlrun.errors import StorageError, UsageError
 from dlrun.records import files
 from dlrun.records.exclusive import HELD, Busy, Lock
 from dlrun.records.folder import RunFolder
+from dlrun.records.inside import inside
 from dlrun.records.lock import locked
 from dlrun.tuning.journal import Journal, StudyLocked
 
@@ -28,7 +29,8 @@ if sys.argv[2] != "0":
     def refuse(*_): raise OSError(int(sys.argv[2]), "no locks here")
     fcntl.flock = refuse
 from dlrun.records.exclusive import Lock
-lock = Lock(Path(sys.argv[1]))
+from dlrun.records.inside import inside
+lock = Lock(inside(Path(sys.argv[1])) / "lock")
 print("held", flush=True)
 time.sleep(60)
 """
@@ -48,9 +50,8 @@ def test_one_process_holds_it_and_its_death_gives_it_back(
 ) -> None:
     if number:
         refuse_locks(monkeypatch, number)
-    path = tmp_path / "lock"
     with subprocess.Popen(
-        [sys.executable, "-c", HOLDER, str(path), str(number)],
+        [sys.executable, "-c", HOLDER, str(tmp_path), str(number)],
         stdout=subprocess.PIPE,
         text=True,
         env=os.environ | {"PYTHONPATH": str(repository)},
@@ -58,10 +59,10 @@ def test_one_process_holds_it_and_its_death_gives_it_back(
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
         with pytest.raises(Busy, match=f"process {holder.pid} on "):
-            Lock(path)
+            Lock(inside(tmp_path) / "lock")
         holder.send_signal(signal.SIGKILL)
         holder.wait()
-    Lock(path).close()
+    Lock(inside(tmp_path) / "lock").close()
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["lock"]
 
 
@@ -72,27 +73,27 @@ def test_without_locks_a_holder_on_another_machine_is_left_alone_and_named(
     held = tmp_path / f"lock{HELD}"
     held.write_text(json.dumps({"host": "else\x1bwhere", "pid": 7, "process": "another-boot pid:[1] 5"}))
     with pytest.raises(Busy) as caught:
-        Lock(tmp_path / "lock")
+        Lock(inside(tmp_path) / "lock")
     assert caught.value.holder == "process 7 on else\\x1bwhere"
     assert f"remove {held}" in caught.value.remedy
     held.write_text('{"host"')
     with pytest.raises(Busy):
-        Lock(tmp_path / "lock")
+        Lock(inside(tmp_path) / "lock")
 
 
 def test_a_link_is_not_followed(tmp_path: Path) -> None:
     precious = tmp_path / "precious"
     precious.write_text("a long text that nobody has a copy of\n")
     (tmp_path / "lock").symlink_to(precious)
-    with pytest.raises(StorageError, match="cannot write"):
-        Lock(tmp_path / "lock")
+    with pytest.raises(StorageError, match="is a link"):
+        Lock(inside(tmp_path) / "lock")
     assert precious.read_text() == "a long text that nobody has a copy of\n"
 
 
 def test_other_refusals_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     refuse_locks(monkeypatch, errno.EIO)
     with pytest.raises(StorageError, match="cannot lock"):
-        Lock(tmp_path / "lock")
+        Lock(inside(tmp_path) / "lock")
 
 
 def test_runs_and_studies_work_on_a_disk_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from dlrun.errors import StorageError
 from dlrun.records import files
+from dlrun.records.inside import inside
 from dlrun.records.text import json_text, printable
 
 FAULTS = {
@@ -121,7 +122,7 @@ def test_what_a_killed_writer_left_is_removed_and_nothing_else(tmp_path: Path) -
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("")
     (tmp_path / "plots" / ".folder-0123abcd.tmp").mkdir(parents=True)
-    files.discard_temporaries(tmp_path)
+    inside(tmp_path).discard_temporaries()
     left = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")}
     assert left == {*kept, "checkpoints", "checkpoints/last", "plots"}
 

@@ -129,7 +129,7 @@ def test_written_values_read_back(tmp_path: Path) -> None:
     folder.write_text("config.yaml", "name: ä\n")
     assert folder.read_text("config.yaml") == "name: ä\n"
     folder.write_npz("predictions/test.npz", row=np.arange(3), y_true=np.zeros(3))
-    with np.load(folder.file("predictions/test.npz"), allow_pickle=False) as arrays:
+    with np.load(folder.path / "predictions/test.npz", allow_pickle=False) as arrays:
         assert set(arrays) == {"row", "y_true"}
 
 

@@ -15,6 +15,7 @@ from dlrun.errors import StorageError, UsageError
 from dlrun.records import index as index_module
 from dlrun.records.folder import RunFolder
 from dlrun.records.index import RunSummary, find_run, index, run_folders, summarize
+from dlrun.records.inside import inside
 from dlrun.records.kinds import kinds
 from dlrun.records.status import Heartbeat
 
@@ -177,7 +178,7 @@ def test_what_begins_an_id_goes_before_what_stands_inside_of_one(tmp_path: Path)
 def test_trials_answer_to_a_part_of_their_id_behind_the_runs(tmp_path: Path) -> None:
     study = finished(tmp_path, "study")
     study.write_json("study.json", {"trials": 2})
-    trials = [finished(study.file("trials"), name, minute=1) for name in ("x-00001", "x-00002")]
+    trials = [finished(study.path / "trials", name, minute=1) for name in ("x-00001", "x-00002")]
     assert find(tmp_path, "00002") == trials[1]
     with pytest.raises(UsageError, match="'x-0000' is a part of 2 trials"):
         find(tmp_path, "x-0000")
@@ -268,6 +269,6 @@ def test_kinds_are_those_of_the_sections_alone(tmp_path: Path) -> None:
         "training:\n  kinds: [kind, wrong]\n  kind: !!str right\n"
         "? [a, b]\n: wrong\nname: &anchor x\n? *anchor\n: *anchor\nlast: {}\nempty:\n"
     )
-    found = kinds(path)
+    found = kinds(inside(path.parent) / path.name)
     expected = {"dataset": "csv", "model": "linear", "training": "right", "name": "x", "empty": ""}
     assert {name: kind for name, kind in found.items() if name} == expected

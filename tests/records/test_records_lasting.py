@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from dlrun.errors import StorageError, UsageError
-from dlrun.records import files, lock
+from dlrun.records import lock
 from dlrun.records.environment import environment_changes
 from dlrun.records.folder import RunFolder
 from dlrun.records.history import HistoryWriter, read_history, rewrite_history
+from dlrun.records.inside import inside
 from dlrun.records.lock import LOCK, locked
 from dlrun.records.status import Heartbeat, Status, read_status
 
@@ -26,7 +27,7 @@ ROWS = [
 
 
 def write(path: Path, rows: list[dict[str, float]]) -> None:
-    with HistoryWriter(path) as history:
+    with HistoryWriter(inside(path.parent) / path.name) as history:
         for row in rows:
             values = {name: value for name, value in row.items() if name not in {"fold", "epoch"}}
             history.write(int(row["fold"]), int(row["epoch"]), values)
@@ -37,9 +38,9 @@ def test_a_history_that_is_set_back_and_continued_has_the_same_bytes(tmp_path: P
     whole, path = tmp_path / "whole.csv", tmp_path / "history.csv"
     write(whole, ROWS)
     write(path, ROWS)
-    rewrite_history(path, ROWS[:kept])
+    rewrite_history(inside(path.parent) / path.name, ROWS[:kept])
     assert path.is_file() == (kept > 0)
-    assert kept == 0 or len(read_history(path)) == kept
+    assert kept == 0 or len(read_history(inside(path.parent) / path.name)) == kept
     write(path, ROWS[kept:])
     assert path.read_bytes() == whole.read_bytes()
 
@@ -48,16 +49,16 @@ def test_a_damaged_history_does_not_matter_when_it_is_set_back(tmp_path: Path) -
     whole, path = tmp_path / "whole.csv", tmp_path / "history.csv"
     write(whole, ROWS)
     path.write_bytes(b"\xff\x00garbage\n")
-    rewrite_history(path, ROWS)
+    rewrite_history(inside(path.parent) / path.name, ROWS)
     assert path.read_bytes() == whole.read_bytes()
 
 
 def test_a_torn_line_spoils_none_but_itself(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
-    files.append_line(path, '{"a": 1}')
+    (inside(path.parent) / path.name).append_line('{"a": 1}')
     with path.open("a") as file:
         file.write('{"b"')
-    files.append_line(path, '{"c": 3}')
+    (inside(path.parent) / path.name).append_line('{"c": 3}')
     assert path.read_text().split("\n") == ['{"a": 1}', '{"b"', '{"c": 3}', ""]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from dlrun.errors import StorageError
+from dlrun.records.inside import inside
 from dlrun.reporting.tensorboard import TensorBoard, flatten, write_tensorboard
 from dlrun.training.listener import REFIT, EpochReport
 
@@ -58,7 +59,7 @@ def row(epoch: int, fold: int = 0) -> dict[str, float]:
 
 
 def test_training_and_validation_share_their_tags(tmp_path: Path) -> None:
-    write_tensorboard(tmp_path / "tensorboard", [row(1), row(2)], SETTINGS, {"validation/loss": 1.0})
+    write_tensorboard(inside(tmp_path) / "tensorboard", [row(1), row(2)], SETTINGS, {"validation/loss": 1.0})
     folder = tmp_path / "tensorboard"
     assert scalars(folder / "training") == {
         ("loss", 1): 1.0,
@@ -71,7 +72,7 @@ def test_training_and_validation_share_their_tags(tmp_path: Path) -> None:
 
 
 def test_folds_and_the_refit_have_folders_of_their_own(tmp_path: Path) -> None:
-    write_tensorboard(tmp_path, [row(1, 0), row(1, 1), {"fold": REFIT, "epoch": 1, "loss": 7.0}], {}, {})
+    write_tensorboard(inside(tmp_path), [row(1, 0), row(1, 1), {"fold": REFIT, "epoch": 1, "loss": 7.0}], {}, {})
     found = {path.parent.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("events*")}
     assert found == {
         *(f"fold-{fold}/{part}" for fold in (0, 1) for part in ("training", "validation")),
@@ -85,7 +86,7 @@ def test_hyper_parameters_stand_with_the_scores(tmp_path: Path) -> None:
     from tensorboardX.proto.plugin_hparams_pb2 import HParamsPluginData
 
     scores = {"validation/accuracy": 0.9, "test/auc": None, "test/loss": float("inf")}
-    write_tensorboard(tmp_path, [], SETTINGS, scores)
+    write_tensorboard(inside(tmp_path), [], SETTINGS, scores)
     assert scalars(tmp_path) == {("validation/accuracy", 0): 0.9}
     plugins = {
         value.tag: HParamsPluginData.FromString(value.metadata.plugin_data.content)
@@ -104,7 +105,7 @@ def test_hyper_parameters_stand_with_the_scores(tmp_path: Path) -> None:
 
 def test_a_listener_writes_while_the_run_goes_on(tmp_path: Path) -> None:
     before = threading.active_count()
-    with TensorBoard(tmp_path) as board:
+    with TensorBoard(inside(tmp_path)) as board:
         values = {"loss": 0.5, "val_loss": 0.6}
         board.epoch_finished(EpochReport(0, 1, 3, values, "val_loss", 1, 0.6, 0.1))
         board.flush()
@@ -115,15 +116,15 @@ def test_a_listener_writes_while_the_run_goes_on(tmp_path: Path) -> None:
 
 
 def test_nothing_is_made_without_events(tmp_path: Path) -> None:
-    with TensorBoard(tmp_path / "tensorboard"):
+    with TensorBoard(inside(tmp_path) / "tensorboard"):
         pass
     assert not (tmp_path / "tensorboard").exists()
 
 
 def test_a_folder_that_cannot_be_made_is_a_storage_error(tmp_path: Path) -> None:
     (tmp_path / "tensorboard").write_text("in the way")
-    with pytest.raises(StorageError, match=r"cannot write TensorBoard events to .*training: "):
-        TensorBoard(tmp_path / "tensorboard").log(0, 1, {"loss": 1.0})
+    with pytest.raises(StorageError, match=r"cannot create .*training: "):
+        TensorBoard(inside(tmp_path) / "tensorboard").log(0, 1, {"loss": 1.0})
 
 
 def test_a_full_disk_is_a_storage_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,7 +133,7 @@ def test_a_full_disk_is_a_storage_error(tmp_path: Path, monkeypatch: pytest.Monk
     def fail(_: EventsWriter) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    with TensorBoard(tmp_path) as board:
+    with TensorBoard(inside(tmp_path)) as board:
         board.log(0, 1, {"loss": 1.0})
         with monkeypatch.context() as patched:
             patched.setattr(EventsWriter, "flush", fail)

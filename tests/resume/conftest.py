@@ -73,8 +73,9 @@ class Stopped:
         loaded = load_text(text, "test.yaml")
         original = os.replace
 
-        def replace(source: Any, target: Any) -> None:
-            original(source, target)
+        def replace(source: Any, target: Any, *, src_dir_fd: int, dst_dir_fd: int) -> None:
+            original(source, target, src_dir_fd=src_dir_fd, dst_dir_fd=dst_dir_fd)
+            target = Path(f"/proc/self/fd/{dst_dir_fd}").resolve() / target
             if Path(target).name not in {"status.json", "config.yaml", "source.yaml", "overrides.yaml"}:
                 self._run = self._run or next(path for path in Path(target).parents if path.parent.name == "runs")
                 self._keep(f"written {Path(target).relative_to(self._run)}")

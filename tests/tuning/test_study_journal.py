@@ -39,6 +39,7 @@ STATES = ["finished", "pruned", "diverged", "failed", "lost", "out_of_memory", "
 
 
 def open_study(folder: Path, tuner: Any = GRID) -> Study:
+    folder.mkdir(exist_ok=True)
     return Study.open(folder, tuner, seed=4, mode="max", written={"a": 1, "b": 1}, others={"parameters": "min"})
 
 
@@ -138,6 +139,7 @@ def test_a_driver_that_is_killed_anywhere_tries_the_same_points(kind: str, tmp_p
 
     def drive(folder: Path, patience: int) -> bool:
         """Carry out the study for a number of steps; return whether it is complete."""
+        folder.mkdir(exist_ok=True)
         with Study.open(folder, tuner, seed=2, mode="min") as study:
             while patience > 0 and (suggestion := study.ask()):
                 for epoch in range(1, 4):

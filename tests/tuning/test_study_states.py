@@ -19,6 +19,7 @@ SPACE = {"x": {"uniform": [0, 1]}}
 
 def open_study(folder: Path, *, mode: Any = "min", seed: int = 1, others: Any = None, **more: Any) -> Study:
     tuner = TUNER.validate_python({"kind": "quasi_random", "space": SPACE, "trials": 20, **more})
+    folder.mkdir(exist_ok=True)
     return Study.open(folder, tuner, seed=seed, mode=mode, others=others, written={"x": 0.5})
 
 
@@ -161,6 +162,7 @@ def test_the_tuners_own_seed_wins(tmp_path: Path) -> None:
     points = []
     for name, seed, own in [("a", 1, 7), ("b", 2, 7), ("c", 2, 8)]:
         tuner = TUNER.validate_python({"kind": "random", "space": SPACE, "seed": own})
+        (tmp_path / name).mkdir()
         with Study.open(tmp_path / name, tuner, seed=seed, mode="min") as study:
             study.ask()
             number = ask(study)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import TypeAdapter
 
+from dlrun.records.inside import inside
 from dlrun.tuning.trial import Outcome, Trial
 from dlrun.tuning.trial_runs import Limit, TrialRuns
 from dlrun.tuning.tuner import Tuner
@@ -44,7 +45,7 @@ def with_weights(folder: Path) -> list[int]:
 @pytest.mark.parametrize("sign", [1.0, -1.0])
 def test_the_worst_lose_their_weights_first(tmp_path: Path, limit: Limit, kept: list[int], sign: float) -> None:
     full = []
-    runs = TrialRuns(tmp_path, sign, limit, lambda: full.append(1))
+    runs = TrialRuns(inside(tmp_path), sign, limit, lambda: full.append(1))
     trials = [end(tmp_path, number, sign * value) for number, value in enumerate([0.5, 0.1, 0.9, 0.2, 0.3])]
     for trial in trials:
         runs.settle(trial)
@@ -54,9 +55,9 @@ def test_the_worst_lose_their_weights_first(tmp_path: Path, limit: Limit, kept: 
 
 def test_a_study_that_goes_on_removes_what_a_kill_left(tmp_path: Path) -> None:
     trials = [end(tmp_path, number, value) for number, value in enumerate([0.5, 0.1, 0.9])]
-    TrialRuns(tmp_path, 1.0, Limit(None, 2 * SIZE)).recall(trials)
+    TrialRuns(inside(tmp_path), 1.0, Limit(None, 2 * SIZE)).recall(trials)
     assert with_weights(tmp_path) == [0, 1]
-    runs = TrialRuns(tmp_path, 1.0, Limit(None, 2 * SIZE))
+    runs = TrialRuns(inside(tmp_path), 1.0, Limit(None, 2 * SIZE))
     runs.recall(trials)
     runs.settle(end(tmp_path, 3, 0.2))
     assert with_weights(tmp_path) == [1, 3]
@@ -73,7 +74,7 @@ def test_what_a_link_among_the_trials_leads_to_stays(tmp_path: Path) -> None:
     worst = study / str(trials[0].outcome and trials[0].outcome.run)
     worst.rename(victim)
     worst.symlink_to(victim)
-    runs = TrialRuns(study, 1.0, Limit(1))
+    runs = TrialRuns(inside(study), 1.0, Limit(1))
     runs.recall(trials)
     assert runs.take_up(0) is None
     assert sorted(path.name for path in victim.rglob("weights")) == ["weights"] * 2
