@@ -18,11 +18,10 @@ from dlrun.tuning.illustration import content_of
 from dlrun.tuning.job import Ended, Job
 from dlrun.tuning.objective import Objective
 from dlrun.tuning.search import Selection
+from dlrun.tuning.selected import Selected
 from dlrun.tuning.trial import Trial
 from dlrun.tuning.trial_runs import has_no_end
 from dlrun.tuning.workers import Workers
-
-FILE = "selection.json"
 
 WRITTEN = 0
 """Number of the trial that is the config as written."""
@@ -116,10 +115,7 @@ class Concluding:
         self._rescorings = 0 if ordered else selection.rescorings
         self._config_of = config_of
         self._argv = tuple(argv)
-        self._done: dict[str, Any] = {"format": 1, "rescored": {}, "finals": {}}
-        if folder.file(FILE).is_file():
-            self._done |= folder.read_json(FILE)
-        self._finals: dict[str, str] = self._done["finals"]
+        self._done = Selected.read(folder)
         self._failed: set[str] = set()
         self._importance: dict[str, float] = {}
 
@@ -144,11 +140,13 @@ class Concluding:
         winner = finalists[0].trial
         self._carry_out(self._refits([winner]))
         finals = {
-            trial.id: self._finals[str(trial.id)] for trial in (winner, written) if trial and self._is_refitted(trial)
+            trial.id: self._done.finals[str(trial.id)]
+            for trial in (winner, written)
+            if trial and self._is_refitted(trial)
         }
         if winner.id not in finals:
             raise RunFailed(
-                f"trial {winner.id} won, but could not be fitted again: {self._done.get('reason')}",
+                f"trial {winner.id} won, but could not be fitted again: {self._done.reason}",
                 remedy="Run the command again to try it once more.",
             )
         metrics = {trial: self._read(run) for trial, run in finals.items()}
@@ -182,24 +180,24 @@ class Concluding:
             self._importance = (ended.metrics or {}).get("importance", {})
             return
         if shuffle:
-            self._done["rescored"][trial][shuffle] = self._objective.of(ended.metrics) if ended.metrics else None
+            self._done.rescored[trial][shuffle] = self._objective.of(ended.metrics) if ended.metrics else None
         elif ended.state == "finished" and ended.run is not None:
             self._note(trial, ended.run)
             return
         else:
             self._failed.add(trial)
-            self._done["reason"] = ended.reason
-        self._folder.write_json(FILE, self._done)
+            self._done.reason = ended.reason
+        self._done.write(self._folder)
 
     def _note(self, trial: str, run: str) -> None:
-        self._finals[trial] = run
-        self._folder.write_json(FILE, self._done)
+        self._done.finals[trial] = run
+        self._done.write(self._folder)
 
     def _rescorings_of(self, best: Sequence[Trial]) -> list[Job]:
         """Return the fits of the finalists on development rows divided anew; the test rows stay apart."""
         jobs = []
         for trial in best:
-            known = self._done["rescored"].setdefault(str(trial.id), {})
+            known = self._done.rescored.setdefault(str(trial.id), {})
             for shuffle in range(1, self._rescorings + 1):
                 if str(shuffle) not in known:
                     config = self._config_of(trial, {})
@@ -207,7 +205,7 @@ class Concluding:
         return jobs
 
     def _scores(self, trial: Trial) -> tuple[float, ...]:
-        known: dict[str, float | None] = self._done["rescored"][str(trial.id)]
+        known = self._done.rescored[str(trial.id)]
         numbers = map(str, range(1, self._rescorings + 1))
         return tuple(value for number in numbers if (value := known.get(number)) is not None)
 
@@ -235,7 +233,7 @@ class Concluding:
         return jobs
 
     def _is_refitted(self, trial: Trial) -> bool:
-        run = self._finals.get(str(trial.id))
+        run = self._done.finals.get(str(trial.id))
         return run is not None and self._folder.file(f"{FINAL}/{run}/metrics.json").is_file()
 
     def _begun(self, name: str) -> RunFolder | None:
