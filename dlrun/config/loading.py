@@ -61,7 +61,7 @@ def load(source: FilePath | None, overrides: Sequence[str] = ()) -> LoadedConfig
 
     Args:
         source: A YAML file; None for the one that `find` finds.
-        overrides: `key.path=value`; the value is YAML.
+        overrides: `key.path=value`; the value is YAML, or a single mark such as `,`.
 
     Raises:
         ConfigError: With every problem of the file and the overrides.
@@ -79,7 +79,7 @@ def load_text(text: str, name: str = "config", overrides: Sequence[str] = ()) ->
     Args:
         text: YAML.
         name: What messages call the text.
-        overrides: `key.path=value`; the value is YAML.
+        overrides: `key.path=value`; the value is YAML, or a single mark such as `,`.
 
     Raises:
         ConfigError: With every problem of the text and the overrides.
@@ -98,7 +98,7 @@ def load_settings(
     Args:
         text: YAML.
         name: What messages call the text.
-        assignments: `key.path=value`; the value is YAML.
+        assignments: `key.path=value`; the value is YAML, or a single mark such as `,`.
         settings_class: Class of the whole config.
 
     Returns:

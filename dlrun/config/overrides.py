@@ -100,9 +100,20 @@ def _parse(text: str, mark: Mark) -> tuple[Assignment | None, list[Fault]]:
         return None, [Fault(mark, (), "expected 'key.path=value', found no '='")]
     if not all(parts):
         return None, [Fault(mark, (), "expected 'key.path=value', found an empty name in the path")]
+    if _is_mark(value):
+        return Assignment(parts, value, mark), []
     reading = read(value, lambda *_: mark)
     faults = [Fault(mark, parts, fault.message, fault.hint) for fault in reading.faults]
     return (None if faults else Assignment(parts, reading.value, mark)), faults
+
+
+def _is_mark(value: str) -> bool:
+    """Tell whether a value is a text although YAML reads it otherwise: a single mark, or what begins with `#`.
+
+    Shells take quotes away, so that `decimal=','` arrives as a lone comma, which is no YAML; and what stands alone is
+    no comment on anything.
+    """
+    return value.startswith("#") or (len(value) == 1 and not value.isalnum() and value != "~")
 
 
 def _kinds_first(assignments: list[Assignment]) -> list[Assignment]:

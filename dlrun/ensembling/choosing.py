@@ -140,7 +140,7 @@ def _tried(
 
 
 def select(trials: Sequence[Trial], objective: Objective, seed: int) -> tuple[Trial, str]:
-    """Take the standard method unless another one is better by more than chance would make it.
+    """Take the standard method unless another one is better by its margin.
 
     The lowest of a dozen cross-fitted costs is often the luck of a few rows, above all where a few errors are large.
     So each method has a margin, mostly of one standard error of its paired difference from the standard one (Breiman,
@@ -166,7 +166,7 @@ def select(trials: Sequence[Trial], objective: Objective, seed: int) -> tuple[Tr
             if gain > trial.method.margin * spread:
                 ahead[trial.method.title] = (trial, gain / spread if spread > 0 else np.inf)
     if not ahead:
-        return standard, "it is the standard, and no other is better by more than chance would make it"
+        return standard, "it is the standard, and no other is better by its margin, mostly one standard error"
     best = _cheapest([trial for trial, _ in ahead.values()])
     return best, f"it is better than {standard.method.title} by {ahead[best.method.title][1]:.1f} standard errors"
 

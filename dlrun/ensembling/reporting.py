@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -156,6 +157,7 @@ def _ensemble(outcome: Outcome, cross_fitted: Scores) -> dict[str, Any]:
             "uniform": judge.scores(choice.uniform),
             "best_member": judge.scores(choice.best),
             "best_member_in_sample": judge.scores(judge.stack.y_pred[outcome.best]),
+            "gain_over_best_member": judge.difference(outcome.cross_fitted, choice.best),
         },
         "test": None
         if test is None
@@ -233,7 +235,8 @@ def _diagnosis(outcome: Outcome, found: dict[str, Any]) -> dict[str, Any]:
     finding, verdict = _verdict(metric, ours, best, guess)
     names = f"{words(metric)} {number(ours)}, best member {number(best)}, uniform {number(uniform)}"
     evidence = [f"Cross-fitted {names}, baseline {number(guess)}; the ensemble in-sample {number(inside)}."]
-    evidence += _test_evidence(outcome, found)
+    evidence += _difference_of("validation rows, cross-fitted,", metric, found["ensemble"]["validation"])
+    evidence += _difference_of("the test set", metric, found["ensemble"]["test"])
     evidence += _copies_evidence(found["diversity"])
     return {
         "finding": finding,
@@ -267,16 +270,19 @@ def _copies_evidence(found: dict[str, Any]) -> list[str]:
     ]
 
 
-def _test_evidence(outcome: Outcome, found: dict[str, Any]) -> list[str]:
-    """Say whether the test set, one look at it, tells the ensemble from its best member."""
-    tested = found["ensemble"]["test"]
-    bounds = None if tested is None else tested["gain_over_best_member"].get(outcome.metric)
+def _difference_of(rows: str, metric: str, scores: Mapping[str, Any] | None) -> list[str]:
+    """Say whether some rows tell the ensemble from its best member.
+
+    Args:
+        rows: Which ones, in words.
+        metric: Name of the main metric.
+        scores: Those of the ensemble on them; None if there are none.
+    """
+    bounds = None if scores is None else scores["gain_over_best_member"].get(metric)
     if bounds is None:
         return []
     low, high = bounds
     if low == high == 0:
-        return [f"On the test set {words(outcome.metric)} is the same as the best member's."]
+        return [f"On {rows} {words(metric)} is the same as the best member's."]
     verdict = "which may be luck" if low <= 0 <= high else "more than luck"
-    return [
-        f"On the test set {words(outcome.metric)} differs from the best member's by [{low:.3g}, {high:.3g}], {verdict}."
-    ]
+    return [f"On {rows} {words(metric)} differs from the best member's by [{low:.3g}, {high:.3g}], {verdict}."]

@@ -214,6 +214,13 @@ def _improving(facts: Facts, chosen: Sequence[Curve]) -> _Found:
 
 def _flat(facts: Facts) -> _Found:
     evidence = (*_gap(facts), _against_baseline(facts))
+    if _is_worse_by_loss(facts):
+        unfinished = [curve for curve in facts.curves if 1 < curve.num_epochs == curve.best_epoch]
+        if unfinished:
+            return _improving(facts, unfinished)
+        loss = f"validation loss: {number(facts.validation.get(LOSS))}; baseline: {number(facts.baseline_loss)}"
+        summary = "It beats the baseline by some scores, and not by its loss, in which large mistakes count most."
+        return "does_not_generalize", summary, (loss, *evidence), None
     skill, train_skill = facts.skill(facts.validation), facts.skill(facts.train)
     if skill is not None and skill >= _NEARLY_PERFECT:
         return "good", "It generalizes, and little is left to gain.", evidence, None
@@ -234,6 +241,12 @@ def _flat(facts: Facts) -> _Found:
         summary = "It generalizes, and fits the training rows somewhat better than the validation rows."
         return "balanced", summary, evidence, None
     return "underfits", "It generalizes, but cannot overfit: it has too little capacity.", evidence, None
+
+
+def _is_worse_by_loss(facts: Facts) -> bool:
+    """Whether the loss is worse than that of the baseline, whatever other scores say."""
+    loss, baseline = facts.validation.get(LOSS), facts.baseline_loss
+    return loss is not None and baseline is not None and not facts.weighted and loss > baseline
 
 
 def _hardly_better(facts: Facts, skill: float | None, train_skill: float | None) -> bool:

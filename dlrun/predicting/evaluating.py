@@ -136,7 +136,8 @@ def _look(
     known = int(np.isin(hashes, test_hashes).sum())
     if not is_own and known and own_test is not None:
         is_own, fingerprint = True, ledger.fingerprint_of(own_test[1], class_names)
-        notes = (*notes, f"{known:,} of these {len(y_true):,} rows have the inputs of test rows of the run")
+        have = "has" if known == 1 else "have"
+        notes = (*notes, f"{known:,} of these {len(y_true):,} rows {have} the inputs of test rows of the run")
     if not is_own and not ledger.looks(runs_dir, fingerprint):
         return None, notes
     number = ledger.append(runs_dir, fingerprint=fingerprint, run=stored.id, why="evaluate")

@@ -7,9 +7,7 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from dlrun.datasets.npz import Npz
 from dlrun.datasets.row_hashes import row_hashes
-from dlrun.datasets.table import Table
 from dlrun.errors import DlrunError
 from dlrun.predicting.predictor import Description
 from dlrun.predicting.stored import Stored
@@ -30,16 +28,17 @@ def overlap_note(stored: Stored, description: Description, hashes: NDArray[np.ui
         test: Hashes of the test rows of the run, which it has not learned from.
     """
     facts, source = description.facts, description.experiment.dataset
-    if not isinstance(source, Table | Npz):  # what lies in no file of the user's, or is made by a function
+    if source.runs_code:  # which nobody has vouched for here
         return ""
+    name = getattr(source, "path", source.kind)
     if facts.num_rows * prod(facts.input_shape) > _MOST_VALUES:
         return _not_compared("they are too many")
     try:
         dataset = source.load()
     except DlrunError:
-        return _not_compared(f"'{source.path}' cannot be read any more")
+        return _not_compared(f"'{name}' cannot be read any more")
     if dataset.fingerprint != stored.json("dataset.json").get("fingerprint"):
-        return _not_compared(f"'{source.path}' has changed since")
+        return _not_compared(f"'{name}' has changed since")
     (test_rows,) = stored.arrays("split.npz", "test")
     learned = np.setdiff1d(np.arange(dataset.num_rows), test_rows)
     known = np.zeros(len(hashes), bool)
@@ -49,10 +48,8 @@ def overlap_note(stored: Stored, description: Description, hashes: NDArray[np.ui
     number = int((known & ~np.isin(hashes, test)).sum())
     if not number:
         return ""
-    return (
-        f"{number:,} of these {len(hashes):,} rows have the inputs of rows that the run learned from or was chosen by: "
-        "scores on these flatter"
-    )
+    rows = f"{number:,} of these {len(hashes):,} rows {'has' if number == 1 else 'have'}"
+    return f"{rows} the inputs of rows that the run learned from or was chosen by: scores on these flatter"
 
 
 def _not_compared(why: str) -> str:

@@ -59,6 +59,16 @@ def test_values_are_yaml_and_split_at_the_first_sign(small: type[Settings]) -> N
     assert settings_of(small, "training={epochs: 3, shuffle: false}").training.shuffle is False
 
 
+@pytest.mark.parametrize("mark", [",", ";", "#", "|", " ", ".", "'", '"', "%", "@", "-", "[", "##", "# a"])
+def test_a_single_mark_is_a_text_as_shells_take_its_quotes_away(small: type[Settings], mark: str) -> None:
+    assert settings_of(small, f"dataset.path={mark}").dataset.path == mark
+
+
+def test_the_mark_for_nothing_and_digits_are_read_as_ever(small: type[Settings]) -> None:
+    assert settings_of(small, "training.early_stopping=~").training.early_stopping is None
+    assert settings_of(small, "training.epochs=7").training.epochs == 7
+
+
 @pytest.mark.parametrize(
     ("override", "index", "layer"),
     [

@@ -103,7 +103,8 @@ def test_an_ensemble_of_its_best_member_says_so(tmp_path: Path, make_stack, make
     for place in range(3):
         make_member(tmp_path, stack, place)
     evidence = make(tmp_path, method="best").metrics["diagnosis"]["evidence"]
-    assert evidence[1] == "On the test set log loss is the same as the best member's."
+    same = "log loss is the same as the best member's."
+    assert evidence[1:3] == [f"On validation rows, cross-fitted, {same}", f"On the test set {same}"]
 
 
 def test_a_member_must_beat_the_baseline(tmp_path: Path, make_stack, make_member) -> None:

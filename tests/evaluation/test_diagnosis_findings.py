@@ -396,3 +396,17 @@ def test_numbers_as_people_read_them(value: float | None, text: str) -> None:
 
 def test_names_as_people_read_them() -> None:
     assert [words(name) for name in ("val_loss", "top_5_accuracy")] == ["validation loss", "top 5 accuracy"]
+
+
+def test_decisions_alone_that_beat_the_baseline_do_not_make_it_generalize() -> None:
+    flat = history([2.5] * 12, [2.6, 2.5, 2.59, 2.6, 2.58, 2.61, 2.6, 2.59, 2.6, 2.58, 2.6, 2.6])
+    found = network(flat, train=(1.9, 0.62), validation=(2.5, 0.6))
+    assert found.finding == "does_not_generalize"
+    assert found.summary.startswith("It beats the baseline by some scores, and not by its loss")
+    assert found.evidence[0] == "validation loss: 2.500; baseline: 2.303"
+
+
+def test_a_loss_above_the_baseline_that_was_best_at_the_last_epoch_is_still_improving() -> None:
+    found = network(history([3.0, 2.5, 2.2], [3.2, 3.3, 2.9]), train=(2.2, 0.6), validation=(2.9, 0.55))
+    assert (found.finding, found.summary) == ("improving", "It was still improving when its epochs ran out.")
+    assert found.evidence[0] == "validation loss was best at epoch 3 of 3 and still improving"

@@ -228,3 +228,17 @@ def test_classes_are_known_however_they_are_spelled(trained, classes, values, co
 
     description = replace(load_stored(open_stored(trained("table-linear").path)).description, class_names=classes)
     assert encode(pl.DataFrame([values]), description).tolist() == codes
+
+
+def test_rows_of_a_dataset_that_comes_with_a_package_are_recognized(tmp_path) -> None:
+    from sklearn.datasets import load_iris
+
+    config = "dataset: iris\nmodel: linear\nevaluation: {bootstrap: 10}\n"
+    run = run_experiment(load_text(config, "config.yaml").experiment, runs_dir=tmp_path / "runs")
+    with np.load(run.path / "split.npz") as split:
+        row = int(np.setdiff1d(np.arange(150), split["test"])[0])
+    x, y = load_iris(return_X_y=True)
+    names = np.array(["setosa", "versicolor", "virginica"])
+    np.savez(tmp_path / "one.npz", x=x[[row]].astype(np.float32), y=names[y[[row]]])
+    note, *_ = evaluated(run.path, tmp_path / "one.npz").notes
+    assert note.startswith("1 of these 1 rows has the inputs of rows that the run learned from or was chosen by")
