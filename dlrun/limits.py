@@ -100,10 +100,7 @@ def death(code: int) -> str:
     """
     if code >= 0:
         return f"exit code {code}"
-    try:
-        name = signal.Signals(-code).name
-    except ValueError:  # one of the signals for real time
-        return f"signal {-code}"
+    name = _signal(-code)
     if name == "SIGKILL":
         return f"{name}, which the system sends when memory runs out"
     if name == "SIGPROF":
@@ -112,11 +109,18 @@ def death(code: int) -> str:
     return f"{name}; {limit}" if limit is not None and name in _FATAL else name
 
 
+def _signal(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # one of the signals for real time
+        return f"signal {number}"
+
+
 def is_death_by_memory(code: int) -> bool:
     """Tell whether a process is likely to have died for want of memory; `code` as in `death`."""
     if code == -signal.SIGKILL:
         return True
-    return memory_limit() is not None and (code > 0 or (code < 0 and signal.Signals(-code).name in _FATAL))
+    return memory_limit() is not None and (code > 0 or _signal(-code) in _FATAL)
 
 
 def bound_loading() -> None:
