@@ -21,6 +21,7 @@ _STOPPED_BY = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 """Signals by which people end a command; whoever sends one need not be told."""
 
 _AWAITED = {*_PASSED_ON, signal.SIGCHLD, signal.SIGTSTP, signal.SIGCONT}
+_SECONDS_TO_HEAR = 2.0
 _PR_SET_PDEATHSIG = 1
 _REMEDY = """\
 {remedy} Fewer threads take less of it (OMP_NUM_THREADS=1), and so do smaller batches and fewer jobs.
@@ -82,18 +83,25 @@ def _die_with(parent: int) -> None:
 
 
 def _wait(child: int) -> int:
-    """Pass on what comes until the child has ended; return its status."""
+    """Pass on what comes until the child has ended; return its status.
+
+    A second Ctrl-C ends a child that does not hear it, as a library asks for memory that it does not get.
+    """
+    num_stops = 0
     while True:
         number = signal.sigwait(_AWAITED)
-        if number == signal.SIGCHLD:
-            pid, status = os.waitpid(child, os.WNOHANG)
-            if pid:
-                return status
-        elif number == signal.SIGTSTP:
+        if number == signal.SIGTSTP:
             os.kill(child, signal.SIGSTOP)
             os.kill(os.getpid(), signal.SIGSTOP)
-        else:
+        elif number != signal.SIGCHLD:
             os.kill(child, number)
+            num_stops += number in _STOPPED_BY
+            if num_stops > 1 and signal.sigtimedwait({signal.SIGCHLD}, _SECONDS_TO_HEAR) is None:
+                os.kill(child, signal.SIGKILL)
+                os._exit(128 + number)
+        pid, status = os.waitpid(child, os.WNOHANG)
+        if pid:
+            return status
 
 
 def _tell(code: int, limit: MemoryLimit) -> None:

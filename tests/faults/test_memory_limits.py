@@ -36,7 +36,9 @@ def load(way="well"):
         os._exit(1)
     if way == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
-    if way == "wait":
+    if way == "deaf":
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if way in ("wait", "deaf"):
         print("waiting", os.getpid(), os.getpgid(0), flush=True)
         time.sleep(60)
     x = np.random.default_rng(1).normal(size=(60, 3))
@@ -104,7 +106,7 @@ def told_in_words(ended: Ended) -> bool:
 RANGES = [
     (("check", "linear.yaml"), "-v", (20, 40, 100, 200, 400)),
     (("train", "linear.yaml"), "-v", (40, 150, 300, 450, 550, 650)),
-    (("train", "linear.yaml"), "-d", (30, 150, 300)),
+    (("train", "linear.yaml"), "-d", (30, 150, 600)),
     (("train", "network.yaml"), "-v", (500, 1500, 1800, 2000)),
     (("train", "network.yaml"), "-d", (300, 500)),
     (("tune", "tune-linear.yaml", "-j", "2"), "-v", (300, 500, 600)),
@@ -152,6 +154,18 @@ def test_a_signal_reaches_what_is_carried_out(limited: Limited, number: signal.S
         _, err = process.communicate(timeout=60)
     assert process.returncode == 128 + number
     assert f"stopped by {number.name}" in err
+    assert not is_alive(worker)
+
+
+def test_the_second_signal_ends_what_does_not_hear(limited: Limited) -> None:
+    with limited.start("train", "own.yaml", "dataset.arguments.way=deaf") as process:
+        worker = waiting(process)
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.5)
+        assert process.poll() is None
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=30)
+    assert process.returncode == 128 + signal.SIGTERM
     assert not is_alive(worker)
 
 
@@ -222,7 +236,10 @@ def waiting(process: subprocess.Popen[str]) -> int:
 
 
 def children(pid: int) -> list[int]:
-    found = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False).stdout
+    """Return the children that are zygotes or their forks, and no short-lived ones that look at the machine."""
+    found = subprocess.run(
+        ["pgrep", "-P", str(pid), "-f", "dlrun.tuning.zygote"], capture_output=True, text=True, check=False
+    ).stdout
     return [int(word) for word in found.split()]
 
 
@@ -235,9 +252,11 @@ def is_alive(pid: int) -> bool:
 
 def eventually(holds: Callable[[], bool], seconds: float = 30) -> bool:
     deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline and not holds():
+    while time.monotonic() < deadline:
+        if holds():
+            return True
         time.sleep(0.02)
-    return holds()
+    return False
 
 
 def kill_workers(process: subprocess.Popen[str]) -> int:
