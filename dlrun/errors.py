@@ -5,10 +5,12 @@
     ├── ConfigError       2    the config is wrong; holds every problem of the file
     ├── DataError         2    the dataset is missing or cannot be used as asked
     ├── ModelError        2    the model cannot be built, or does not fit the data
+    │   └── ModelTooLarge 2    it does not fit into memory; an OutOfMemory as well
     ├── RunFailed         1    training started and could not end well
-    │   └── Diverged      1    the loss became NaN or infinite
+    │   ├── Diverged      1    the loss became NaN or infinite
+    │   └── OutOfMemory   1    memory did not suffice, of the machine, of the GPU, or within a limit of the process
     ├── StorageError      1    a file of a run could not be written or read
-    └── OutOfResources    1    the system gives this process no more files, processes, threads or memory
+    └── OutOfResources    1    the system gives this process no more files, processes or threads
     KeyboardInterrupt
     └── Interrupted  130/143   a signal asked the run to stop
 
@@ -20,6 +22,8 @@ from __future__ import annotations
 import errno
 import signal
 from dataclasses import dataclass
+
+from dlrun.limits import is_exhausted, memory_limit, near_limit
 
 
 class DlrunError(Exception):
@@ -104,12 +108,20 @@ class Diverged(RunFailed):
     """The loss became NaN or infinite."""
 
 
+class OutOfMemory(RunFailed):
+    """Memory did not suffice, of the machine or of the GPU, or within a limit of this process."""
+
+
+class ModelTooLarge(ModelError, OutOfMemory):
+    """The model does not fit into memory."""
+
+
 class StorageError(DlrunError):
     """A file of a run could not be written or read."""
 
 
 class OutOfResources(DlrunError):
-    """The system gives this process no more files, processes, threads or memory."""
+    """The system gives this process no more files, processes or threads."""
 
 
 NO_MORE = {
@@ -119,12 +131,15 @@ NO_MORE = {
         "the system starts no more processes or threads for this user",
         "Raise the limit, as with `ulimit -u 4096`, or run fewer jobs at a time.",
     ),
-    errno.ENOMEM: ("memory ran out", "Use fewer rows with dataset.limit, or a machine with more memory."),
 }
 """What the system says when it gives a process no more of something, in words, and what to do."""
 
 _NO_THREAD = "can't start new thread"
 """What Python says, in an error that has no class of its own."""
+
+_OF_LIBRARIES = (ImportError, SystemError, RuntimeError, AttributeError)
+"""Classes of what libraries raise when memory is refused to them and they do not expect it: a call of C that fails
+without saying why, or a module that is there in part."""
 
 
 def own(error: BaseException, otherwise: BaseException | None = None) -> BaseException:
@@ -134,15 +149,36 @@ def own(error: BaseException, otherwise: BaseException | None = None) -> BaseExc
         error: Whatever was caught.
         otherwise: What stands for any other error; the error itself unless given.
     """
-    number = error.errno if isinstance(error, OSError) else None
-    if isinstance(error, MemoryError):
-        number = errno.ENOMEM
-    elif isinstance(error, RuntimeError) and str(error) == _NO_THREAD:
-        number = errno.EAGAIN
-    if number not in NO_MORE or isinstance(error, ConnectionError):
+    if isinstance(error, DlrunError | KeyboardInterrupt | SystemExit):
         return otherwise or error
-    message, remedy = NO_MORE[number]
-    return OutOfResources(message, remedy=remedy)
+    if is_exhausted(error):
+        return out_of_memory()
+    number = error.errno if isinstance(error, OSError) else None
+    if isinstance(error, RuntimeError) and str(error) == _NO_THREAD:
+        if near_limit() is not None:  # the room for the stack of a thread is what is missing
+            return out_of_memory("no further thread can be started")
+        number = errno.EAGAIN
+    if number in NO_MORE and not isinstance(error, ConnectionError):
+        message, remedy = NO_MORE[number]
+        return OutOfResources(message, remedy=remedy)
+    if otherwise is None and isinstance(error, _OF_LIBRARIES) and (limit := near_limit()) is not None:
+        return out_of_memory(f"it seems: {limit}, and a library fails with {type(error).__name__}: {error}")
+    return otherwise or error
+
+
+def out_of_memory(detail: str = "", remedy: str | None = None) -> OutOfMemory:
+    """Return an error of memory that ran out.
+
+    Args:
+        detail: What there was no room for, or how that showed; empty to tell the limit of the process, if it has one.
+        remedy: What takes less; to use fewer rows unless given.
+    """
+    limit = memory_limit()
+    if limit is not None and str(limit) not in detail:
+        detail = f"{detail}; {limit}" if detail else str(limit)
+    advice = remedy or "Use fewer rows with dataset.limit, or a machine with more memory."
+    remedies = [limit.remedy, advice] if limit else [advice]
+    return OutOfMemory(f"memory ran out{': ' if detail else ''}{detail}", remedy=" ".join(remedies))
 
 
 class Interrupted(KeyboardInterrupt):

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from dlrun.datasets.dataset import DatasetFacts
-from dlrun.errors import RunFailed
+from dlrun.errors import out_of_memory
 from dlrun.evaluation.metrics import higher_is_better
 from dlrun.experiment import Experiment
+from dlrun.limits import is_exhausted
 from dlrun.models.network.network import Network
 from dlrun.resolve import output_head, resolve
 from dlrun.training.estimator_learner import EstimatorLearner
@@ -63,17 +64,16 @@ def enough_memory(experiment: Experiment) -> Iterator[None]:
         experiment: What the block carries out.
 
     Raises:
-        RunFailed: Memory did not suffice.
+        OutOfMemory: Memory did not suffice.
     """
-    from dlrun.training.engines import memory
+    from dlrun.training.engines.memory import wanted
 
     try:
         yield
     except Exception as error:
-        if not memory.is_exhausted(error):
+        if not is_exhausted(error):
             raise
-        detail = memory.wanted(error)
-        raise RunFailed(f"out of memory{': ' if detail else ''}{detail}", remedy=_smaller(experiment)) from error
+        raise out_of_memory(wanted(error), remedy=_smaller(experiment)) from error
 
 
 def _smaller(experiment: Experiment) -> str:

@@ -30,11 +30,12 @@ HEAVY = {
 ZYGOTE = PACKAGE / "tuning" / "zygote.py"
 """A program of its own, whose forks must end without taking the zygote's state apart."""
 
-FOUNDATION = {"backend", "errors", "interruption", "settings", ""}
+FOUNDATION = {"backend", "errors", "interruption", "limits", "settings", ""}
 
 ALLOWED = {
     "backend": set(),
     "errors": set(),
+    "limits": set(),
     "settings": set(),
     "interruption": set(),
     "datasets": {"validation.plan"},

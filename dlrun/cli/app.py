@@ -99,11 +99,14 @@ def _program(
     """One YAML file, one honest deep-learning experiment."""
 
 
-def main() -> None:
-    """Run the program with the arguments of this process, and end the process.
+def main() -> int:
+    """Run the program with the arguments of this process.
 
-    Everything is written and closed by then. Python's own way out would take TensorFlow apart for about a second,
-    during which a further Ctrl-C could only add a traceback.
+    Everything is written and closed then, and the process is to end at once: Python's own way out would take TensorFlow
+    apart for about a second, during which a further Ctrl-C could only add a traceback.
+
+    Returns:
+        The exit code.
     """
     gc.freeze()
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS, 10, 10)
@@ -116,7 +119,7 @@ def main() -> None:
     whole_words(os.environ)
     code = run(sys.argv[1:])
     _finish_output()
-    os._exit(code)
+    return code
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -131,12 +134,16 @@ def run(arguments: Sequence[str]) -> int:
     facts: dict[str, Any] = {}
     error: BaseException | None = None
     code: object = 0
-    with Signals() as signals:
-        try:
-            app = program(arguments[:1]) if arguments and arguments[0] in _EXAMPLES else program()
-            code = app(args=list(arguments), prog_name="dlrun", standalone_mode=False, obj=facts)
-        except BaseException as caught:  # noqa: BLE001 - the outermost place; whatever it is becomes an exit code
-            error = caught
+    signals = Signals()
+    try:
+        with signals:
+            try:
+                app = program(arguments[:1]) if arguments and arguments[0] in _EXAMPLES else program()
+                code = app(args=list(arguments), prog_name="dlrun", standalone_mode=False, obj=facts)
+            except BaseException as caught:  # noqa: BLE001 - the outermost place; whatever it is becomes an exit code
+                error = caught
+    except RuntimeError as caught:  # no thread can be started that listens to signals
+        error = caught
     if signals.received is not None:  # Typer has turned the interrupt into an exit of its own
         error = Interrupted(signals.received)
     if error is None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from dlrun.cli.output import Output
-from dlrun.errors import ConfigError, DlrunError, Interrupted, OutOfResources, Problem, StorageError, own
+from dlrun.errors import ConfigError, DlrunError, Interrupted, OutOfMemory, OutOfResources, Problem, StorageError, own
 from dlrun.records.folder import RunFolder
 from dlrun.records.kinds import STUDY, is_ensemble
 
@@ -45,7 +45,7 @@ def failure_of(error: BaseException) -> Failure:
     if isinstance(error, ConfigError):
         return Failure(_headline(error.problems), None, error.problems, error.exit_code)
     if isinstance(error, DlrunError):
-        stopped = isinstance(error, StorageError | OutOfResources)
+        stopped = isinstance(error, StorageError | OutOfResources | OutOfMemory)
         return Failure(error.message, error.remedy, exit_code=error.exit_code, resumable=stopped)
     if isinstance(error, Interrupted):
         return Failure(error.message, exit_code=error.exit_code, label="", resumable=True)

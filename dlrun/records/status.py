@@ -214,7 +214,11 @@ class Heartbeat:
 
     def __enter__(self) -> Heartbeat:
         self._write()
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError as error:  # there is no room for its stack
+            self.__exit__(type(error), error, None)
+            raise
         return self
 
     def __exit__(

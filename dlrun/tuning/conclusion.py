@@ -283,6 +283,7 @@ class Concluding:
 def _nothing_finished(trials: Sequence[Trial]) -> RunFailed:
     reasons = [trial.outcome.reason for trial in trials if trial.outcome and trial.outcome.reason]
     why = f" The first reason: {reasons[0]}" if reasons else ""
-    return RunFailed(
-        f"none of {len(trials)} trials finished.{why}", remedy="Train the config alone first, with `dlrun train`."
-    )
+    remedy = "Train the config alone first, with `dlrun train`."
+    if any(trial.state in ("lost", "out_of_memory") for trial in trials):
+        remedy = f"Run fewer jobs at a time (--jobs) if memory ran out. {remedy}"
+    return RunFailed(f"none of {len(trials)} trials finished.{why}", remedy=remedy)

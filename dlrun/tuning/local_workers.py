@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any, Self
 
 from dlrun.datasets.trust import is_trusted
-from dlrun.errors import DataError, Interrupted, StorageError
+from dlrun.errors import DataError, DlrunError, Interrupted, OutOfMemory, StorageError, out_of_memory
+from dlrun.limits import death, is_death_by_memory
 from dlrun.records.inside import Inside
-from dlrun.tuning.channel import Channel, pair
+from dlrun.tuning.channel import Channel, Message, pair
 from dlrun.tuning.job import Claimed, Ended, Epoch, FoldEnded, Job, News
 from dlrun.tuning.worker_process import WorkerProcess
 from dlrun.tuning.zygote_start import PROGRAM, start_zygote
@@ -26,6 +27,8 @@ _SECONDS_TO_STOP = 5.0
 """How long an interrupted worker may take to save its best weights before it is killed."""
 
 _SECONDS_FOR_EXIT = 2.0
+
+_LESS = "Run fewer jobs at a time (--jobs), or use fewer rows with dataset.limit."
 
 
 class LocalWorkers:
@@ -76,7 +79,7 @@ class LocalWorkers:
         self._selector = selectors.DefaultSelector()
         self._jobs: dict[str, WorkerProcess] = {}
         self._idle: list[WorkerProcess] = []
-        self._exits: dict[str, int] = {}
+        self._exits: dict[str, str] = {}
         self._control: Channel | None = None
         self._zygote: subprocess.Popen[bytes] | None = None
         self._ready = False
@@ -116,6 +119,7 @@ class LocalWorkers:
 
         Raises:
             DataError: The data that all share cannot be loaded.
+            OutOfMemory: Memory does not suffice to load them, or what the workers need.
             StorageError: The workers cannot be started.
             DlrunError: `on_data` refuses the data.
         """
@@ -127,8 +131,10 @@ class LocalWorkers:
             first = messages[0] if messages else {"event": "lost"}
             if first["event"] == "refused":
                 raise DataError(first["message"], remedy=first["remedy"])
+            if first["event"] == "exhausted":
+                raise _exhausted(first)
             if first["event"] != "ready":
-                raise _no_workers(self._log)
+                raise self._no_workers()
             self._on_data(first.get("data"))
             self._ready = True
         return control
@@ -160,7 +166,7 @@ class LocalWorkers:
         heard = control.send(message, descriptors=(theirs.fileno(),))
         theirs.close()
         if not heard:
-            raise _no_workers(self._log)
+            raise self._no_workers()
         self._alive[worker.name] = worker
         self._selector.register(channel, selectors.EVENT_READ, worker)
         return worker
@@ -192,14 +198,16 @@ class LocalWorkers:
         control = self.await_ready()
         self._hear(control, 0)  # another one's death may have been looked up here meanwhile
         if control.over:
-            raise _no_workers(self._log)
+            raise self._no_workers()
 
     def _hear(self, control: Channel, seconds: float) -> None:
         """Take note of what the zygote has told."""
         for message in control.wait(seconds):
+            if message["event"] == "exhausted":
+                raise _exhausted(message)
             name = message["worker"]
             if message["event"] == "exit":
-                self._exits[name] = message["code"]
+                self._exits[name] = message["manner"]
             elif name in self._alive:
                 self._alive[name].pid = message["pid"]
 
@@ -242,13 +250,18 @@ class LocalWorkers:
         control = self._control
         while name not in self._exits and control is not None and not control.over and time.monotonic() < deadline:
             self._hear(control, deadline - time.monotonic())
-        code = self._exits.get(name)
-        if code is None:
-            return "nobody knows how"
-        if code >= 0:
-            return f"exit code {code}"
-        sent = signal.Signals(-code).name
-        return f"{sent}, which the system sends when memory runs out" if -code == signal.SIGKILL else sent
+        return self._exits.get(name, "nobody knows how")
+
+    def _no_workers(self) -> DlrunError:
+        """Say what the zygote has died of."""
+        code = 0
+        if self._zygote is not None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                code = self._zygote.wait(_SECONDS_FOR_EXIT)
+        said = f"{self._log} holds what it said. Run the command again."
+        if is_death_by_memory(code):
+            return out_of_memory(f"the process that starts the workers has died: {death(code)}", f"{_LESS} {said}")
+        return StorageError("the process that starts the workers has died", remedy=said)
 
     def stop(self) -> None:
         """Interrupt all jobs; those that do not end in time are killed with the zygote."""
@@ -274,7 +287,5 @@ class LocalWorkers:
         self._selector.close()
 
 
-def _no_workers(log: Inside) -> StorageError:
-    return StorageError(
-        "the process that starts the workers has died", remedy=f"{log} holds what it said. Run the command again."
-    )
+def _exhausted(message: Message) -> DlrunError:
+    return OutOfMemory(message["message"], remedy=message["remedy"])

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from dlrun import interruption
 from dlrun.datasets.trust import is_trusted
-from dlrun.errors import ConfigError, Diverged, DlrunError, Interrupted, RunFailed, StorageError, UsageError
+from dlrun.errors import ConfigError, Diverged, DlrunError, Interrupted, OutOfMemory, StorageError, UsageError, own
 from dlrun.records.folder import RunFolder
 from dlrun.training.listener import REFIT, EpochReport, Listener, Pruned
 from dlrun.tuning.channel import Channel
@@ -105,16 +105,11 @@ def carry_out(job: Job, shared: Shared, channel: Channel, *, may_go_on: bool = F
         told = {"state": "interrupted", "reason": error.message}
     except Diverged as error:
         told = {"state": "diverged", "reason": error.message}
-    except RunFailed as error:
-        state = "out_of_memory" if "memory ran out" in error.message else "failed"
-        told = {"state": state, "reason": error.message}
-    except DlrunError as error:
-        told = {"state": "failed", "reason": error.message}
-    except MemoryError as error:
-        told = {"state": "out_of_memory", "reason": f"out of memory: {error}".rstrip(": ")}
-    except Exception as error:  # noqa: BLE001 - a fault of the code must not end the search
-        told = {"state": "failed", "reason": f"internal error: {type(error).__name__}: {error}"}
-        _keep_traceback(job, listener.run)
+    except Exception as caught:  # noqa: BLE001 - a fault of the code must not end the search
+        known = own(caught)
+        told = {"state": "out_of_memory" if isinstance(known, OutOfMemory) else "failed", "reason": _reason(known)}
+        if not isinstance(known, DlrunError):
+            _keep_traceback(job, listener.run)
     seconds = time.perf_counter() - started
     goes_on = may_go_on and told["state"] in ("finished", "pruned") and seconds < _SHORT
     whole = listener.earlier + seconds
@@ -198,6 +193,10 @@ def _runs_same_code(folder: RunFolder, experiment: Experiment) -> bool:
     except ConfigError:  # which whoever goes on with it is told
         return False
     return recorded.dataset.code == experiment.dataset.code
+
+
+def _reason(error: BaseException) -> str:
+    return error.message if isinstance(error, DlrunError) else f"internal error: {type(error).__name__}: {error}"
 
 
 def _keep_traceback(job: Job, run: str | None) -> None:

@@ -23,7 +23,8 @@ from dlrun import interruption
 from dlrun.datasets.checks import check_parts, check_values
 from dlrun.datasets.sharing import is_table, read_dataset, stored_fingerprint, write_dataset
 from dlrun.datasets.trust import decide
-from dlrun.errors import DlrunError
+from dlrun.errors import DlrunError, OutOfMemory, OutOfResources, out_of_memory, own
+from dlrun.limits import bound_loading, death, is_death_by_memory
 from dlrun.tuning.channel import Channel, Message, readable
 from dlrun.tuning.checking import check_objectives
 from dlrun.tuning.job import Job
@@ -80,12 +81,19 @@ def main() -> None:
     die_with_parent(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     gc.disable()  # until all is loaded; hardly anything of it is garbage
+    bound_loading()
     control = Channel(socket.socket(fileno=descriptor))
     try:
-        shared = _prepare(control.wait()[0], control)
-    except DlrunError as error:
-        _refuse(error, control)
-        return
+        _serve(control)
+    except Exception as error:  # noqa: BLE001 - what has no words of its own is written to the study's workers.log
+        if not _refuse(error, control):
+            traceback.print_exc()
+            sys.exit(1)
+
+
+def _serve(control: Channel) -> None:
+    """Load what workers share, and fork them until the driver closes the connection."""
+    shared = _prepare(control.wait()[0], control)
     if shared is None:
         return
     gc.freeze()  # a collection in a worker would touch, and so copy, every page of what was loaded here
@@ -95,8 +103,14 @@ def main() -> None:
     _Zygote(control, shared).serve()
 
 
-def _refuse(error: DlrunError, control: Channel) -> None:
-    control.send({"event": "refused", "message": error.message, "remedy": error.remedy})
+def _refuse(error: Exception, control: Channel) -> bool:
+    """Tell the driver why there can be no workers, if that can be told in words; return whether it was."""
+    known = own(error)
+    if not isinstance(known, DlrunError):
+        return False
+    event = "exhausted" if isinstance(known, OutOfResources | OutOfMemory) else "refused"
+    control.send({"event": event, "message": known.message, "remedy": known.remedy})
+    return True
 
 
 def _prepare(order: Message, control: Channel) -> Shared | None:
@@ -156,6 +170,8 @@ def _begin_to_load(
 
     def wait() -> bool:
         code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        if is_death_by_memory(code):
+            raise out_of_memory(f"the process that loads the data has died: {death(code)}")
         if code not in (0, _REFUSED):
             raise RuntimeError(f"the process that loads the data ended with {code}")
         return code == 0
@@ -174,11 +190,11 @@ def _be_loader(experiment: Experiment, folder: Path, objectives: Sequence[str], 
         check_objectives(experiment, dataset, plan, objectives)
         write_dataset(dataset, folder)
         code = 0
-    except DlrunError as error:
-        _refuse(error, control)
-        code = _REFUSED
-    except Exception:  # noqa: BLE001 - written to the study's workers.log
-        traceback.print_exc()
+    except Exception as error:  # noqa: BLE001 - what has no words of its own is written to the study's workers.log
+        if _refuse(error, control):
+            code = _REFUSED
+        else:
+            traceback.print_exc()
     finally:
         sys.stderr.flush()
         os._exit(code)
@@ -221,12 +237,17 @@ class _Zygote:
             pid, status = os.waitpid(-1, os.WNOHANG)
             if pid == 0:
                 return
-            code = os.waitstatus_to_exitcode(status)
-            self._control.send({"event": "exit", "worker": self._names.pop(pid), "code": code})
+            manner = death(os.waitstatus_to_exitcode(status))
+            self._control.send({"event": "exit", "worker": self._names.pop(pid), "manner": manner})
 
     def _fork(self, message: Message, connection: int) -> None:
         parent = os.getpid()
-        pid = os.fork()
+        try:
+            pid = os.fork()
+        except OSError as error:  # the driver finds the connection closed, and hears why
+            os.close(connection)
+            self._control.send({"event": "exit", "worker": message["worker"], "manner": str(own(error))})
+            return
         if pid == 0:
             self._control.close()
             _work(message, connection, parent, self._shared)

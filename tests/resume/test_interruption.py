@@ -139,7 +139,7 @@ def test_memory_that_does_not_suffice_says_what_to_change(tmp_path: Path, monkey
     target = "dlrun.training.estimator_learner.EstimatorLearner.fit"
     error = MemoryError("Unable to allocate 9 TiB")
     message, status = failing(tmp_path, FOREST, monkeypatch, target, error)
-    assert message.startswith("out of memory: Unable to allocate 9 TiB\nTry fewer rows (dataset.limit)")
+    assert message.startswith("memory ran out: Unable to allocate 9 TiB\nTry fewer rows (dataset.limit)")
     assert status["error"] == message
 
 
@@ -150,7 +150,7 @@ def test_a_full_device_asks_for_smaller_batches(tmp_path: Path, monkeypatch: pyt
     target = "dlrun.training.engines.resident.ResidentEngine.train_epoch"
     message, _ = failing(tmp_path, NETWORK, monkeypatch, target, error)
     first, second = message.split("\n")
-    assert first == "out of memory: there is no room for an array of shape (1, 2)"
+    assert first == "memory ran out: there is no room for an array of shape (1, 2)"
     assert second.startswith("Try training.batch_size=4 (it is 8), training.engine=streaming, ")
 
 

@@ -1,45 +1,34 @@
-"""Memory that runs out, on the host or on a GPU: recognized, and told as an error that the user can mend."""
+"""Memory that runs out, on the host or on a GPU: told as an error that the user can mend."""
 
 from __future__ import annotations
 
 import contextlib
 import re
-import sys
 from collections.abc import Iterator
 
-from dlrun.errors import ModelError
+from dlrun.errors import ModelTooLarge
+from dlrun.limits import is_exhausted
 
 _SHAPE = re.compile(r"shape ?\[([\d,]+)\]", re.IGNORECASE)
-_SIGNS = ("RESOURCE_EXHAUSTED", "Out of memory", "Dst tensor is not initialized")
-
-
-def is_exhausted(error: BaseException) -> bool:
-    """Tell whether an error says that memory did not suffice.
-
-    XLA and the copying of arrays report it as errors of other classes than TensorFlow's own.
-    """
-    if isinstance(error, MemoryError):
-        return True
-    if "tensorflow" not in sys.modules:
-        return False
-    import tensorflow as tf
-
-    if not isinstance(error, tf.errors.OpError):
-        return False
-    return isinstance(error, tf.errors.ResourceExhaustedError) or any(sign in str(error) for sign in _SIGNS)
+_EMPTY_WORDS = ("", "std::bad_alloc", "Graph execution error")
+"""Lines of errors that tell nothing that a user could know the reason by."""
 
 
 def wanted(error: BaseException) -> str:
     """Say for what there was no room, as far as the error tells; empty if it does not."""
     shape = _SHAPE.search(str(error))
-    if shape is None:
-        return str(error).strip().split("\n")[0][:200]
-    return f"there is no room for an array of shape ({', '.join(shape.group(1).split(','))})"
+    if shape is not None:
+        return f"there is no room for an array of shape ({', '.join(shape.group(1).split(','))})"
+    if isinstance(error, ImportError):
+        return f"a library cannot be loaded: {error}"
+    lines = [line.strip() for line in str(error).split("\n")]
+    telling = [line for line in lines if line.strip(":") not in _EMPTY_WORDS]
+    return telling[0][:200] if telling else ""
 
 
 @contextlib.contextmanager
 def building() -> Iterator[None]:
-    """Raise ModelError if the network that is built in the block does not fit into memory."""
+    """Raise ModelTooLarge if the network that is built in the block does not fit into memory."""
     import tensorflow as tf
 
     try:
@@ -49,6 +38,6 @@ def building() -> Iterator[None]:
         if not beyond_numbers and not is_exhausted(error):
             raise
         detail = wanted(error)
-        raise ModelError(
+        raise ModelTooLarge(
             f"the network does not fit into memory{': ' if detail else ''}{detail}", remedy="Make its layers smaller."
         ) from error
