@@ -34,10 +34,11 @@ def main() -> None:
     parser.add_argument("--way")
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--seconds", type=float, default=float("inf"), help="begin no attempt after so long")
+    parser.add_argument("--debug", action="store_true", help="show where errors come from; each counts as wrong then")
     chosen = parser.parse_args()
     counts: dict[tuple[str, str], collections.Counter[str]] = collections.defaultdict(collections.Counter)
     started = time.perf_counter()
-    with tempfile.TemporaryDirectory() as folder, trying.trier() as trier:
+    with tempfile.TemporaryDirectory() as folder, trying.trier(debug=chosen.debug) as trier:
         handed = handed_over.Handed(trier, Path(folder))
         print(f"built in {time.perf_counter() - started:.0f} s", flush=True)
         for seed in range(chosen.first, chosen.first + chosen.number):
@@ -46,7 +47,7 @@ def main() -> None:
             attempt = handed.attempt(seed, chosen.kind, chosen.command, chosen.way)
             counts[attempt.kind, attempt.command][attempt.result] += 1
             if attempt.result == "wrong":
-                print(attempt, flush=True)
+                print(attempt.ended.err if chosen.debug else attempt, flush=True)
     print(table(counts))
     total = sum(sum(counter.values()) for counter in counts.values())
     wrong = sum(counter["wrong"] for counter in counts.values())

@@ -29,7 +29,7 @@ def _load(name: str, path: Path) -> ModuleType:
 HERE = Path(__file__).parent
 hostile = _load("baits", HERE / "baits.py")
 mutating = _load("mutations", HERE / "mutations.py")
-for _name in ("contents", "replacing", "trying", "watching"):  # each imports those before it
+for _name in ("contents", "commands", "replacing", "trying", "watching"):  # each imports those before it
     _load(_name, HERE / f"{_name}.py")
 handed_over = _load("handed_over", HERE / "handed_over.py")
 sabotage = _load("security_saboteur", HERE.parent / "faults" / "saboteur.py")
@@ -63,9 +63,9 @@ def handed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
-def handing() -> Any:
-    """The kinds and commands of what is tried."""
-    return handed_over
+def commands() -> Any:
+    """The commands that are tried on what is handed over."""
+    return handed_over.commands
 
 
 @pytest.fixture

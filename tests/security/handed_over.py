@@ -12,21 +12,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import contents
+import commands
 import numpy as np
 import replacing
 import trying
 import watching
-
-ID = r"\d{8}-\d{6}-[\w.-]+"
-NEW_RUN = rf"runs/{ID}(/.*)?"
-LEDGER = r"runs/ledger\.jsonl"
 
 _CONFIG = "name: {name}\ndataset: {{kind: npz, path: data.npz}}\nevaluation: {{bootstrap: 10}}\n"
 _NETWORK = "model: {kind: network, layers: [{dense: 4}]}\n"
 CONFIGS = {
     "linear": _CONFIG + "model: linear\n",
     "other": _CONFIG + "model: {{kind: linear, l2: 0.1}}\n",
+    "numbers": _CONFIG.replace("data.npz", "numbers.npz") + "model: {{kind: gradient_boosting, num_iterations: 3}}\n",
+    "table": _CONFIG.replace("npz, path: data.npz", "csv, path: table.csv, target: kind") + "model: linear\n",
     "forest": _CONFIG + "model: {{kind: random_forest, num_trees: 3}}\n",
     "network": _CONFIG
     + _NETWORK.replace("{", "{{").replace("}", "}}")
@@ -38,86 +36,10 @@ CONFIGS = {
 }
 """What is trained; a second linear run stands beside the one that is changed."""
 
+DATA = {"numbers": ("numbers.npz", "new.npz"), "table": ("table.csv", "new.csv")}
+"""Files of labelled and of new rows, for kinds that have others than most."""
+
 CANARY = "from pathlib import Path\n\nPath({canary!r}).touch()\n\n\ndef load():\n    raise OSError\n"
-
-
-@dataclass(frozen=True)
-class Command:
-    """A command that takes a run.
-
-    Args:
-        arguments: Behind `dlrun`; `{run}`, `{path}` and `{other}` stand for the id, the path and another run's id.
-        kinds: What it may be given.
-        writes: What it may write, as patterns of paths below the folder that it works in.
-        trains: Whether it carries out what a config asks for, however long that takes.
-        weight: How much more often than others it is drawn.
-    """
-
-    arguments: tuple[str, ...]
-    kinds: tuple[str, ...]
-    writes: tuple[str, ...] = ()
-    trains: bool = False
-    weight: float = 1.0
-
-    @property
-    def name(self) -> str:
-        return " ".join(argument for argument in self.arguments if "{" not in argument and "npz" not in argument)
-
-
-ESTIMATORS = ("linear", "forest")
-DONE = (*ESTIMATORS, "network", "study", "ensemble")
-FOLDERS = (*DONE, "stopped")
-TRAINED = (NEW_RUN, LEDGER)
-COMMANDS = (
-    Command(("show", "{run}"), FOLDERS, weight=2),
-    Command(("show", "{run}", "--json"), FOLDERS),
-    Command(("show", "best"), FOLDERS),
-    Command(("show", "{run}", "--best-config"), ("study",)),
-    Command(("ls",), FOLDERS, weight=2),
-    Command(("ls", "--json"), FOLDERS),
-    Command(("logs", "{run}"), FOLDERS),
-    Command(("predict", "{path}", "new.npz", "-o", "out.csv"), (*DONE, "bundle"), (r"out\.csv",), weight=4),
-    Command(("evaluate", "{path}", "data.npz"), (*DONE, "bundle"), (LEDGER,), weight=2),
-    Command(("python:load", "{path}", "new.npz"), (*DONE, "bundle"), weight=2),
-    Command(("export", "{run}", "-o", "out.zip"), DONE, (r"out\.zip",), weight=2),
-    Command(("export", "{run}", "--best", "-o", "best.yaml"), ("study",), (r"best\.yaml",)),
-    Command(("ensemble", "{run}", "{other}"), DONE, TRAINED, trains=True),
-    Command(("ensemble", "{run}", "--top", "2"), ("study",), TRAINED, trains=True),
-    Command(("ensemble", "{run}", "{other}", "--snapshots"), ("network",), TRAINED, trains=True),
-    Command(("check", "{path}/config.yaml"), FOLDERS),
-    Command(("train", "{path}/config.yaml"), ESTIMATORS, TRAINED, trains=True),
-    Command(("train", "{path}/best.yaml"), ("study",), TRAINED, trains=True, weight=0.5),
-    Command(("reproduce", "{run}"), (*ESTIMATORS, "ensemble", "study"), TRAINED, trains=True),
-    Command(("resume", "{run}"), ("stopped",), TRAINED, trains=True, weight=3),
-    Command(("resume", "{run}", "--force"), FOLDERS, TRAINED, trains=True),
-    Command(("tune", "--study", "{run}", "-j", "1"), ("study",), TRAINED, trains=True),
-    Command(("tune", "--study", "{run}", "-j", "1", "--trials", "4"), ("study",), TRAINED, trains=True, weight=0.5),
-    Command(("rm", "{run}", "-y"), FOLDERS, weight=2),
-    Command(("gc", "-y"), FOLDERS),
-    Command(("gc", "-y", "--budget", "100GB"), FOLDERS),
-    Command(("gc", "--dry-run", "--budget", "0B"), FOLDERS),
-)
-
-_ABSENT_IN_RUN = (
-    ".lock", "resumed.jsonl", "history.csv", "checkpoints", "checkpoints/last", "checkpoints/fits", "tensorboard",
-    "tensorboard/training", "predictions", "model", "model/model.keras", "plots", "plots/curves.png", "metrics.json",
-    "snapshots", "output.log", "overrides.yaml",
-)  # fmt: skip
-ABSENT = {
-    "study": (
-        "running.json",
-        "shared",
-        "shared/x.npy",
-        "plots",
-        "trials/x",
-        "final/x",
-        "workers.log",
-        "selection.json",
-    ),
-    "ensemble": (*_ABSENT_IN_RUN, "members", "refits"),
-    "bundle": (),
-}
-"""What is not there, and what commands may make, or look for."""
 
 
 class Handed:
@@ -153,9 +75,17 @@ class Handed:
         x = random.normal(size=(90, 3)).astype(np.float32)
         np.savez(work / "data.npz", x=x, y=(x[:, 0] + 0.3 * random.normal(size=90) > 0).astype(np.int64))
         np.savez(work / "new.npz", x=x[:20] * 2)
+        np.savez(work / "numbers.npz", x=x, y=(x[:, :2] * 3 + 7).astype(np.float32))
+        rows = [
+            f"{a:.3f},{['red', 'green', 'blue'][int(b * 9) % 3]},{'' if c > 1 else format(c, '.1f')}"
+            for a, b, c in x.tolist()
+        ]
+        for name, told in (("table.csv", rows), ("new.csv", rows[:20])):
+            labelled = [f"{row},{'yes' if row[0] == '-' else 'no'}" for row in told]
+            (work / name).write_text("\n".join(["size,colour,weight,kind", *labelled]) + "\n")
         for name, config in CONFIGS.items():
             (work / f"{name}.yaml").write_text(config.format(name=name))
-        for name in ("linear", "other", "forest", "network"):
+        for name in ("linear", "other", "numbers", "table", "forest", "network"):
             self._done(work, "train", f"{name}.yaml")
         self._done(work, "python:train_until", "stopped.yaml", "3")
         self._done(work, "tune", "study.yaml", "-j", "1")
@@ -200,11 +130,12 @@ class Handed:
             way: Name of what stands in place of something.
         """
         random = np.random.default_rng(seed)
-        drawn_kind, chosen = drawn(random, kind, command)
+        drawn_kind, chosen = commands.drawn(random, kind, command)
         handed = self.work / ("bundle.zip" if drawn_kind == "bundle" else f"runs/{self.ids[drawn_kind]}")
-        absent = ABSENT.get(drawn_kind, _ABSENT_IN_RUN)
+        absent = commands.absent(drawn_kind)
         replaced = replacing.replace(handed, self._scratch, absent, random, way)
         names = {"run": self.ids.get(drawn_kind, ""), "path": str(handed.relative_to(self.work))}
+        names |= dict(zip(("data", "new"), DATA.get(drawn_kind, ("data.npz", "new.npz")), strict=True))
         arguments = [argument.format(**names, other=self.ids["other"]) for argument in chosen.arguments]
         ended, wrong = self._watched(arguments, handed, chosen.writes)
         return Attempt(seed, drawn_kind, chosen.name, replaced, ended, tuple(wrong), chosen.trains)
@@ -280,15 +211,3 @@ def _ended_wrong(ended: trying.Ended) -> list[str]:
         f"{len(ended.err)} characters of words": len(ended.err) > _MOST_WORDS,
     }
     return [what for what, holds in checks.items() if holds]
-
-
-def drawn(random: np.random.Generator, kind: str | None = None, command: str | None = None) -> tuple[str, Command]:
-    """Draw what is handed over, and a command that takes it, unless they are given."""
-    taken = {name for known in COMMANDS if command in (None, known.name) for name in known.kinds}
-    kinds = [name for name in (*FOLDERS, "bundle") if kind in (None, name) and name in taken]
-    if not kinds:
-        raise ValueError(f"{command or 'no command'} takes no {kind or 'run'}")
-    chosen = str(contents.picked(random, kinds))
-    known = [one for one in COMMANDS if chosen in one.kinds and command in (None, one.name)]
-    weights = np.array([one.weight for one in known])
-    return chosen, known[int(random.choice(len(known), p=weights / weights.sum()))]

@@ -14,17 +14,17 @@ GROUP = 20
 
 
 @pytest.mark.parametrize("first", range(0, NUM_ATTEMPTS, GROUP))
-def test_no_command_does_harm(handed: Any, handing: Any, first: int) -> None:
+def test_no_command_does_harm(handed: Any, commands: Any, first: int) -> None:
     """Every command meets every kind that it takes, about three times."""
-    pairs = [(kind, command.name) for command in handing.COMMANDS for kind in command.kinds]
+    pairs = [(kind, command.name) for command in commands.COMMANDS for kind in command.kinds]
     assert len(pairs) <= NUM_ATTEMPTS // 2
     attempts = [handed.attempt(seed, *pairs[seed % len(pairs)]) for seed in range(first, first + GROUP)]
     wrong = [str(attempt) for attempt in attempts if attempt.result == "wrong"]
     assert not wrong, "\n".join(wrong)
 
 
-def test_commands_that_take_a_run_are_tried(handing: Any, run_commands: list[str]) -> None:
-    tried = {command.arguments[0] for command in handing.COMMANDS}
+def test_commands_that_take_a_run_are_tried(commands: Any, run_commands: list[str]) -> None:
+    tried = {command.arguments[0] for command in commands.COMMANDS}
     assert {*run_commands, "ls", "rm", "gc", "tune", "train", "check", "python:load"} <= tried
 
 

@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,15 +55,19 @@ class Ended:
 
 
 class Trier:
-    """Asks a process that has imported everything to carry out commands."""
+    """Asks a process that has imported everything to carry out commands.
 
-    def __init__(self) -> None:
+    Args:
+        debug: Whether errors are to come with their tracebacks.
+    """
+
+    def __init__(self, *, debug: bool = False) -> None:
         self._process = subprocess.Popen(
             [sys.executable, __file__],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env=_surroundings(),
+            env=_surroundings() | ({"DLRUN_DEBUG": "1"} if debug else {}),
             text=True,
             encoding="utf-8",
         )
@@ -95,9 +100,9 @@ class Trier:
 
 
 @contextlib.contextmanager
-def trier() -> Iterator[Trier]:
+def trier(*, debug: bool = False) -> Iterator[Trier]:
     """Start a process that tries commands, and end it with the block."""
-    started = Trier()
+    started = Trier(debug=debug)
     try:
         yield started
     finally:
@@ -119,8 +124,12 @@ def _load(path: str, data: str) -> int:
 
     import dlrun
 
-    with np.load(data) as arrays:
-        dlrun.load(path).predict(arrays["x"])
+    predictor = dlrun.load(path)
+    if data.endswith(".npz"):
+        with np.load(data) as arrays:
+            predictor.predict(arrays["x"])
+    else:
+        predictor.predict(data)
     return 0
 
 
@@ -172,6 +181,8 @@ def _carry_out(request: dict[str, Any], base: Path) -> int:
     try:
         return function(*request["arguments"][1:])
     except BaseException as error:  # noqa: BLE001 - told in the same words
+        if os.environ.get("DLRUN_DEBUG") == "1":
+            traceback.print_exc()
         return report(failure_of(error), json=False, run=None)
 
 
@@ -193,8 +204,6 @@ def _fork(request: dict[str, Any], scratch: Path) -> dict[str, Any]:
                 os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), number)
             code = _carry_out(request, base)
         except BaseException:  # noqa: BLE001 - the outermost place of the child
-            import traceback
-
             traceback.print_exc()
         finally:
             with contextlib.suppress(OSError):
