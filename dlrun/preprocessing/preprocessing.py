@@ -106,7 +106,7 @@ def load_fitted(saved: Mapping[str, Any]) -> FittedPreprocessing:
     Raises:
         pydantic.ValidationError: These are not the values of a fitted preprocessing.
     """
-    fitted: FittedPreprocessing = _fitted_adapter().validate_python(dict(saved))
+    fitted: FittedPreprocessing = _fitted_adapter().validate_python(saved)
     return fitted
 
 

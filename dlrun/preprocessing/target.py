@@ -61,7 +61,7 @@ class TargetTransform(Saved):
         Raises:
             pydantic.ValidationError: These are not the values of a transform.
         """
-        return cls.model_validate(dict(saved))
+        return cls.model_validate(saved)
 
     def transform(self, y: NDArray[Any], dtype: DTypeLike = np.float32) -> NDArray[Any]:
         """Return targets for the learner.

@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from pydantic import ValidationError
 
 from dlrun.errors import DataError
+from dlrun.preprocessing.preprocessing import load_fitted
 from dlrun.preprocessing.target import TargetTransform, TargetTransformKind
 
 KINDS: tuple[TargetTransformKind, ...] = ("none", "standardize", "log")
@@ -108,3 +110,12 @@ def test_constant_target_stays_finite() -> None:
     transform = TargetTransform.fit("standardize", np.full((5, 1), 0.1))
     assert transform.transform(np.full((5, 1), 0.1)).tolist() == [[0.0]] * 5
     assert transform.inverse(np.zeros((1, 1))).tolist() == [[0.1]]
+
+
+@pytest.mark.parametrize("saved", ["none", ["none"], [1], 7, None])
+def test_what_is_no_mapping_is_no_transform(saved: object) -> None:
+    """Files of strangers hold anything; whatever it is, it ends in the one error that readers expect."""
+    with pytest.raises(ValidationError):
+        TargetTransform.load(saved)  # type: ignore[arg-type]
+    with pytest.raises(ValidationError):
+        load_fitted(saved)  # type: ignore[arg-type]

@@ -29,6 +29,9 @@ def _load(name: str, path: Path) -> ModuleType:
 HERE = Path(__file__).parent
 hostile = _load("baits", HERE / "baits.py")
 mutating = _load("mutations", HERE / "mutations.py")
+for _name in ("contents", "commands", "replacing", "trying", "watching"):  # each imports those before it
+    _load(_name, HERE / f"{_name}.py")
+handed_over = _load("handed_over", HERE / "handed_over.py")
 sabotage = _load("security_saboteur", HERE.parent / "faults" / "saboteur.py")
 
 
@@ -50,6 +53,19 @@ def baits() -> Any:
 def mutations() -> Any:
     """What changes stored models, and tries them."""
     return mutating
+
+
+@pytest.fixture(scope="session")
+def handed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Runs, a study, an ensemble and a bundle that somebody has handed over, and what tries commands on them."""
+    with handed_over.trying.trier() as trier:
+        yield handed_over.Handed(trier, tmp_path_factory.mktemp("handed"))
+
+
+@pytest.fixture(scope="session")
+def commands() -> Any:
+    """The commands that are tried on what is handed over."""
+    return handed_over.commands
 
 
 @pytest.fixture

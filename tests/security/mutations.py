@@ -71,17 +71,17 @@ def mutated(content: bytes, seed: int) -> bytes:
     """Return a stored model with something in it changed."""
     random = np.random.default_rng(seed)
     if random.random() < 0.1:
-        return _bytes(content, random)
+        return damaged(content, random)
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
     changes: tuple[Callable[[Members, np.random.Generator], None], ...] = (
-        _change_values,
-        _change_values,
-        _change_values,
+        change_values,
+        change_values,
+        change_values,
         _change_schema,
         _change_schema,
-        _change_shape,
-        _change_member,
+        change_shape,
+        change_member,
     )
     for _ in range(int(random.integers(1, 4))):
         with np.errstate(all="ignore"):
@@ -94,7 +94,7 @@ def mutated(content: bytes, seed: int) -> bytes:
     return buffer.getvalue()
 
 
-def _bytes(content: bytes, random: np.random.Generator) -> bytes:
+def damaged(content: bytes, random: np.random.Generator) -> bytes:
     """Change bytes of the archive itself, or cut it off."""
     if random.random() < 0.3:
         return content[: int(random.integers(len(content)))]
@@ -108,7 +108,7 @@ _NUMBERS = (0, 1, -1, 2, -2, 3, 7, 255, 2**15, 2**28, 2**31 - 1, -(2**31), 2**62
 _FLOATS = (np.nan, np.inf, -np.inf, 1e300, -1e300, 0.0, -0.0, 1e-300, 0.5)
 
 
-def _change_values(members: Members, random: np.random.Generator) -> None:
+def change_values(members: Members, random: np.random.Generator) -> None:
     """Put other numbers into an array, in all places or in some, in one field of its records."""
     name = _array_of(members, random)
     array = np.load(io.BytesIO(members[name]))
@@ -124,7 +124,7 @@ def _change_values(members: Members, random: np.random.Generator) -> None:
     _store(members, name, array)
 
 
-def _change_shape(members: Members, random: np.random.Generator) -> None:
+def change_shape(members: Members, random: np.random.Generator) -> None:
     """Give an array another shape, length or type, or a header that promises what is not there."""
     name = _array_of(members, random)
     array = np.load(io.BytesIO(members[name]))
@@ -151,7 +151,7 @@ def _promising(dtype: np.dtype[Any], shape: tuple[int, ...]) -> bytes:
     return header.getvalue() + bytes(64)
 
 
-def _change_member(members: Members, random: np.random.Generator) -> None:
+def change_member(members: Members, random: np.random.Generator) -> None:
     """Leave out an array, put one in the place of another, or change its bytes."""
     name, other = _array_of(members, random), _array_of(members, random)
     way = int(random.integers(3))
@@ -161,7 +161,7 @@ def _change_member(members: Members, random: np.random.Generator) -> None:
     elif way == 1:
         members[name] = members[other]
     else:
-        members[name] = _bytes(members[name], random)
+        members[name] = damaged(members[name], random)
 
 
 _VALUES: tuple[Any, ...] = (None, True, [], {}, "", "x", -1, 0, 10**30, 1e308, "null", "1e999", '"a"', "[" * 9999, "-5")
@@ -170,8 +170,20 @@ _VALUES: tuple[Any, ...] = (None, True, [], {}, "", "x", -1, 0, 10**30, 1e308, "
 def _change_schema(members: Members, random: np.random.Generator) -> None:
     """Change, leave out or exchange nodes of the schema."""
     schema = json.loads(members.get(SCHEMA, b"{}"))
+    change_nodes(schema, random, _VALUES)
+    members[SCHEMA] = json.dumps(schema).encode()
+
+
+def change_nodes(tree: Any, random: np.random.Generator, values: tuple[Any, ...]) -> None:
+    """Leave out, change, repeat or exchange one to three nodes of a tree of lists and mappings, where it lies.
+
+    Args:
+        tree: What JSON or YAML has been read as.
+        random: Draws them.
+        values: What may stand in the place of a node.
+    """
     nodes: list[tuple[Any, Any]] = []
-    stack = [schema]
+    stack = [tree]
     while stack:
         node = stack.pop()
         entries = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
@@ -188,14 +200,13 @@ def _change_schema(members: Members, random: np.random.Generator) -> None:
         if way == 0:
             del holder[key]
         elif way == 1:
-            holder[key] = _VALUES[int(random.integers(len(_VALUES)))]
+            holder[key] = deepcopy(values[int(random.integers(len(values)))])
         elif way == 2 and isinstance(holder[key], list):
             holder[key] = holder[key] * int(random.integers(0, 4))
         else:
             giver, other = nodes[int(random.integers(len(nodes)))]
             if other in giver if isinstance(giver, dict) else other < len(giver):
                 holder[key] = deepcopy(giver[other])
-    members[SCHEMA] = json.dumps(schema).encode()
 
 
 def _array_of(members: Members, random: np.random.Generator) -> str:
