@@ -130,7 +130,7 @@ def kinds_of_columns(dataset: Dataset) -> dict[str, list[str]]:
     if isinstance(dataset.x, np.ndarray):
         return {"features": list(dataset.feature_names), "target": list(dataset.target_names)}
     numeric = [column.name for column in dataset.x if column.dtype.is_numeric()]
-    categorical = [name for name in dataset.x.columns if name not in set(numeric)]
+    categorical = [column.name for column in dataset.x if not column.dtype.is_numeric()]
     return {"numeric": numeric, "categorical": categorical, "target": list(dataset.target_names)}
 
 

@@ -5,7 +5,7 @@ import csv
 import io
 import itertools
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
@@ -16,7 +16,8 @@ from pydantic_core import PydanticCustomError
 from dlrun.datasets.csv_hints import if_no_header, if_uneven, numbers_in
 from dlrun.datasets.csv_lines import UNREADABLE, Layout
 from dlrun.datasets.files import refuse_packed
-from dlrun.datasets.names import counted, listed
+from dlrun.datasets.headers import require_usable
+from dlrun.datasets.names import absent, counted, listed, place_of, quoted
 from dlrun.datasets.notation import Notation
 from dlrun.datasets.table import Table, unreadable
 from dlrun.errors import DataError
@@ -98,6 +99,7 @@ class Csv(Table):
         header = list(self.names) or self._first_row(path)
         if self.names:
             self._refuse_another_width(path)
+        require_usable(path, header)
         num_each = Counter(header)
         twice = sorted(name for name, number in num_each.items() if number > 1)
         if [name for name in twice if name or not self._unnamed_are_empty(path, header)]:
@@ -112,7 +114,8 @@ class Csv(Table):
         import polars as pl
 
         in_file = list(self.names) or self._first_row(path)
-        places = [in_file.index(name) for name in columns]
+        place = place_of(in_file)
+        places = [place[name] for name in columns]
         own = self._read(path, n_rows=1, infer_schema=False).columns
         if max(places) >= len(own):
             self._refuse_uneven(path)
@@ -120,19 +123,21 @@ class Csv(Table):
         frame = self._read(
             path,
             columns=sorted(places),
-            schema_overrides={own[in_file.index(name)]: pl.String for name in as_text},
+            schema_overrides={own[place[name]]: pl.String for name in as_text},
             null_values=list(self.all_missing),
             infer_schema_length=None,
             n_rows=self.limit,
         )
-        frame = frame.select([frame[own[place]].alias(name) for place, name in zip(places, columns, strict=True)])
+        frame = frame.select([frame[own[place[name]]].alias(name) for name in columns])
         if frame[columns[places.index(max(places))]].null_count():  # polars fills lines that are too short
             self._refuse_uneven(path)
-        frame = frame.filter(~pl.all_horizontal(pl.all().is_null()))
+        if all(column.null_count() for column in frame):
+            frame = frame.filter(~pl.all_horizontal(pl.all().is_null()))
         if self.notation.is_plain:
             return frame
         frame = frame.with_columns([self._stripped(column) for column in frame])
-        return frame.with_columns([self._read_otherwise(frame[name]) for name in columns if name not in self.target])
+        inputs = absent(columns, self.target)
+        return frame.with_columns([self._read_otherwise(frame[name]) for name in inputs])
 
     def _read_otherwise(self, column: "pl.Series") -> "pl.Series":
         """Return an input that was read as text as what it is in the notation of the file."""
@@ -187,19 +192,29 @@ class Csv(Table):
         return "" if self.names else if_no_header(header)
 
     def _first_row(self, path: Path) -> list[str]:
-        try:
-            with self.layout.opened(path) as stream:
-                row = next(self.layout.rows(self.layout.lines(stream)), [])
-        except (csv.Error, *UNREADABLE) as error:
-            raise unreadable(path, "CSV", error, _REMEDY) from error
+        row = next(self._written(path), [])
         if not row:
             raise DataError(f"'{path}' is empty", remedy="A header line and rows are needed.")
         return row
 
+    def _written(self, path: Path) -> Iterator[list[str]]:
+        """Yield the rows as Python reads them, a header first."""
+        try:
+            with self.layout.opened(path) as stream:
+                yield from self.layout.rows(self.layout.lines(stream))
+        except (csv.Error, *UNREADABLE) as error:
+            raise unreadable(path, "CSV", error, _REMEDY) from error
+
     def _unnamed_are_empty(self, path: Path, header: list[str]) -> bool:
         places = [place for place, name in enumerate(header) if not name]
-        frame = self._read(path, columns=places, infer_schema=False, n_rows=self.limit)
-        return all(column.null_count() == len(column) or (column.fill_null("") == "").all() for column in frame)
+        first = 0 if self.names else 1
+        # Not by polars, to which a column without a name costs as much as any other.
+        for row in itertools.islice(self._written(path), first, self.limit and first + self.limit):
+            if len(row) != len(header):
+                self._refuse_uneven(path)
+            elif any(row[place] for place in places):
+                return False
+        return True
 
     def _refuse_another_width(self, path: Path) -> None:
         """Raise DataError if `names` do not suit the first row."""
@@ -279,6 +294,6 @@ class Csv(Table):
         others = [mark for mark in (",", ";", "\t", "|") if mark != self.separator and mark in header[0]]
         if len(header) == 1 and others:
             raise DataError(
-                f"'{path}' has one column only, '{header[0]}', with dataset.separator={self.separator!r}",
+                f"'{path}' has one column only, {quoted(header[0])}, with dataset.separator={self.separator!r}",
                 remedy=f"Set dataset.separator={others[0]!r} if that is what stands between the columns.",
             )

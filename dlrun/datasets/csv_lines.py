@@ -21,6 +21,9 @@ _GZIP = b"\x1f\x8b"
 LONGEST_CELL = 2**20
 """Characters of a cell that Python's reader of CSV takes."""
 
+LONGEST_LINE = 2**26
+"""Characters of a line: a million columns of 64 characters. A line is held in memory as a whole."""
+
 UNREADABLE = (ValueError, LookupError, OSError, EOFError, zlib.error)
 """What reading a file in a wrong encoding, or a damaged one, raises."""
 
@@ -66,7 +69,7 @@ class Layout:
 
     def num_before_header(self, path: Path) -> int:
         """Return how many lines stand before the first row; 0 where the file cannot be read."""
-        with contextlib.suppress(*UNREADABLE), self.opened(path) as stream:
+        with contextlib.suppress(csv.Error, *UNREADABLE), self.opened(path) as stream:
             lines = self.lines(stream)
             for line in lines:
                 if line.strip("\r\n"):
@@ -95,9 +98,8 @@ class Lines:
         self.number = 0
         """Number of the last line that was read, from 1."""
         for _ in range(skip_rows):
-            if not stream.readline():
+            if not self._next():
                 break
-            self.number += 1
 
     def begin_row(self) -> None:
         """Say that the next line begins a row."""
@@ -108,11 +110,24 @@ class Lines:
 
     def __next__(self) -> str:
         while True:
-            line = next(self._stream)
-            self.number += 1
+            line = self._next()
+            if not line:
+                raise StopIteration
             if not (self._begins and self._comment and line.startswith(self._comment)):
                 self._begins = False
                 return line
+
+    def _next(self) -> str:
+        """Read a line; it is empty where there is none.
+
+        Raises:
+            csv.Error: It is longer than `LONGEST_LINE`.
+        """
+        line = self._stream.readline(LONGEST_LINE + 1)
+        if len(line) > LONGEST_LINE:
+            raise csv.Error(f"line {self.number + 1} has more than {LONGEST_LINE:,} characters")
+        self.number += bool(line)
+        return line
 
 
 @contextlib.contextmanager

@@ -130,9 +130,11 @@ def _update_column(digest: hashlib._Hash, column: pl.Series) -> None:
     import polars as pl
 
     digest.update(column.name.encode())
-    _update(digest, column.is_null().to_numpy())
+    is_full = column.null_count() == 0
+    _update(digest, np.zeros(len(column), bool) if is_full else column.is_null().to_numpy())
     if column.dtype.is_numeric() or column.dtype == pl.Boolean:
-        _update(digest, column.fill_null(0 if column.dtype.is_numeric() else False).to_numpy())
+        full = column if is_full else column.fill_null(0 if column.dtype.is_numeric() else False)
+        _update(digest, full.to_numpy())
     else:
         text = column.cast(pl.String).fill_null("")
         _update(digest, text.str.len_bytes().to_numpy())

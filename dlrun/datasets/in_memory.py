@@ -11,7 +11,7 @@ from dlrun.datasets.arrays import ArrayKind, input_kind, typed
 from dlrun.datasets.columns import ColumnType, prepare
 from dlrun.datasets.dataset import Dataset
 from dlrun.datasets.frames import as_array, as_frame, name_of
-from dlrun.datasets.names import counted, listed, nearest
+from dlrun.datasets.names import absent, counted, listed, nearest
 from dlrun.datasets.notation import PLAIN
 from dlrun.datasets.source import Source
 from dlrun.datasets.table_targets import check_target, targets_of
@@ -101,7 +101,7 @@ class InMemory(Source):
                 f"{where} is one data frame, and dataset.target names no column of it",
                 remedy=f"Set dataset.target to one of {listed(frame.columns)}.",
             )
-        missing = [name for name in self.target if name not in frame.columns]
+        missing = absent(self.target, frame.columns)
         if missing:
             raise DataError(
                 f"{where} has no column '{missing[0]}' ({nearest(missing[0], frame.columns)})",
@@ -157,13 +157,13 @@ class InMemory(Source):
             num_test = self.kept(x_test.height)
             x = pl.concat([x, x_test.head(num_test)], how="vertical_relaxed")
             y = pl.concat([y, y_test.head(num_test)], how="vertical_relaxed")
-        absent = [column for column in (*self.drop, *self.types) if column not in (*x.columns, *y.columns)]
-        if absent:
+        unknown = absent((*self.drop, *self.types), (*x.columns, *y.columns))
+        if unknown:
             raise DataError(
-                f"{where} has no column '{absent[0]}' ({nearest(absent[0], x.columns)})",
+                f"{where} has no column '{unknown[0]}' ({nearest(unknown[0], x.columns)})",
                 remedy="Correct dataset.drop or dataset.types.",
             )
-        x = x.drop([column for column in self.drop if column in x.columns])
+        x = x.select(absent(x.columns, self.drop))
         for column in y:
             _require_labels(where, column)
         if self.task in ("auto", "regression") and y.width == 1 and y.columns[0] not in self.types:

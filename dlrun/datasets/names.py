@@ -1,9 +1,35 @@
-"""Messages about names: which known name was probably meant, and short lists of names."""
+"""Names: looking them up in time that grows with their number, not with its square, and telling them in messages."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from difflib import get_close_matches
+
+_LONGEST_TOLD = 200
+"""Characters of a name that a message holds; a cell may have a million."""
+
+_LONGEST_COMPARED = 200
+"""Characters of names that are compared: it takes time that grows with the square of their length."""
+
+
+def place_of(header: Sequence[str]) -> dict[str, int]:
+    """Map each name of a header to its first place.
+
+    Args:
+        header: Names in the order of the columns; a name may be there twice.
+    """
+    return {header[place]: place for place in range(len(header) - 1, -1, -1)}
+
+
+def absent(wanted: Iterable[str], known: Collection[str]) -> list[str]:
+    """Return the names that are not among those of a header, in their order.
+
+    Args:
+        wanted: Names to look for.
+        known: Names that exist.
+    """
+    names = set(known)
+    return [name for name in wanted if name not in names]
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -14,10 +40,12 @@ def nearest(name: str, known: Iterable[str]) -> str:
         known: Names that exist.
     """
     known = list(known)
-    by_lower_case = {candidate.lower(): candidate for candidate in reversed(known)}
-    close = get_close_matches(name.lower(), list(by_lower_case), n=1, cutoff=0.65)
-    if close:
-        return f"did you mean '{by_lower_case[close[0]]}'?"
+    if len(name) <= _LONGEST_COMPARED:
+        short = (candidate for candidate in reversed(known) if len(candidate) <= _LONGEST_COMPARED)
+        by_lower_case = {candidate.lower(): candidate for candidate in short}
+        close = get_close_matches(name.lower(), list(by_lower_case), n=1, cutoff=0.65)
+        if close:
+            return f"did you mean '{by_lower_case[close[0]]}'?"
     return f"there are {listed(known)}" if known else "there are none"
 
 
@@ -38,7 +66,18 @@ def listed(names: Iterable[object], most: int = 8) -> str:
         names: What to list.
         most: Names to write out before the rest is counted.
     """
-    quoted = [f"'{name}'" for name in names]
-    if len(quoted) <= most:
-        return ", ".join(quoted)
-    return f"{', '.join(quoted[:most])} and {len(quoted) - most} more"
+    every = list(names)
+    told = ", ".join(quoted(name) for name in every[:most])
+    return told if len(every) <= most else f"{told} and {len(every) - most} more"
+
+
+def quoted(name: object) -> str:
+    """Write a name as `'age'`; of one that is very long, how it begins and its length.
+
+    Args:
+        name: A name, or a value.
+    """
+    text = str(name)
+    if len(text) <= _LONGEST_TOLD:
+        return f"'{text}'"
+    return f"'{text[:_LONGEST_TOLD]}...' (of {len(text):,} characters)"

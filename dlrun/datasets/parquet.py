@@ -4,6 +4,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from dlrun.datasets.headers import require_usable
 from dlrun.datasets.table import Table, unreadable
 
 if TYPE_CHECKING:
@@ -21,9 +22,11 @@ class Parquet(Table):
         import polars as pl
 
         try:
-            return list(pl.read_parquet_schema(path))
+            header = list(pl.read_parquet_schema(path))
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
             raise unreadable(path, "Parquet", error, _REMEDY) from error
+        require_usable(path, header)
+        return header
 
     def _rows(self, path: Path, columns: list[str], text: Collection[str]) -> "pl.DataFrame":  # noqa: ARG002 (contract)
         import polars as pl

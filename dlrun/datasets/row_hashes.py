@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dlrun.datasets.columns import without_nan
+
 if TYPE_CHECKING:
     import polars as pl
 
@@ -42,8 +44,9 @@ def _table_rows(x: pl.DataFrame, columns: Sequence[str]) -> list[bytes]:
 
     told = []
     for name in sorted(columns or x.columns):
-        text = x[name].cast(pl.String)
-        numbers = x[name].cast(pl.Float64) if x[name].dtype.is_numeric() else text.cast(pl.Float64, strict=False)
-        pairs = zip(numbers.fill_nan(None).to_list(), text.to_list(), strict=True)
+        column = x[name]
+        text = column.cast(pl.String)
+        numbers = column.cast(pl.Float64) if column.dtype.is_numeric() else text.cast(pl.Float64, strict=False)
+        pairs = zip(without_nan(numbers).to_list(), text.to_list(), strict=True)
         told.append([repr(text) if number is None else repr(number + 0.0) for number, text in pairs])
     return ["|".join(row).encode() for row in zip(*told, strict=True)]

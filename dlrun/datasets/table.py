@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 from dlrun.datasets.columns import ColumnType, as_numbers, prepare
 from dlrun.datasets.dataset import Dataset, DatasetFacts
 from dlrun.datasets.files import existing_file, naming, other_kind
-from dlrun.datasets.names import counted, listed, nearest
+from dlrun.datasets.names import absent, counted, listed, nearest
 from dlrun.datasets.notation import PLAIN, Notation
 from dlrun.datasets.source import Source
 from dlrun.datasets.table_targets import check_target, targets_of
@@ -50,8 +50,9 @@ class Table(Source):
 
     @model_validator(mode="after")
     def _check_names(self) -> Self:
+        dropped = set(self.drop)
         for name in self.target:
-            if name in self.drop:
+            if name in dropped:
                 raise PydanticCustomError("target_is_input", "the target '{name}' also stands in drop", {"name": name})
         return self
 
@@ -139,7 +140,7 @@ class Table(Source):
         header = self._header(path)
         for setting, names in (("target", self.target), ("drop", self.drop), ("types", self.types)):
             self._require_columns(header, names, path, f"dataset.{setting}")
-        inputs = [name for name in header if name not in self.target and name not in self.drop]
+        inputs = absent(header, {*self.target, *self.drop})
         if not inputs:
             hint = self._misread(header, path)
             used = f"the target {listed(self.target)}" + (
@@ -153,7 +154,7 @@ class Table(Source):
         return inputs
 
     def _require_columns(self, header: list[str], wanted: Collection[str], path: Path, setting: str) -> None:
-        missing = [name for name in wanted if name not in header]
+        missing = absent(wanted, header)
         if missing:
             hint = self._misread(header, path)
             hints = [f"'{name}' ({nearest(name, header)})" for name in missing[:_NAMED]]

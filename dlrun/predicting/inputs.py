@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from dlrun.datasets.columns import AS_TRAINED, as_numbers
 from dlrun.datasets.frames import as_frame
-from dlrun.datasets.names import listed, nearest
+from dlrun.datasets.names import absent, listed, nearest
 from dlrun.errors import DataError
 from dlrun.preprocessing.fitted import FittedPreprocessing
 
@@ -42,7 +42,7 @@ def inputs_of(x: Any, fitted: FittedPreprocessing) -> NDArray[Any] | pl.DataFram
         )
     if fitted.kind != "features" or not fitted.input_names:
         return frame
-    missing = [name for name in fitted.input_names if name not in frame.columns]
+    missing = absent(fitted.input_names, frame.columns)
     if missing:
         raise DataError(
             f"the data frame has no column {listed(missing)} ({nearest(missing[0], frame.columns)})",

@@ -6,6 +6,7 @@ import contextlib
 import csv
 import zlib
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +14,8 @@ from typing import TYPE_CHECKING
 from dlrun.datasets.csv import MISSING
 from dlrun.datasets.csv_lines import Layout, Lines
 from dlrun.datasets.files import refuse_packed
-from dlrun.datasets.names import listed, nearest
+from dlrun.datasets.headers import require_usable
+from dlrun.datasets.names import absent, listed, nearest, place_of
 from dlrun.datasets.notation import PLAIN, Notation
 from dlrun.errors import DataError
 
@@ -36,6 +38,7 @@ class TableFile(ABC):
         self.path = path
         self.notation = notation
         self.header = self._read_header()
+        require_usable(path, self.header)
 
     @abstractmethod
     def _read_header(self) -> list[str]:
@@ -59,13 +62,14 @@ class TableFile(ABC):
         Raises:
             DataError: A column is missing, or there twice.
         """
-        missing = [name for name in columns if name not in self.header]
+        missing = absent(columns, self.header)
         if missing:
             found = {name: nearest(name, self.header) for name in missing[:8]}
             alike = len(found) > 1 and len(set(found.values())) == 1
             hints = found[missing[0]] if alike else "; ".join(f"'{name}': {hint}" for name, hint in found.items())
             raise DataError(f"'{self.path}' has no column {listed(missing)} ({hints})", remedy=remedy)
-        twice = [name for name in columns if self.header.count(name) > 1]
+        num_each = Counter(self.header)
+        twice = [name for name in columns if num_each[name] > 1]
         if twice:
             raise DataError(
                 f"'{self.path}': the columns {listed(twice)} appear more than once",
@@ -119,7 +123,8 @@ class CsvFile(TableFile):
         )
 
     def frames(self, columns: Sequence[str], num_rows: int) -> Iterator[pl.DataFrame]:
-        places = [self.header.index(name) for name in columns]
+        place = place_of(self.header)
+        places = [place[name] for name in columns]
         with self._rows() as rows:
             if not self._layout.names:
                 next(rows, None)

@@ -13,6 +13,7 @@ import shutil
 import tempfile
 import zipfile
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -136,7 +137,7 @@ def check_output(path: Path | None, predictor: Predictor, keep: tuple[str, ...],
             raise UsageError("an npz file of predictions keeps no columns", remedy="Write .csv or .parquet.")
         check_file(path)
     own = column_names(predictor, rows=rows)
-    twice = sorted({name for name in own if own.count(name) > 1})
+    twice = sorted(name for name, number in Counter(own).items() if number > 1)
     if twice and (path is None or form_of(path) != "npz"):
         raise UsageError(
             f"two columns of the predictions would be called '{twice[0]}', as a target has that name",

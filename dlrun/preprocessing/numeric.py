@@ -60,7 +60,7 @@ class FittedNumeric(Saved):
         Raises:
             DataError: Values are missing and `settings.missing` is `error`.
         """
-        values = _values(column.gather(rows))
+        values = _values(column)[rows]
         missing = np.isnan(values)
         fill = _fill(values[~missing], settings)
         if fill is None:

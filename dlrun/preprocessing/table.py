@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from dlrun.datasets.names import listed, nearest
+from dlrun.datasets.names import absent, listed, nearest
 from dlrun.errors import DataError
 from dlrun.preprocessing.categorical import CategoricalColumns, FittedCategorical
 from dlrun.preprocessing.fitted import FittedPreprocessing
@@ -94,7 +94,7 @@ class FittedTable(FittedPreprocessing):
             raise DataError(
                 "the inputs are an array, expected a table", remedy="Give data of the form that the run was trained on."
             )
-        missing = [name for name in self.input_names if name not in x.columns]
+        missing = absent(self.input_names, x.columns)
         if missing:
             hints = "; ".join(f"'{name}': {nearest(name, x.columns)}" for name in missing[:8])
             raise DataError(
