@@ -242,7 +242,7 @@ def _loaded(config: str | Path | Mapping[str, Any], overrides: tuple[str, ...], 
     from dlrun.config import load_text
     from dlrun.errors import UsageError
     from dlrun.records.text import json_text
-    from dlrun.trusting import require_trust_in
+    from dlrun.trusting import require_own_file, require_trust_in
 
     if isinstance(config, Mapping):
         try:
@@ -254,6 +254,7 @@ def _loaded(config: str | Path | Mapping[str, Any], overrides: tuple[str, ...], 
             ) from error
         loaded = load_text(text + "\n", "config", overrides)
     else:
+        require_own_file(Path(config))
         loaded = load_config(Path(config), overrides)
     require_trust_in(loaded.experiment, None if isinstance(config, Mapping) else Path(config), trusted=trust)
     return loaded

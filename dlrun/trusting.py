@@ -6,6 +6,7 @@ from pathlib import Path
 
 from dlrun.datasets.trust import decide, require_trusted
 from dlrun.experiment import Experiment
+from dlrun.records.folder import RunFolder
 from dlrun.records.text import printable
 
 _RECORDS = ("status.json", "environment.json", "study.json", "source.yaml")
@@ -47,7 +48,24 @@ def require_trust_in(experiment: Experiment, config: Path | None, *, trusted: bo
     require_trust(experiment, f"the config '{config}' lies in a run folder and", trusted=trusted or own)
 
 
+def require_own_file(config: Path) -> None:
+    """Refuse a config in the folder of a run or a study that is a link: its words would be told, and recorded anew.
+
+    Args:
+        config: The file that is about to be read.
+
+    Raises:
+        StorageError: It is one.
+    """
+    folder = config.absolute().parent
+    if _is_record(folder):
+        RunFolder.at(folder).file(config.name).info()
+
+
 def _from_record(config: Path) -> bool:
     """Tell whether a config lies in the folder of a run or a study."""
-    folders = {config.absolute().parent, config.resolve().parent}
-    return any((folder / name).exists() for folder in folders for name in _RECORDS)
+    return any(map(_is_record, {config.absolute().parent, config.resolve().parent}))
+
+
+def _is_record(folder: Path) -> bool:
+    return any((folder / name).exists() for name in _RECORDS)

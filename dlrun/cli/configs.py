@@ -74,9 +74,10 @@ def load_config(
     """
     named, overrides = split_arguments(first, others)
     from dlrun import config
-    from dlrun.trusting import require_trust_in
+    from dlrun.trusting import require_own_file, require_trust_in
 
     path = config.find(named)
+    require_own_file(path)
     loaded = config.load(path, [*overrides, *further])
     require_trust_in(loaded.experiment, path, trusted=trust)
     return loaded

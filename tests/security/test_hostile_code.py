@@ -262,3 +262,20 @@ def test_the_door_is_closed_until_somebody_has_vouched(tmp_path: Path) -> None:
     assert not (tmp_path / "ran").exists()
     with deciding(None):
         assert source.load().num_rows == 60
+
+
+@pytest.mark.parametrize("command", ["train", "check", "tune"])
+def test_a_config_that_is_a_link_is_neither_told_nor_recorded(
+    handed_over: Path, saboteur: Any, tmp_path: Path, command: str
+) -> None:
+    (tmp_path / "private.yaml").write_text("dataset: iris\nmodel: linear\nname: secret\n")
+    config = handed_over / "config.yaml"
+    config.unlink()
+    config.symlink_to(tmp_path / "private.yaml")
+    ended = saboteur(command, str(config), folder=tmp_path)
+    assert ended.code in (1, 2)
+    assert "config.yaml is a link" in ended.err
+    assert "secret" not in ended.out + ended.err
+    assert len(list((tmp_path / "runs").glob("2*"))) == 1
+    (tmp_path / "own.yaml").symlink_to(tmp_path / "private.yaml")  # the user's own link is followed
+    assert saboteur("check", "own.yaml", folder=tmp_path).code == 0
