@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-NUM_ATTEMPTS = 300
+NUM_ATTEMPTS = 320
 GROUP = 20
 
 
