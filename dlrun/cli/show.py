@@ -10,7 +10,7 @@ import typer
 
 from dlrun.cli.options import DEFAULT_RUNS_DIR, Json, Metric, RunOrLatest, RunsDir
 from dlrun.cli.output import Output, table
-from dlrun.cli.show_ensemble import member_lines, member_rows
+from dlrun.cli.show_ensemble import comparison, member_lines, member_rows
 from dlrun.cli.show_progress import Progress, progress_of
 from dlrun.cli.show_study import StudyTrials, trial_lines, trials_of
 from dlrun.errors import StorageError
@@ -123,7 +123,8 @@ def _tell(
         importance = ((metrics or {}).get("study") or {}).get("importance") or {}
         out.say("\n".join(["", *trial_lines(trials, importance, columns=out.columns)]))
     if (members := member_rows(folder)) is not None:
-        out.say("\n".join(["", *member_lines(members, metrics)]))
+        compared = comparison(folder, metrics, width=out.text_width, columns=out.columns)
+        out.say("\n".join(["", *member_lines(members, metrics), *compared]))
     if config:
         out.say("\n".join(["", "config", *(f"  {line}" for line in config.rstrip("\n").split("\n"))]))
     if overrides := _overrides(folder):
