@@ -11,17 +11,13 @@ import typer
 
 from dlrun.cli.completion import complete_method, complete_run
 from dlrun.cli.options import DEFAULT_RUNS_DIR, Json, RunsDir, Trust
-from dlrun.cli.output import Output, table
-from dlrun.evaluation.wording import wrapped
+from dlrun.cli.output import Output
 
 if TYPE_CHECKING:
     from dlrun.ensembling.ensemble import EnsembleRun
     from dlrun.ensembling.settings import Ensemble
 
 _OVERRIDE = re.compile(r"[a-z_]+(\.[a-z_]+)*=")
-_MOST_SKIPPED = 20
-_FEW_ALIKE = 3
-_MOST_MEMBERS = 30
 
 References = Annotated[
     list[str],
@@ -98,7 +94,7 @@ def ensemble(
     )
     if quiet and not json:
         out.tell(str(made.path))
-    for line in ["", *_lines(made, out.text_width)]:
+    for line in ["", *made.lines(width=out.text_width, columns=out.columns)]:
         out.say_if_heard(line)
     if json:
         out.result(_object(made))
@@ -117,149 +113,6 @@ def _settings(written: dict[str, Any], overrides: list[str]) -> Ensemble:
     options = [f"{key}={json_text(value, indent=None)}" for key, value in written.items() if value is not None]
     settings, _, _ = load_settings("{}", "options", [*options, *overrides], Ensemble)
     return settings
-
-
-def _lines(made: EnsembleRun, width: int) -> list[str]:
-    """Tell what was made: members, scores side by side, diversity, and who was skipped."""
-    from dlrun.evaluation.wording import words
-
-    facts, diversity = made.metrics["ensemble"], made.metrics["diversity"]
-    lines = [
-        f"{facts['method']}: {facts['num_members']} of {facts['num_candidates']} members count, "
-        f"fitted to {words(facts['metric'])}"
-    ]
-    lines += ["", *_members(made), "", *_scores(made, width), "", *_methods(facts, width)]
-    lines += _diversity(diversity)
-    diagnosis = made.metrics["diagnosis"]
-    lines += ["", *wrapped(diagnosis["summary"], width, rest="  ")]
-    lines += [line for text in diagnosis["evidence"] for line in wrapped(text, width, first="  ")]
-    suggestions = [f"- {text}" for text in diagnosis["suggestions"]]  # unbroken: they hold commands to copy
-    lines += ["", "What to try next", *suggestions] if suggestions else []
-    return [*lines, *_skipped(made), "", f"run folder {made.path}"]
-
-
-def _members(made: EnsembleRun) -> list[str]:
-    from dlrun.evaluation.wording import number, words
-
-    metric, gains = made.metrics["ensemble"]["metric"], made.metrics["diversity"]["gains"]
-    copies = {name: group["members"] for group in made.metrics["diversity"]["near_copies"] for name in group["members"]}
-    rows = []
-    for member, weight in list(made.weights.items())[:_MOST_MEMBERS]:
-        others = len(copies.get(member, [])) - 1
-        told = f"near copy of {others} other{'s' * (others > 1)}" if others > 0 else ""
-        rows.append([member, f"{weight:.3f}", number(gains.get(member)), told])
-    lines = table(["member", "weight", f"gain in {words(metric)}", ""], rows, right=(1, 2))
-    more = len(made.weights) - _MOST_MEMBERS
-    lines += [f"and {more:,} more, in members.json"] if more > 0 else []
-    return [*lines, "gain: by how much the score would be worse if the others spoke for the member"]
-
-
-_TITLES = {
-    "cross_fitted": "ensemble, cross-fitted",
-    "in_sample": "ensemble, in-sample",
-    "uniform": "uniform average, cross-fitted",
-    "best_member": "best member, cross-fitted",
-    "best_member_in_sample": "best member, in-sample",
-}
-_TEST_TITLES = {"ensemble": "ensemble", "uniform": "uniform average", "best_member": "best member"}
-
-
-def _scores(made: EnsembleRun, width: int) -> list[str]:
-    from dlrun.evaluation.wording import number, words
-    from dlrun.reporting.summary import positive_facts
-
-    facts, intervals = made.metrics["ensemble"], made.metrics["intervals"]
-    names = [name for name in facts["validation"]["cross_fitted"] if name != "loss"]
-    rows = []
-    for part, titles in (("validation", _TITLES), ("test", _TEST_TITLES)):
-        ours = next(iter(titles))
-        scored = {key: facts[part][key] for key in titles} if facts[part] else {}
-        for key, scores in scored.items():
-            bounds = intervals[part] if key == ours else {}
-            cells = [_with_bounds(number(scores[name]), _of(bounds, name)) for name in names]
-            rows.append([part if key == ours else "", titles[key], *cells])
-        if scored:
-            baseline = made.metrics["baseline"]
-            cells = [number(_of(baseline[part], name)) for name in names]
-            rows.append(["", f"baseline ({baseline['kind']})", *cells])
-    lines = table(["", "", *(words(name) for name in names)], rows)
-    lines += wrapped(
-        "cross-fitted: each row by members, method and weights that were chosen without it; in-sample: by what was "
-        f"chosen with it, which flatters; best member: {facts['best_member']}",
-        width,
-        rest="  ",
-    )
-    looks = made.metrics["test_looks"]
-    positive = positive_facts(made.metrics, names)
-    return [*lines, *positive, *([f"look {looks:,} at this test set"] if looks else [])]
-
-
-def _of(scores: dict[str, Any], name: str) -> Any:
-    """Return a score of an ensemble, whose loss is the logarithmic loss or the squared error."""
-    return scores.get("loss" if name in ("log_loss", "mse") and name not in scores else name)
-
-
-def _with_bounds(score: str, bounds: list[float] | None) -> str:
-    from dlrun.evaluation.wording import number
-
-    return f"{score} [{number(bounds[0])}, {number(bounds[1])}]" if bounds else score
-
-
-def _methods(facts: dict[str, Any], width: int) -> list[str]:
-    """Show what every method came to, where one was chosen."""
-    from dlrun.evaluation.wording import number, words
-
-    scores = facts["methods"]
-    if len(scores) < 2:
-        return []
-    shown = ", ".join(f"{title} {number(score)}" for title, score in scores.items() if score is not None)
-    unused = [title for title, score in scores.items() if score is None]
-    told = (
-        f"{facts['method']} was taken: {facts['why']}. Cross-fitted {words(facts['metric'])} of each method by itself: "
-        f"{shown}. The score of the ensemble above is another one: there the method too is chosen without the row"
-    )
-    told += f". Not for these members: {', '.join(unused)}" if unused else ""
-    return [*wrapped(told, width, rest="  "), ""]
-
-
-def _diversity(diversity: dict[str, Any]) -> list[str]:
-    from dlrun.evaluation.wording import number
-
-    num_members = len(diversity["members"])
-    if num_members < 2:
-        return ["one member alone has no diversity"]
-    means, parts = diversity["means"], diversity["ambiguity"]
-    shown = {"disagreement": "disagreement", "error_correlation": "correlation of errors", "q_statistic": "Q"}
-    pairs = [f"{title} {number(means[key])}" for key, title in shown.items() if means[key] is not None]
-    return [
-        f"diversity: {num_members} members, {diversity['num_different']} without near copies, "
-        f"worth {diversity['effective_number']:.1f} that err independently",
-        f"  means of all pairs: {', '.join(pairs)}; plots/diversity.png shows them all",
-        f"  squared error {number(parts['error'])} = {number(parts['mean_error'])} of the members "
-        f"- {number(parts['ambiguity'])} that they differ",
-    ]
-
-
-def _skipped(made: EnsembleRun) -> list[str]:
-    """List who was named and does not count; of many with one reason, how many and an example."""
-    if not made.skipped:
-        return []
-    by_reason: dict[str, list[str]] = {}
-    for entry in made.skipped:
-        by_reason.setdefault(_alike(entry.reason), []).append(f"{entry.id}: {entry.reason}")
-    lines = []
-    for entries in by_reason.values():
-        lines += [f"  {entry}" for entry in (entries if len(entries) <= _FEW_ALIKE else entries[:1])]
-        if len(entries) > _FEW_ALIKE:
-            lines.append(f"  and {len(entries) - 1:,} more for the same reason, in members.json")
-    more = len(lines) - _MOST_SKIPPED
-    lines = lines[:_MOST_SKIPPED] + ([f"  and {more:,} lines more, in members.json"] if more > 0 else [])
-    return ["", f"skipped {len(made.skipped):,}", *lines]
-
-
-def _alike(reason: str) -> str:
-    """Leave the numbers out of a reason, so that scores and counts do not tell equal reasons apart."""
-    return re.sub(r"\d[\d.,e+-]*", "#", reason)
 
 
 def _object(made: EnsembleRun) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any
 from dlrun.cli.output import Output
 from dlrun.errors import ConfigError, DlrunError, Interrupted, OutOfMemory, OutOfResources, Problem, StorageError, own
 from dlrun.records.folder import RunFolder
-from dlrun.records.kinds import STUDY, is_ensemble
+from dlrun.records.kinds import STUDY, is_ensemble, kinds
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def report(failure: Failure, *, json: bool, run: Mapping[str, Any] | None) -> in
     """
     if run and not RunFolder(Path(run["path"])).content.is_own():  # a study whose data were refused leaves no folder
         run = None
-    resume = _going_on(run) if run and failure.resumable else None
+    resume = going_on(RunFolder(Path(run["path"]))) if run and failure.resumable else None
     if not failure.told:
         lines = [f"{failure.label}{failure.message}"]
         lines += [f"  {problem}" for problem in failure.problems] if len(failure.problems) > 1 else []
@@ -110,14 +110,20 @@ def report(failure: Failure, *, json: bool, run: Mapping[str, Any] | None) -> in
     return failure.exit_code
 
 
-def _going_on(run: Mapping[str, Any]) -> str | None:
-    """Return the command that goes on with a run or a study; an ensemble, or what has no config yet, is made anew."""
-    folder = RunFolder(Path(run["path"]))
+def going_on(folder: RunFolder) -> str | None:
+    """Return the command that goes on with a run or a study, if any does.
+
+    An ensemble, or what has no config yet, is made anew; data that were given from memory lie in no file.
+
+    Args:
+        folder: The run, which has not ended.
+    """
     with contextlib.suppress(StorageError):
-        if not folder.file("config.yaml").is_file() or is_ensemble(folder):
+        config = folder.file("config.yaml")
+        if not config.is_file() or is_ensemble(folder) or kinds(config).get("dataset") == "memory":
             return None
     command = "tune --study" if folder.file(STUDY).is_file() else "resume"
-    return f"dlrun {command} {shortest(run)}"
+    return f"dlrun {command} {shortest({'id': folder.id, 'path': str(folder.path)})}"
 
 
 def shortest(run: Mapping[str, Any]) -> str:

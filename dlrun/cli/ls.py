@@ -76,9 +76,12 @@ def _row(run: RunSummary, now: datetime, num_scores: int, *, whole_ids: bool) ->
 
 
 def _model(run: RunSummary) -> str:
-    """Name the kind of model, and say of a study how many trials it has."""
+    """Name the kind of model, and say of a study how many trials it has, and how many are done if it is unfinished."""
     kind = run.model or ""
-    return kind if run.trials is None else f"{kind}, {run.trials or 'all'} trials"
+    if run.trials is None:
+        return kind
+    done = "" if run.done is None else f"{run.done} of "
+    return f"{kind}, {done}{run.trials or 'all'} trials"
 
 
 def _scores(run: RunSummary, scores: dict[str, float] | None, num: int) -> str:
@@ -124,4 +127,5 @@ def _object(run: RunSummary) -> dict[str, Any]:
         "test": run.test,
         "problem": run.problem,
         "trials": run.trials,
+        "done": run.done,
     }

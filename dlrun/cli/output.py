@@ -6,13 +6,14 @@ import contextlib
 import json
 import os
 import sys
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TextIO
 
 from dlrun.errors import StorageError
 from dlrun.evaluation.wording import wrapped
 from dlrun.records.text import json_text, printable
+from dlrun.reporting.tables import table as table  # the screen's own, as everything that is laid out
+from dlrun.reporting.tables import width_of as width_of
 
 WIDEST_TEXT = 100
 _NARROWEST_TEXT = 40
@@ -110,37 +111,6 @@ def printing(stream: TextIO) -> Iterator[None]:
 def is_live(stream: TextIO) -> bool:
     """Tell whether a stream is a terminal on which lines can be redrawn."""
     return stream.isatty() and os.environ.get("TERM") != "dumb"
-
-
-def width_of(text: str) -> int:
-    """Return how many columns a text takes on a terminal."""
-    wide = sum(unicodedata.east_asian_width(character) in {"W", "F"} for character in text)
-    joined = sum(unicodedata.category(character) in {"Mn", "Me"} for character in text)
-    return len(text) + wide - joined
-
-
-def table(header: Sequence[str], rows: Iterable[Sequence[str]], *, right: Iterable[int] = ()) -> list[str]:
-    """Lay out a table in columns as wide as their content.
-
-    Args:
-        header: Titles of the columns.
-        rows: Cells; as many in each row as there are titles.
-        right: Positions of columns that are aligned to the right.
-
-    Returns:
-        One line for the titles, one for each row.
-    """
-    lines = [[printable(cell) for cell in cells] for cells in (header, *rows)]
-    widths = [max(width_of(line[column]) for line in lines) for column in range(len(header))]
-    to_right = set(right)
-    laid_out = []
-    for line in lines:
-        cells = []
-        for column, cell in enumerate(line):
-            space = " " * (widths[column] - width_of(cell))
-            cells.append(space + cell if column in to_right else cell + space)
-        laid_out.append("  ".join(cells).rstrip())
-    return laid_out
 
 
 def fitted_table(

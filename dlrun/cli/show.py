@@ -10,7 +10,8 @@ import typer
 
 from dlrun.cli.options import DEFAULT_RUNS_DIR, Json, Metric, RunOrLatest, RunsDir
 from dlrun.cli.output import Output, table
-from dlrun.cli.show_ensemble import member_lines, member_rows
+from dlrun.cli.show_ensemble import comparison, member_lines, member_rows
+from dlrun.cli.show_progress import Progress, progress_of
 from dlrun.cli.show_study import StudyTrials, trial_lines, trials_of
 from dlrun.errors import StorageError
 from dlrun.records.folder import is_id
@@ -51,7 +52,8 @@ def show(
     config = _config(folder)
     files = list_files(folder)
     trials = trials_of(folder, is_running=status.state == "running")
-    _tell(out, folder, status, config, metrics, files, trials)
+    progress = progress_of(folder, status, trials)
+    _tell(out, folder, status, config, metrics, files, trials, progress)
     if json:
         told = {
             "id": folder.id,
@@ -61,6 +63,8 @@ def show(
             "config": config,
             "overrides": _overrides(folder),
             "metrics": metrics,
+            "progress": progress.facts,
+            "go_on": progress.command,
             "files": [name for name, _ in files],
         }
         if trials is not None:
@@ -102,6 +106,7 @@ def _tell(
     metrics: Any,
     files: list[tuple[str, int]],
     trials: StudyTrials | None,
+    progress: Progress,
 ) -> None:
     from dlrun.records.status import seconds_in_all
 
@@ -110,13 +115,16 @@ def _tell(
     out.say(f"{folder.id}  {status.state}  started {started:%Y-%m-%d %H:%M:%S} UTC  {seconds:.1f} s")
     if status.error is not None:
         out.say(f"error: {status.error}")
+    for line in progress.lines:
+        out.say(line)
     if metrics is not None:
         out.say("\n".join(["", *_summary(folder, metrics, out.text_width)]))
     if trials is not None:
         importance = ((metrics or {}).get("study") or {}).get("importance") or {}
         out.say("\n".join(["", *trial_lines(trials, importance, columns=out.columns)]))
     if (members := member_rows(folder)) is not None:
-        out.say("\n".join(["", *member_lines(members, metrics)]))
+        compared = comparison(folder, metrics, width=out.text_width, columns=out.columns)
+        out.say("\n".join(["", *member_lines(members, metrics), *compared]))
     if config:
         out.say("\n".join(["", "config", *(f"  {line}" for line in config.rstrip("\n").split("\n"))]))
     if overrides := _overrides(folder):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from dlrun.cli.output import table
 from dlrun.errors import StorageError
+from dlrun.records.text import printable
 
 if TYPE_CHECKING:
     from dlrun.records.folder import RunFolder
@@ -30,6 +31,29 @@ def member_rows(folder: RunFolder) -> list[dict[str, Any]] | None:
         return sorted(members, key=lambda member: -float(member["weight"]))
     except (LookupError, TypeError, ValueError) as error:
         raise StorageError(f"{folder.file(MEMBERS)} is damaged: it does not hold what dlrun writes") from error
+
+
+def comparison(folder: RunFolder, metrics: Any, *, width: int, columns: int | None) -> list[str]:
+    """Return the scores of the ensemble beside those of its members, and why its method was taken.
+
+    Args:
+        folder: The ensemble.
+        metrics: Content of its `metrics.json`; None while it is being made. Those of an older dlrun hold no reason.
+        width: Longest line of running text, in letters.
+        columns: Width to fit; None for any.
+
+    Raises:
+        StorageError: The metrics do not hold what dlrun writes.
+    """
+    from dlrun.reporting.ensemble_summary import comparison_lines
+
+    try:
+        whole = metrics is not None and "why" in metrics["ensemble"]
+        lines = comparison_lines(metrics, width=width, columns=columns) if whole else []
+    except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
+        path = printable(str(folder.file("metrics.json")))
+        raise StorageError(f"{path} is damaged: it does not hold what dlrun writes") from error
+    return "\n".join(["", *lines]).rstrip("\n").split("\n") if lines else []
 
 
 def member_lines(members: Sequence[Mapping[str, Any]], metrics: Any) -> list[str]:

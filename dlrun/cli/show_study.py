@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dlrun.cli.output import fitted_table, left_out
+from dlrun.errors import StorageError
+from dlrun.records.text import printable
 
 if TYPE_CHECKING:
     from dlrun.records.folder import RunFolder
@@ -32,12 +34,30 @@ class StudyTrials:
         mode: Whether it is to be `min` or `max`.
         running: How far the trials are that are being carried out, by number as in `trials.csv`; None if the study
             does not go on now.
+        asked: Number of trials that it is to have; None for as many as there are points.
+        complete: Whether all is done, the report included.
+        concluding: What has been done since the search of a study that goes on has ended; None before.
     """
 
     rows: list[dict[str, str]]
     metric: str
     mode: str
     running: dict[str, dict[str, Any]] | None = None
+    asked: int | None = None
+    complete: bool = False
+    concluding: dict[str, Any] | None = None
+
+    @property
+    def num_done(self) -> int:
+        """Number of trials that have ended."""
+        return sum(row["state"] not in ("pending", "interrupted") for row in self.rows)
+
+    @property
+    def best(self) -> dict[str, str] | None:
+        """Row of the finished trial with the best value, the earliest of equals; None before one has finished."""
+        finished = [row for row in self.rows if row["state"] == "finished" and row["value"]]
+        sign = -1.0 if self.mode == "max" else 1.0
+        return min(finished, key=lambda row: sign * float(row["value"]), default=None)
 
 
 def trials_of(folder: RunFolder, *, is_running: bool) -> StudyTrials | None:
@@ -59,18 +79,38 @@ def trials_of(folder: RunFolder, *, is_running: bool) -> StudyTrials | None:
     rows = []
     if folder.file(FILE).is_file():
         rows = list(csv.DictReader(io.StringIO(folder.read_text(FILE))))
-    return StudyTrials(rows, facts.metric, facts.mode, _running(folder) if is_running else None)
+        if not all(map(_is_whole, rows)):
+            raise StorageError(f"{printable(str(folder.file(FILE)))} is damaged: it is no table of trials")
+    told = _told(folder) if is_running else {}
+    entries = [entry for entry in told.get("running") or [] if isinstance(entry, dict) and "trial" in entry]
+    running = {str(entry["trial"]): entry for entry in entries} if is_running else None
+    concluding = told.get("concluding")
+    return StudyTrials(
+        rows,
+        facts.metric,
+        facts.mode,
+        running,
+        facts.trials,
+        facts.complete,
+        concluding if isinstance(concluding, dict) else None,
+    )
 
 
-def _running(folder: RunFolder) -> dict[str, dict[str, Any]]:
-    from dlrun.tuning.watching import RUNNING
+def _is_whole(row: Mapping[str | None, str | None]) -> bool:
+    """Tell whether a row has all that every trial has, and a value that is a number if it has any."""
+    try:
+        float(row["value"] or 0)
+        return None not in row and None not in row.values() and all(name in row for name in (*_FACTS, "run", "reason"))
+    except (KeyError, ValueError):
+        return False
 
-    if not folder.file(RUNNING).is_file():
-        return {}
-    told = folder.read_json(RUNNING)
-    entries = told.get("running") if isinstance(told, dict) else None
-    known = [entry for entry in entries or [] if isinstance(entry, dict) and "trial" in entry]
-    return {str(entry["trial"]): entry for entry in known}
+
+def _told(folder: RunFolder) -> dict[str, Any]:
+    """Return what a study that goes on tells of itself."""
+    from dlrun.records.index import RUNNING
+
+    told = folder.read_json(RUNNING) if folder.file(RUNNING).is_file() else {}
+    return told if isinstance(told, dict) else {}
 
 
 def trial_lines(study: StudyTrials, importance: Mapping[str, float], *, columns: int | None = None) -> list[str]:
@@ -81,11 +121,11 @@ def trial_lines(study: StudyTrials, importance: Mapping[str, float], *, columns:
         importance: Share of each setting in the differences between the scores, the largest first; may be empty.
         columns: Width to fit; None for any.
     """
-    if not study.rows:
-        return ["no trial has ended yet"]
     rows = _ordered(study)
+    if not rows:
+        return ["no trial has ended yet"]
     shown = rows[:_MOST_ROWS]
-    what = "best trials" if study.running is None else "running and newest trials"
+    what = "running and newest trials" if study.running else "best trials"
     more = f", {len(rows) - len(shown)} more in trials.csv" if len(rows) > len(shown) else ""
     room = None if columns is None else columns - 2
     lines, missing = _fitted(study, shown, importance, room)
@@ -95,12 +135,13 @@ def trial_lines(study: StudyTrials, importance: Mapping[str, float], *, columns:
 
 def _ordered(study: StudyTrials) -> list[dict[str, str]]:
     """Return the rows in the order in which they are shown."""
-    if study.running is None:
+    running = study.running or {}
+    if not running:
         sign = -1.0 if study.mode == "max" else 1.0
         ended = [row for row in study.rows if row["value"]]
         return sorted(ended, key=lambda row: sign * float(row["value"]))
     newest = list(reversed(study.rows))
-    return sorted(newest, key=lambda row: row["trial"] not in (study.running or {}))
+    return sorted(newest, key=lambda row: row["trial"] not in running)
 
 
 def _fitted(

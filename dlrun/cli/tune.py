@@ -143,7 +143,7 @@ def _config_and_study(
         folder = find_study(runs_dir, study)
         loaded = config_of(folder)
         require_trust(loaded.experiment, f"the study {folder.id}", trusted=trust)
-        out.say_if_heard(f"study {folder.id} goes on")
+        out.say_if_heard(_how_it_stands(folder, trials))
         return _with_tuner(out, loaded), folder
 
     from dlrun.cli.configs import load_config
@@ -161,6 +161,26 @@ def _config_and_study(
     if unfinished is not None:
         out.say_if_heard(f"study {unfinished.id} of this config goes on; --new begins another one")
     return loaded, unfinished
+
+
+def _how_it_stands(folder: RunFolder, trials: int | None) -> str:
+    """Say whether a study that is named goes on, or is complete.
+
+    Args:
+        folder: The study.
+        trials: Trials asked for by the command; None for as many as it was to have.
+    """
+    from dlrun.records.status import read_status
+    from dlrun.tuning.study_folder import read_facts
+
+    facts = read_facts(folder)
+    more = trials is not None and facts is not None and (facts.trials is None or trials > facts.trials)
+    if facts is None or not facts.complete or more or not folder.file("status.json").is_file():
+        return f"study {folder.id} goes on"
+    if read_status(folder).state != "finished":
+        return f"study {folder.id} goes on"
+    hint = f"; more than {facts.trials:,} --trials add some" if facts.trials else ""
+    return f"study {folder.id} is complete: nothing is left to do{hint}"
 
 
 def _with_tuner(out: Output, loaded: LoadedConfig) -> LoadedConfig:

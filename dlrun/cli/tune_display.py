@@ -14,7 +14,7 @@ from dlrun.records.log import number
 from dlrun.records.text import printable
 from dlrun.tuning.listeners import StudyListener
 from dlrun.tuning.objective import Objective
-from dlrun.tuning.study_lines import StudyLines
+from dlrun.tuning.study_lines import Active, StudyLines, concluding_words
 from dlrun.tuning.trial import Suggestion, Trial
 
 _REDRAWS_PER_SECOND = 4
@@ -77,9 +77,9 @@ class StudyDisplay(_Known):
     def _tell_end(self, trial: Trial) -> None:
         self._ended = [*self._ended, trial][-_ROWS:]
 
-    def concluding(self) -> None:
-        self._stage = "re-scoring the finalists, refitting the winner and trial 0"
-        super().concluding()
+    def concluding(self, num_rescorings: int) -> None:
+        self._stage = concluding_words(num_rescorings)
+        super().concluding(num_rescorings)
 
     @property
     def _seconds_left(self) -> float | None:
@@ -107,17 +107,19 @@ class StudyDisplay(_Known):
 
     def _active_row(self, trial: int) -> list[str]:
         active = self._active[trial]
-        state = self._progress(active)[0]
-        return [
-            str(trial),
-            state,
-            "" if active.best is None else number(active.best),
-            self._settings(active.suggestion),
-        ]
+        return [str(trial), self._progress(active)[0], _standing_text(active), self._settings(active.suggestion)]
 
     def _row(self, trial: Trial) -> list[str]:
         value = "" if trial.value is None else number(trial.value)
         return [str(trial.id), trial.state, value, self._settings(trial)]
+
+
+def _standing_text(active: Active) -> str:
+    """Put how good a running trial is into a cell: the mean of the folds that are done, or the best of the first."""
+    standing, done = active.standing, len(active.standing.folds)
+    if standing.mean is not None:
+        return f"{done} fold{'s' * (done > 1)} {number(standing.mean)}"
+    return "" if standing.best is None else f"best {number(standing.best)}"
 
 
 @contextmanager

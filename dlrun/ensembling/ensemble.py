@@ -16,6 +16,7 @@ from dlrun.ensembling import combining, reporting
 from dlrun.ensembling.admission import Admission, contests_of, settle
 from dlrun.ensembling.candidates import Skipped, find_candidates
 from dlrun.ensembling.choosing import Choice, choose
+from dlrun.ensembling.heard import Heard
 from dlrun.ensembling.judging import Judge, baseline, metrics_to_show
 from dlrun.ensembling.members import Admitted, Member, admit, nobody
 from dlrun.ensembling.objective import Objective
@@ -28,6 +29,7 @@ from dlrun.records.folder import RunFolder, check_name
 from dlrun.records.inside import TRAINED
 from dlrun.records.membership import has_model
 from dlrun.records.status import Heartbeat
+from dlrun.reporting.ensemble_summary import ensemble_lines
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,13 @@ class EnsembleRun:
     @property
     def id(self) -> str:
         return self.path.name
+
+    def lines(self, *, width: int = 100, columns: int | None = None) -> list[str]:
+        """Tell what was made. See `ensemble_lines` for the arguments."""
+        skipped = [(entry.id, entry.reason) for entry in self.skipped]
+        return ensemble_lines(
+            self.metrics, path=self.path, weights=self.weights, skipped=skipped, width=width, columns=columns
+        )
 
 
 def run_ensemble(
@@ -85,7 +94,7 @@ def run_ensemble(
         Interrupted: A signal came.
     """
     started = time.perf_counter()
-    tell = tell or _say_nothing
+    tell = heard = Heard(tell or _say_nothing)
     check_name(settings.name)
     wanted = None if settings.metric == "auto" else settings.metric
     runs, skipped = find_candidates(runs_dir, references, top=top, metric=wanted, snapshots=snapshots)
@@ -117,16 +126,19 @@ def run_ensemble(
     if claimed is not None:
         claimed(folder.path)
     write_inputs(folder, to_yaml(settings), admitted, argv)
-    with Heartbeat(folder, before=time.perf_counter() - started):
+    with Heartbeat(folder, before=time.perf_counter() - started), heard.logged(folder):
         trained = train(folder.file(TRAINED).path)
         outcome = _outcome(settings, admitted, choice, metric)
         looks = None if outcome.test is None else _look(folder, admitted)
         metrics = reporting.metrics(outcome, looks)
         metrics["seconds"] = {"total": time.perf_counter() - started}
         write_outcome(folder, outcome, skipped, metrics, trained)
-    weights = dict(zip((member.id for member in outcome.members), choice.combination.weights.tolist(), strict=True))
-    weights = dict(sorted(weights.items(), key=lambda entry: -entry[1]))
-    return EnsembleRun(folder.path, choice.method.title, weights, tuple(skipped), metrics)
+        weights = dict(zip((member.id for member in outcome.members), choice.combination.weights.tolist(), strict=True))
+        weights = dict(sorted(weights.items(), key=lambda entry: -entry[1]))
+        made = EnsembleRun(folder.path, choice.method.title, weights, tuple(skipped), metrics)
+        for line in ["", *made.lines()]:
+            heard.note(line)
+    return made
 
 
 def _require_two(admitted: Admitted, skipped: Sequence[Skipped]) -> None:

@@ -62,9 +62,6 @@ def write_outcome(
         folder.write_npz("predictions/test.npz", row=tested.rows, y_true=tested.y_true, y_pred=outcome.test_predictions)
     _illustrate(folder, outcome, metrics)
     folder.write_json("metrics.json", metrics)
-    from dlrun.reporting.summary import summary_lines
-
-    folder.write_text("output.log", "\n".join(summary_lines(metrics)) + "\n")
 
 
 def _lineage(path: Path, outcome: Outcome, skipped: Sequence[Skipped], trained: Mapping[str, Path]) -> dict[str, Any]:

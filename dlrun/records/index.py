@@ -27,6 +27,10 @@ _MAX_SHOWN = 1000
 INSIDE = (TRIALS, FINAL)
 """Folders of a study that hold runs."""
 
+RUNNING = "running.json"
+"""The trials of a study that are being carried out and how far they are, how many are done, and what follows the
+search; there only while the study goes on, or where its process was killed."""
+
 SHARED = "shared"
 """Folder of a study for the data that its workers map while it goes on."""
 
@@ -50,6 +54,7 @@ class RunSummary:
         test: Test scores by metric.
         problem: What is wrong with the folder; None if nothing is.
         trials: Number of trials that a study was asked for; None for other runs.
+        done: Number of trials that are done of a study that is not complete; None if it is complete, or unknown.
     """
 
     id: str
@@ -66,6 +71,7 @@ class RunSummary:
     test: dict[str, float] | None = None
     problem: str | None = None
     trials: int | None = None
+    done: int | None = None
 
     @property
     def primary(self) -> str | None:
@@ -130,7 +136,16 @@ def summarize(folder: RunFolder) -> RunSummary:
         validation,
         test,
         trials=trials if trials is None or isinstance(trials, int) else 0,
+        done=_done(folder, study),
     )
+
+
+def _done(folder: RunFolder, study: dict[str, Any] | None) -> int | None:
+    """Return how many trials of an unfinished study are done; a large table of trials would take too long to read."""
+    if study is None or study.get("complete"):
+        return None
+    found = _mapping(folder, RUNNING).get("done", study.get("done"))
+    return found if type(found) is int and found >= 0 else None
 
 
 def _mapping(folder: RunFolder, name: str) -> dict[str, Any]:

@@ -20,6 +20,19 @@ _MAX_DEPTH = 200
 def kinds(file: Inside) -> dict[str, str]:
     """Return the kind of every section of a config that has one, such as `{"dataset": "csv", "model": "network"}`.
 
+    Args:
+        file: A config, resolved or as written.
+
+    Raises:
+        StorageError: The file cannot be read or is not YAML.
+    """
+    settings = plain_settings(file)
+    return {path[0]: text for path, text in settings.items() if len(path) == 1 or path[1:] == ("kind",)}
+
+
+def plain_settings(file: Inside) -> dict[tuple[str, ...], str]:
+    """Return the text of every setting of a config that is reached through mappings alone, by its path.
+
     The file is walked event by event: PyYAML's fast loader builds nested values by recursion in C, and a damaged file
     of a thousand brackets would end the process.
 
@@ -32,14 +45,11 @@ def kinds(file: Inside) -> dict[str, str]:
     import yaml
 
     content = file.read_bytes(limit=_MAX_BYTES)
-    found = {}
     try:
-        for keys, value in _scalars(yaml.parse(content, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))):
-            if len(keys) == 1 or (len(keys) == 2 and keys[1] == "kind"):
-                found[keys[0]] = value
+        found = _scalars(yaml.parse(content, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+        return {tuple(keys): text for keys, text in found}
     except (yaml.YAMLError, ValueError) as error:
         raise StorageError(f"{printable(str(file))} is damaged: it is not YAML") from error
-    return found
 
 
 STUDY = "study.json"
@@ -79,14 +89,25 @@ def require_run(folder: RunFolder) -> None:
     if folder.file(STUDY).is_file():
         raise UsageError(
             f"{folder.id} is a study, which is no single run",
-            remedy=f"`dlrun tune --study {folder.id}` goes on with it if it is unfinished; its trials and the refit of "
-            "its winner are runs of their own.",
+            remedy=f"{_going_on(folder)} Its trials and the refit of its winner are runs of their own.",
         )
     if is_ensemble(folder):
         raise UsageError(
             f"{folder.id} is an ensemble, which is no single run",
             remedy="Combine its members again with `dlrun ensemble`.",
         )
+
+
+def _going_on(study: RunFolder) -> str:
+    """Say how a study stands, and how it goes on."""
+    from dlrun.records.status import read_status
+
+    facts, command = study.read_json(STUDY), f"`dlrun tune --study {study.id}"
+    if study.file("status.json").is_file() and read_status(study).state == "running":
+        return f"It is being carried out; `dlrun logs {study.id} --follow` watches it."
+    if isinstance(facts, dict) and facts.get("complete") is True:
+        return f"It is complete; {command} --trials N` adds trials."
+    return f"It is unfinished; {command}` goes on with it."
 
 
 @dataclass

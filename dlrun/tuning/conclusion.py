@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 
 from dlrun.errors import RunFailed, StorageError
-from dlrun.records.arrays import read_arrays
 from dlrun.records.folder import RunFolder
 from dlrun.records.inside import FINAL
 from dlrun.records.status import read_status
 from dlrun.tuning.batch import carry_out_all
+from dlrun.tuning.differences import score_differences
 from dlrun.tuning.illustration import content_of
 from dlrun.tuning.job import Ended, Job
+from dlrun.tuning.listeners import Settled, StudyListener
 from dlrun.tuning.objective import Objective
 from dlrun.tuning.search import Selection
 from dlrun.tuning.selected import Selected
@@ -106,7 +107,11 @@ class Concluding:
         config_of: ConfigOf,
         argv: Sequence[str],
         logarithmic: Sequence[str] | None = None,
+        listener: StudyListener | None = None,
     ) -> None:
+        self._listener = listener or StudyListener()
+        self._is_told = False
+        self._num_rescorings = self._num_left = 0
         self._logarithmic = logarithmic
         self._folder = folder
         self._workers = workers
@@ -135,10 +140,15 @@ class Concluding:
         # All that is certain goes to the workers at once, the longest first, so that none waits for another.
         certain = [best[0]] if self._selection.winner == "score" else []
         certain += [written] if written and written not in certain else []
-        self._carry_out([*self._refits(certain), self._report_on(trials), *self._rescorings_of(best)])
+        refits, rescorings = self._refits(certain), self._rescorings_of(best)
+        self._num_rescorings, self._num_left = len(best) * self._rescorings, len(rescorings)
+        self._announce([*refits, *rescorings])
+        self._carry_out([*refits, self._report_on(trials), *rescorings])
         finalists = self._choose([Finalist(trial, self._scores(trial)) for trial in best])
         winner = finalists[0].trial
-        self._carry_out(self._refits([winner]))
+        refits = self._refits([winner])
+        self._announce(refits)
+        self._carry_out(refits)
         finals = {
             trial.id: self._done.finals[str(trial.id)]
             for trial in (winner, written)
@@ -150,7 +160,9 @@ class Concluding:
                 remedy="Run the command again to try it once more.",
             )
         metrics = {trial: self._read(run) for trial, run in finals.items()}
-        differences = self._differences(winner.id, finals, metrics[winner.id])
+        ours, theirs = finals[winner.id], finals.get(WRITTEN)
+        compared = metrics[winner.id]["test"] is not None and theirs not in (None, ours)
+        differences = score_differences(self._folder, ours, str(theirs), metrics[winner.id]) if compared else {}
         return Conclusion(tuple(finalists), written, finals, metrics, differences, self._importance)
 
     def _best(self, trials: Sequence[Trial]) -> list[Trial]:
@@ -164,6 +176,12 @@ class Concluding:
         ranked = sorted(valued, key=lambda trial: (sign * (trial.value or 0.0), trial.id))
         finished = [trial for trial in ranked if trial.state == "finished"]
         return [trial for trial in ranked[: self._selection.finalists] if trial.state == "finished"] or finished[:1]
+
+    def _announce(self, jobs: Sequence[Job]) -> None:
+        """Tell once that something is left to fit."""
+        if jobs and not self._is_told:
+            self._is_told = True
+            self._listener.concluding(self._num_left)
 
     def _carry_out(self, jobs: Sequence[Job]) -> None:
         carry_out_all(self._workers, jobs, self._take)
@@ -181,13 +199,26 @@ class Concluding:
             return
         if shuffle:
             self._done.rescored[trial][shuffle] = self._objective.of(ended.metrics) if ended.metrics else None
+            self._num_left -= 1
         elif ended.state == "finished" and ended.run is not None:
-            self._note(trial, ended.run)
-            return
+            self._done.finals[trial] = ended.run
         else:
             self._failed.add(trial)
             self._done.reason = ended.reason
         self._done.write(self._folder)
+        self._listener.settled(self._settled(ended))
+
+    def _settled(self, ended: Ended) -> Settled:
+        trial, _, shuffle = ended.key.partition("/")
+        return Settled(
+            int(trial),
+            "rescored" if shuffle else "refitted",
+            self._done.rescored[trial][shuffle] if shuffle else None,
+            ended.seconds,
+            self._num_rescorings - self._num_left,
+            self._num_rescorings,
+            None if ended.state == "finished" else ended.reason or ended.state,
+        )
 
     def _note(self, trial: str, run: str) -> None:
         self._done.finals[trial] = run
@@ -250,34 +281,6 @@ class Concluding:
         if not isinstance(metrics, dict):
             raise StorageError(f"{self._folder.file(f'{FINAL}/{run}/metrics.json')} is damaged: it is no JSON object")
         return metrics
-
-    def _differences(self, winner: int, finals: dict[int, str], metrics: dict[str, Any]) -> dict[str, list[float]]:
-        """Find the interval of winner minus trial 0 in each metric, both scored in the same draws of test rows."""
-        from dlrun.evaluation.intervals import difference_intervals
-
-        if metrics["test"] is None or winner == WRITTEN or WRITTEN not in finals:
-            return {}
-        ours, theirs = (self._predictions(finals[trial]) for trial in (winner, WRITTEN))
-        names = [name for name in metrics["test"] if name != "loss"]
-        return difference_intervals(
-            metrics["task"],
-            ours["y_true"],
-            ours["y_pred"],
-            theirs["y_pred"],
-            names,
-            positive=self._positive(finals[winner], metrics),
-        )
-
-    def _positive(self, run: str, metrics: dict[str, Any]) -> int:
-        """Return the code of the class that scores of a binary task speak of."""
-        named = metrics.get("positive_class")
-        if named is None:
-            return 1
-        classes = self._folder.read_json(f"{FINAL}/{run}/dataset.json")["targets"]["classes"]
-        return list(classes).index(named) if named in classes else 1
-
-    def _predictions(self, run: str) -> dict[str, Any]:
-        return read_arrays(self._folder.file(f"{FINAL}/{run}/predictions/test.npz"))
 
 
 def _nothing_finished(trials: Sequence[Trial]) -> RunFailed:

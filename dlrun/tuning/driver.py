@@ -13,15 +13,15 @@ from dlrun.errors import ConfigError, DataError, StorageError, UsageError
 from dlrun.models.network.network import Network
 from dlrun.records.environment import usable_cpus
 from dlrun.records.folder import RunFolder
-from dlrun.records.index import SHARED
+from dlrun.records.index import RUNNING, SHARED
 from dlrun.records.inside import TRIALS
 from dlrun.records.lock import locked
 from dlrun.records.status import Heartbeat, Status, read_status
 from dlrun.reporting.study_summary import exhausted_words
-from dlrun.tuning.conclusion import Concluding, Conclusion
+from dlrun.tuning.conclusion import Concluding
 from dlrun.tuning.devices import gpus, num_jobs
 from dlrun.tuning.job import Job, Waits
-from dlrun.tuning.listeners import SearchListeners, StudyListener
+from dlrun.tuning.listeners import SearchListeners, StudyListener, StudyListeners
 from dlrun.tuning.local_workers import LocalWorkers
 from dlrun.tuning.loop import SearchLoop
 from dlrun.tuning.objective import Objective, mode_of, objective_of
@@ -159,9 +159,18 @@ class _Driver:
         study.prepare()
         watchable = Watchable(folder, study, self.objective)
         try:
-            self._search(folder, study, workers, watchable)
+            try:
+                self._search(folder, study, workers, watchable)
+            finally:
+                watchable.searched()
+            return self._conclude(folder, study, workers, watchable, num_trials)
         finally:
             watchable.close()
+
+    def _conclude(
+        self, folder: RunFolder, study: Study, workers: LocalWorkers, watchable: Watchable, num_trials: int | None
+    ) -> StudyResult:
+        """Say what came of the search, and report it."""
         trials = tuple(study.trials)
         stopped = study.stopped or self._time_is_up(study)
         if not trials:
@@ -169,8 +178,8 @@ class _Driver:
         asked = num_trials if study.is_out_of_points else None
         if asked is not None:
             self.listener.note(exhausted_words(len(trials), asked))
-        self.listener.concluding()
-        conclusion = self._conclude(folder, study, workers)
+        listener = StudyListeners([watchable, self.listener])
+        conclusion = self._concluding(folder, workers, listener).conclude(study.trials)
         yaml = self._best_config(conclusion.winner.trial)
         metrics = write_report(
             folder,
@@ -181,7 +190,7 @@ class _Driver:
             best_config=yaml,
             asked=asked,
         )
-        self.listener.concluded(metrics)
+        self.listener.concluded(metrics, stopped)
         return StudyResult(folder.path, trials, self.objective, conclusion, metrics, stopped, asked is not None)
 
     def _open(self, folder: RunFolder, num_trials: int | None) -> Study:
@@ -203,6 +212,7 @@ class _Driver:
     def _workers(self, folder: RunFolder) -> Iterator[LocalWorkers]:
         """Yield the workers, and a folder for what they share, which goes with them."""
         folder.remove(SHARED)  # of a session that was killed
+        folder.remove(RUNNING)
         (share := folder.file(SHARED)).make_folder()
         workers = LocalWorkers(
             self.num_jobs,
@@ -266,8 +276,8 @@ class _Driver:
     def _config_at(self, *overrides: Mapping[str, Any]) -> dict[str, Any]:
         return with_monitor(config_at(self.loaded.data, self.fixed, *overrides), self.objective.monitor)
 
-    def _conclude(self, folder: RunFolder, study: Study, workers: LocalWorkers) -> Conclusion:
-        concluding = Concluding(
+    def _concluding(self, folder: RunFolder, workers: LocalWorkers, listener: StudyListener) -> Concluding:
+        return Concluding(
             folder,
             workers,
             self.objective,
@@ -276,8 +286,8 @@ class _Driver:
             config_of=lambda trial, further: self._config_at(trial.overrides, further),
             argv=self.order.argv,
             logarithmic=self.tuner.logarithmic,
+            listener=listener,
         )
-        return concluding.conclude(study.trials)
 
     def _best_config(self, winner: Trial) -> str:
         """Return the winner's config as YAML, with every setting as it was written or left to dlrun."""

@@ -98,6 +98,19 @@ class Epoch:
 
 
 @dataclass(frozen=True)
+class FoldScored:
+    """A fold is done, in this attempt or an earlier one; nobody waits.
+
+    Args:
+        key: The job.
+        values: Validation scores by name of its best epoch.
+    """
+
+    key: str
+    values: dict[str, float]
+
+
+@dataclass(frozen=True)
 class FoldEnded:
     """A fold is done and another one waits for the word to begin.
 
@@ -133,4 +146,4 @@ class Ended:
     epochs: int = 0
 
 
-News = Claimed | Epoch | FoldEnded | Ended
+News = Claimed | Epoch | FoldScored | FoldEnded | Ended

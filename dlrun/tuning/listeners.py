@@ -3,12 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from dlrun.tuning.job import Epoch
 from dlrun.tuning.objective import Objective
 from dlrun.tuning.trial import Suggestion, Trial
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How good a trial is so far, by the objective.
+
+    Args:
+        best: Best value of an epoch of the fold in progress; None before the first.
+        folds: Scores of the folds that are done; one that is undefined is left out.
+    """
+
+    best: float | None = None
+    folds: tuple[float, ...] = ()
+
+    @property
+    def mean(self) -> float | None:
+        """Mean over the folds that are done; None in the first one."""
+        return sum(self.folds) / len(self.folds) if self.folds else None
+
+
+@dataclass(frozen=True)
+class Settled:
+    """A fit after the search is over.
+
+    Args:
+        trial: Whose settings were fitted.
+        what: A score on another division of the rows, or the fit that looks at the test rows.
+        score: What it scored on that division; None for a refit, and where it failed.
+        seconds: How long it took.
+        num_done: Re-scorings that are over.
+        num_all: Re-scorings of all finalists.
+        failure: Why it failed; None if it did not.
+    """
+
+    trial: int
+    what: Literal["rescored", "refitted"]
+    score: float | None
+    seconds: float
+    num_done: int
+    num_all: int
+    failure: str | None = None
 
 
 class SearchListener:
@@ -17,8 +59,8 @@ class SearchListener:
     def started(self, suggestion: Suggestion) -> None:
         """A trial begins."""
 
-    def reported(self, trial: int, epoch: Epoch, best: float | None) -> None:
-        """A trial has finished an epoch; `best` is the best value it has reached."""
+    def reported(self, trial: int, epoch: Epoch, standing: Standing) -> None:
+        """A trial has finished an epoch; `standing` is how good it is so far."""
 
     def ended(self, trial: Trial) -> None:
         """A trial is over, and `trial` is how it stands now; `pending` if it will be tried again."""
@@ -36,11 +78,17 @@ class StudyListener(SearchListener):
     def note(self, text: str) -> None:
         """Something that the user should know."""
 
-    def concluding(self) -> None:
-        """The search is over; finalists are re-scored, the winner is refitted."""
+    def concluding(self, num_rescorings: int) -> None:
+        """The search is over, and something is left to fit: `num_rescorings` of the finalists, then the refits."""
 
-    def concluded(self, metrics: Mapping[str, Any]) -> None:
-        """The report is written; `metrics` is what the study's `metrics.json` holds."""
+    def settled(self, settled: Settled) -> None:
+        """One of the fits after the search is over."""
+
+    def concluded(self, metrics: Mapping[str, Any], stopped: str | None) -> None:
+        """The report is written.
+
+        `metrics` is what the study's `metrics.json` holds; `stopped` tells why the search ended early, if it did.
+        """
 
     def interrupted(self) -> None:
         """A signal came; the trials are being stopped."""
@@ -56,9 +104,9 @@ class SearchListeners(SearchListener):
         for listener in self._listeners:
             listener.started(suggestion)
 
-    def reported(self, trial: int, epoch: Epoch, best: float | None) -> None:
+    def reported(self, trial: int, epoch: Epoch, standing: Standing) -> None:
         for listener in self._listeners:
-            listener.reported(trial, epoch, best)
+            listener.reported(trial, epoch, standing)
 
     def ended(self, trial: Trial) -> None:
         for listener in self._listeners:
@@ -84,13 +132,17 @@ class StudyListeners(SearchListeners, StudyListener):
         for listener in self._of_study:
             listener.note(text)
 
-    def concluding(self) -> None:
+    def concluding(self, num_rescorings: int) -> None:
         for listener in self._of_study:
-            listener.concluding()
+            listener.concluding(num_rescorings)
 
-    def concluded(self, metrics: Mapping[str, Any]) -> None:
+    def settled(self, settled: Settled) -> None:
         for listener in self._of_study:
-            listener.concluded(metrics)
+            listener.settled(settled)
+
+    def concluded(self, metrics: Mapping[str, Any], stopped: str | None) -> None:
+        for listener in self._of_study:
+            listener.concluded(metrics, stopped)
 
     def interrupted(self) -> None:
         for listener in self._of_study:

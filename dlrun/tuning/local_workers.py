@@ -19,7 +19,7 @@ from dlrun.errors import DataError, DlrunError, Interrupted, OutOfMemory, Storag
 from dlrun.limits import death, is_death_by_memory
 from dlrun.records.inside import Inside
 from dlrun.tuning.channel import Channel, Message, pair
-from dlrun.tuning.job import Claimed, Ended, Epoch, FoldEnded, Job, News
+from dlrun.tuning.job import Claimed, Ended, Epoch, FoldEnded, FoldScored, Job, News
 from dlrun.tuning.worker_process import WorkerProcess
 from dlrun.tuning.zygote_start import PROGRAM, start_zygote
 
@@ -220,6 +220,8 @@ class LocalWorkers:
                 news.append(Claimed(key, message["run"]))
             elif event == "epoch":
                 news.append(Epoch(key, **message))
+            elif event == "scored":
+                news.append(FoldScored(key, **message))
             elif event == "fold":
                 news.append(FoldEnded(key, tuple(message["values"])))
             elif event == "ended":

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dlrun.config.overrides import NoSuchSetting
-from dlrun.tuning.job import Claimed, Ended, Epoch, FoldEnded, Job, News
-from dlrun.tuning.listeners import SearchListener
+from dlrun.tuning.job import Claimed, Ended, Epoch, FoldEnded, FoldScored, Job, News
+from dlrun.tuning.listeners import SearchListener, Standing
 from dlrun.tuning.objective import Objective
 from dlrun.tuning.study import Study
 from dlrun.tuning.trial import Outcome, Suggestion
@@ -27,14 +27,24 @@ class _Active:
     suggestion: Suggestion
     run: str | None = None
     num_epochs: int = 0
-    best: float | None = None
     folds: list[float] = field(default_factory=list)
+    fold: int = 0
+    best: float | None = None
+    scored: list[float] = field(default_factory=list)
 
     @property
     def reached(self) -> float | None:
         """The mean over the folds that are done; None in the first one, of which the study knows the epochs."""
         folds = [value for value in self.folds if math.isfinite(value)]
         return sum(folds) / len(folds) if folds else None
+
+    def take(self, fold: int, value: float, objective: Objective) -> Standing:
+        """Take the value of an epoch, for those who watch, and return how good the trial is so far."""
+        if fold != self.fold:
+            self.fold, self.best = fold, None
+        if math.isfinite(value) and objective.better(value, self.best):
+            self.best = value
+        return Standing(self.best, tuple(self.scored))
 
 
 class SearchLoop:
@@ -136,6 +146,9 @@ class SearchLoop:
             active.run = news.run
         elif isinstance(news, Epoch):
             self._take_epoch(active, news)
+        elif isinstance(news, FoldScored):
+            if math.isfinite(score := news.values.get(self._objective.metric, math.nan)):
+                active.scored.append(score)
         elif isinstance(news, FoldEnded):
             active.folds = [values.get(self._objective.metric, math.nan) for values in news.values]
             self._workers.answer(news.key, stop=self._study.report(trial, len(active.folds), active.folds[-1]))
@@ -147,12 +160,10 @@ class SearchLoop:
         active.num_epochs += 1
         trial = active.suggestion.trial
         value = news.values.get(self._objective.metric, math.nan)
-        if news.fold == 0 and math.isfinite(value) and self._objective.better(value, active.best):
-            active.best = value
         if news.waits:
             stop = self._study.report(trial, news.epoch, value, complete=news.completes)
             self._workers.answer(news.key, stop=stop)
-        self._listener.reported(trial, news, active.best)
+        self._listener.reported(trial, news, active.take(news.fold, value, self._objective))
 
     def _outcome(self, active: _Active, news: Ended) -> Outcome:
         run = news.run or active.run

@@ -45,6 +45,7 @@ class StudyFacts:
         complete: Whether all of them are done and the report is written.
         data: Fingerprint of the dataset that the config as written loads; None until it has been loaded.
         models: Kinds of model that the trials have while the study goes on, then that of the winner; empty if unknown.
+        done: Number of trials that were done when the last search ended; None before, and if it was killed.
     """
 
     config: str
@@ -54,6 +55,7 @@ class StudyFacts:
     complete: bool = False
     data: str | None = None
     models: tuple[str, ...] = ()
+    done: int | None = None
 
     def write(self, folder: RunFolder) -> None:
         """Put the facts into a study's folder; raises StorageError."""
@@ -71,7 +73,8 @@ def read_facts(folder: RunFolder) -> StudyFacts | None:
     written = folder.read_json(FILE)
     try:
         needed = {name: written[name] for name in ("config", "metric", "mode", "trials", "complete")}
-        return StudyFacts(**needed, data=written.get("data"), models=tuple(written.get("models", ())))
+        further = {"data": written.get("data"), "models": tuple(written.get("models", ())), "done": written.get("done")}
+        return StudyFacts(**needed, **further)
     except (KeyError, TypeError, AttributeError) as error:
         raise StorageError(f"{printable(str(folder.file(FILE)))} is damaged: it holds no facts of a study") from error
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from dlrun.records.log import number
 from dlrun.records.text import printable
 from dlrun.reporting.settings_text import changes_text, short_names
 from dlrun.tuning.job import Epoch
-from dlrun.tuning.listeners import StudyListener
+from dlrun.tuning.listeners import Settled, Standing, StudyListener
 from dlrun.tuning.objective import Objective
 from dlrun.tuning.trial import Suggestion, Trial
 
@@ -28,13 +28,36 @@ class Active:
         suggestion: What it tries.
         told_at: When a line last told of it, or when it began.
         epoch: Its last epoch; None before the first.
-        best: Best value so far.
+        standing: How good it is so far.
     """
 
     suggestion: Suggestion
     told_at: float
     epoch: Epoch | None = None
-    best: float | None = None
+    standing: Standing = field(default_factory=Standing)
+
+
+def concluding_words(num_rescorings: int) -> str:
+    """Say what follows a search.
+
+    Args:
+        num_rescorings: Fits of finalists that are left to do.
+    """
+    refits = "refitting the winner and trial 0"
+    fits = f"{num_rescorings} fit{'s' * (num_rescorings > 1)}"
+    return f"re-scoring the finalists ({fits}), {refits}" if num_rescorings else refits
+
+
+def _standing_words(standing: Standing, num_folds: int) -> list[str]:
+    """Say how good a trial is so far: the best value of the fold in progress, and the mean of those that are done."""
+    of = "of this fold" if num_folds > 1 else "so far"
+    parts = [] if standing.best is None else [f"best {of} {number(standing.best)}"]
+    done = len(standing.folds)
+    if standing.mean is not None:
+        parts.append(
+            f"mean of {done} folds {number(standing.mean)}" if done > 1 else f"1 fold done {number(standing.mean)}"
+        )
+    return parts
 
 
 class StudyLines(StudyListener):
@@ -80,9 +103,9 @@ class StudyLines(StudyListener):
         self._learn_names(suggestion.trial, suggestion.point)
         self._active[suggestion.trial] = Active(suggestion, self._clock())
 
-    def reported(self, trial: int, epoch: Epoch, best: float | None) -> None:
+    def reported(self, trial: int, epoch: Epoch, standing: Standing) -> None:
         active = self._active[trial]
-        active.epoch, active.best = epoch, best
+        active.epoch, active.standing = epoch, standing
         if self._clock() - active.told_at >= self._between:
             active.told_at = self._clock()
             self._say("  ".join([f"trial {trial}", *self._progress(active)]))
@@ -99,8 +122,11 @@ class StudyLines(StudyListener):
     def note(self, text: str) -> None:
         self._say(text)
 
-    def concluding(self) -> None:
-        self._say("re-scoring the finalists, refitting the winner and trial 0")
+    def concluding(self, num_rescorings: int) -> None:
+        self._say(concluding_words(num_rescorings))
+
+    def settled(self, settled: Settled) -> None:
+        self._say(self._settled_words(settled))
 
     def interrupted(self) -> None:
         self._say(f"stopping. {len(self._done)} trials are done and kept.")
@@ -122,7 +148,18 @@ class StudyLines(StudyListener):
         value = epoch.values.get(self._objective.metric)
         parts = [f"{fold}epoch {epoch.epoch}/{epoch.num_epochs}"]
         parts += [] if value is None else [f"{self._objective.metric} {number(value)}"]
-        return parts + ([] if active.best is None else [f"best so far {number(active.best)}"])
+        return parts + _standing_words(active.standing, epoch.num_folds)
+
+    def _settled_words(self, settled: Settled) -> str:
+        """Say that a fit after the search is over, and what it scored."""
+        seconds, reason = f"{settled.seconds:.1f} s", (settled.failure or "")[:_LONGEST_REASON]
+        if settled.what == "refitted":
+            name = "trial 0, the config as written" if settled.trial == 0 else f"trial {settled.trial}, the winner"
+            return f"could not refit {name}: {reason}" if settled.failure else f"refitted {name}  {seconds}"
+        parts = [f"re-scored {settled.num_done} of {settled.num_all}", f"trial {settled.trial}"]
+        if settled.score is None:
+            return "  ".join([*parts, "failed" if settled.failure else "undefined", reason]).rstrip()
+        return "  ".join([*parts, f"{self._objective.metric} {number(settled.score)}", seconds])
 
     def _settings(self, trial: Trial | Suggestion) -> str:
         return changes_text(trial.point, self._written, self._names, most=_MOST_SETTINGS)

@@ -9,19 +9,18 @@ from typing import Any
 
 from dlrun.errors import DlrunError
 from dlrun.records.folder import RunFolder
+from dlrun.records.index import RUNNING
 from dlrun.records.log import LogWriter
 from dlrun.records.text import printable
 from dlrun.reporting.study_summary import study_lines
 from dlrun.tuning.job import Epoch
-from dlrun.tuning.listeners import SearchListener, StudyListener, StudyListeners
+from dlrun.tuning.listeners import Settled, Standing, StudyListener, StudyListeners
 from dlrun.tuning.objective import Objective
 from dlrun.tuning.study import Study
+from dlrun.tuning.study_folder import BEST, amend_facts
 from dlrun.tuning.study_lines import StudyLines
 from dlrun.tuning.table import write_table
 from dlrun.tuning.trial import Suggestion, Trial
-
-RUNNING = "running.json"
-"""The trials that are being carried out and how far they are; there only while the study goes on."""
 
 LOG = "output.log"
 """What the screen showed, and how far trials were that took their time."""
@@ -47,29 +46,32 @@ def logged(folder: RunFolder, listener: StudyListener) -> Iterator[StudyListener
     """
     with LogWriter(folder.file(LOG)) as log:
         try:
-            yield StudyListeners([_Log(log), listener])
+            yield StudyListeners([_Log(log, folder), listener])
         except DlrunError as error:
             log.write(printable(f"error: {error.message}"))
             raise
 
 
 class _Log(StudyLines):
-    """Writes lines into a log, and the summary of the study at its end."""
+    """Writes lines into a log, and at its end what the screen shows there."""
 
-    def __init__(self, log: LogWriter) -> None:
+    def __init__(self, log: LogWriter, folder: RunFolder) -> None:
         super().__init__(self._write, seconds_between=_SECONDS_BETWEEN_LINES)
         self._log = log
+        self._folder = folder
 
-    def concluded(self, metrics: Mapping[str, Any]) -> None:
-        for line in ["", *study_lines(metrics)]:
+    def concluded(self, metrics: Mapping[str, Any], stopped: str | None) -> None:
+        early = [f"stopped early: {stopped}", ""] if stopped else []
+        where = [f"winner's config {self._folder.file(BEST)}", f"study folder {self._folder.path}"]
+        for line in ["", *early, *study_lines(metrics), "", *where]:
             self._write(line)
 
     def _write(self, line: str) -> None:
         self._log.write(printable(line))
 
 
-class Watchable(SearchListener):
-    """Keeps `trials.csv` and `running.json` up to date while a search goes on.
+class Watchable(StudyListener):
+    """Keeps `trials.csv` and `running.json` up to date while a study goes on.
 
     Args:
         folder: The study's.
@@ -87,12 +89,15 @@ class Watchable(SearchListener):
         self._table = _Paced(self._write_table, clock, least=0.0)
         self._progress = _Paced(self._write_progress, clock, least=_SECONDS_BETWEEN_WRITES)
         self._running: dict[int, dict[str, Any]] = {}
+        self._done = {trial.id for trial in study.trials if _is_over(trial)}
+        self._concluding: dict[str, Any] | None = None
 
     def started(self, suggestion: Suggestion) -> None:
         self._running[suggestion.trial] = {"trial": suggestion.trial}
+        self._done.discard(suggestion.trial)
         self._table.is_due = self._progress.is_due = True
 
-    def reported(self, trial: int, epoch: Epoch, best: float | None) -> None:
+    def reported(self, trial: int, epoch: Epoch, standing: Standing) -> None:
         self._running[trial] = {
             "trial": trial,
             "fold": epoch.fold + 1,
@@ -100,12 +105,15 @@ class Watchable(SearchListener):
             "epoch": epoch.epoch,
             "num_epochs": epoch.num_epochs,
             "value": epoch.values.get(self._objective.metric),
-            "best": best,
+            "best": standing.best,
+            "folds": list(standing.folds),
         }
         self._progress.is_due = True
 
     def ended(self, trial: Trial) -> None:
         self._running.pop(trial.id, None)
+        if _is_over(trial):
+            self._done.add(trial.id)
         self._table.is_due = self._progress.is_due = True
         self._table.write_in_time()
 
@@ -113,9 +121,25 @@ class Watchable(SearchListener):
         self._table.write_in_time()
         self._progress.write_in_time()
 
-    def close(self) -> None:
-        """Leave the table as the search left it, and say that nothing is running; raises StorageError."""
+    def searched(self) -> None:
+        """Leave the table as the search left it; raises StorageError."""
         self._write_table()
+        amend_facts(self._folder, done=len(self._done))
+
+    def concluding(self, num_rescorings: int) -> None:
+        self._concluding = {"rescored": 0, "rescorings": num_rescorings, "refitted": []}
+        self._write_progress()
+
+    def settled(self, settled: Settled) -> None:
+        if self._concluding is None:
+            return
+        self._concluding |= {"rescored": settled.num_done, "rescorings": settled.num_all}
+        if settled.what == "refitted" and settled.failure is None:
+            self._concluding["refitted"].append(settled.trial)
+        self._write_progress()
+
+    def close(self) -> None:
+        """Say that nothing is running; raises StorageError."""
         self._folder.remove(RUNNING)
 
     def _write_table(self) -> None:
@@ -123,7 +147,12 @@ class Watchable(SearchListener):
 
     def _write_progress(self) -> None:
         running = [self._running[trial] for trial in sorted(self._running)]
-        self._folder.write_json(RUNNING, {"format": 1, "running": running})
+        told = {"format": 1, "done": len(self._done), "running": running}
+        self._folder.write_json(RUNNING, told if self._concluding is None else {**told, "concluding": self._concluding})
+
+
+def _is_over(trial: Trial) -> bool:
+    return trial.state not in ("pending", "interrupted")
 
 
 class _Paced:

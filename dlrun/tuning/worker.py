@@ -248,6 +248,8 @@ class _ToDriver(Listener):
     def fold_finished(self, fold: int, scores: Mapping[str, float | None]) -> None:  # noqa: ARG002
         known = {name: value for name, value in scores.items() if value is not None}
         self._folds.append({name: value for name, value in known.items() if math.isfinite(value)})
+        if self._job.kind == "trial":
+            self._channel.send({"event": "scored", "values": self._folds[-1]})
 
     def _tell_epoch(self, fold: int, epoch: int, num_epochs: int, values: dict[str, float], *, is_last: bool) -> None:
         waits = self._job.waits == "epochs" and fold == 0

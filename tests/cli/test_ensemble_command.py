@@ -68,6 +68,36 @@ def test_words_for_people(dlrun, members, golden) -> None:
     golden("cli/ensemble.txt", ended.out.replace(made, "RUN").replace(str(dlrun.folder), "FOLDER"))
 
 
+def test_the_log_of_an_ensemble_is_what_the_screen_showed(dlrun, members) -> None:
+    ended = dlrun("ensemble", "runs")
+    assert ended.code == 0, ended.err
+    logged = dlrun("logs", "latest")
+    assert logged.out.startswith("reading 4 runs\n")
+    unbroken = [" ".join(text.split()) for text in (logged.out, ended.out)]  # the log fits no terminal
+    scores = " log loss accuracy "
+    assert unbroken[0].split(scores)[0] == unbroken[1].split(scores)[0]
+    assert [text.split(scores)[1].startswith("macro f1 validation") for text in unbroken] == [True, False]
+    after = "cross-fitted: each row by"
+    assert unbroken[0].split(after)[1] == unbroken[1].split(after)[1]
+    shown = " ".join(dlrun("show", "latest").out.split())
+    reason = unbroken[0][unbroken[0].index(" was taken: ") :].split(". Cross-fitted")[0]
+    assert reason in shown
+    assert "best member, cross-fitted" in shown
+    assert "uniform average, in-sample" not in shown
+
+
+def test_show_of_an_older_ensemble_does_without_the_reason(dlrun, members) -> None:
+    assert dlrun("ensemble", "runs", "--method", "uniform").code == 0
+    (made,) = members.glob("*-ensemble-*")
+    metrics = json.loads((made / "metrics.json").read_text())
+    del metrics["ensemble"]["why"]
+    (made / "metrics.json").write_text(json.dumps(metrics))
+    shown = dlrun("show", "latest")
+    assert shown.code == 0, shown.err
+    assert "members, with their validation scores" in shown.out
+    assert "cross-fitted:" not in shown.out
+
+
 def test_members_without_their_model_can_be_ignored_or_left_out(dlrun, members) -> None:
     for folder in members.glob("*-linear-2-*"):
         (folder / "model").rmdir()
