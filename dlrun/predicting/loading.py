@@ -165,6 +165,8 @@ def _description(id: str, data: Mapping[str, Any], experiment: Experiment) -> De
     if task == "auto" or task != data["task"]:
         raise ValueError("the task is not that of the config")
     outputs = {"binary": 1, "multiclass": len(class_names)}.get(task) or int(targets["shape"][1])
+    target_names = tuple(map(str, targets["names"]))
+    _check_names(task, outputs, class_names, target_names)
     facts = DatasetFacts(
         task,
         data["input_kind"],
@@ -174,7 +176,17 @@ def _description(id: str, data: Mapping[str, Any], experiment: Experiment) -> De
         outputs,
     )
     columns = {str(name): str(column["dtype"]) for name, column in inputs.get("columns", {}).items()}
-    return Description(id, facts, class_names, tuple(map(str, targets["names"])), columns, experiment)
+    return Description(id, facts, class_names, target_names, columns, experiment)
+
+
+def _check_names(task: str, outputs: int, class_names: Sequence[str], target_names: Sequence[str]) -> None:
+    """Raise ValueError unless each class, label or target has a name of its own; labels and targets may have none."""
+    names = target_names if task == "regression" else class_names
+    if not names and task in ("regression", "multilabel"):
+        return
+    wanted = 2 if task == "binary" else outputs
+    if len(names) != wanted or len(set(names)) != wanted:
+        raise ValueError(f"{len(names)} names for {wanted} classes, labels or targets")
 
 
 def read_experiment(stored: Stored) -> Experiment:
@@ -191,7 +203,9 @@ def _fit(stored: Stored, description: Description, fit: str, name: str) -> Fitte
     try:
         preprocessing = load_fitted(saved["inputs"])
         target = None if saved["target"] is None else TargetTransform.load(saved["target"])
-    except (ValidationError, LookupError, TypeError) as error:
+        if target is not None and len(target.mean) != description.facts.num_outputs:
+            raise ValueError("the target transform is of other targets")
+    except (ValidationError, LookupError, TypeError, ValueError) as error:
         raise stored.damaged(preprocessing_file, "it does not hold what dlrun writes") from error
     content = stored.read(model_file)
     try:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from dlrun.datasets.columns import as_text
 from dlrun.datasets.names import counted, listed
@@ -59,6 +59,12 @@ class FittedCategorical(Saved):
 
     missing_is_category: bool
     """Whether missing values have a place of their own."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if len(set(self.categories)) < len(self.categories):
+            raise ValueError("a category has one place")
+        return self
 
     @classmethod
     def fit(cls, column: "pl.Series", rows: Rows, settings: CategoricalColumns) -> Self:

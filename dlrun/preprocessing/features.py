@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import model_validator
 
 from dlrun.datasets.checks import require_finite
 from dlrun.preprocessing.fitted import FittedPreprocessing
@@ -26,6 +27,12 @@ class FittedFeatures(FittedPreprocessing):
 
     scale: tuple[float, ...]
     """What each column is then divided by; empty if columns are not scaled."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if not len(self.offset) == len(self.scale) in {0, *self.input_shape[-1:]}:
+            raise ValueError("offset and scale have one number for each column, or none")
+        return self
 
     @classmethod
     def fit(cls, x: NDArray[Any], rows: Rows, scaling: Scaling, names: tuple[str, ...] = ()) -> Self:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import model_validator
 
 from dlrun.datasets.checks import require_finite
 from dlrun.errors import DataError
@@ -33,6 +35,12 @@ class FittedImages(FittedPreprocessing):
 
     scale: float
     """What a pixel is then divided by."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if not self.scale or not math.isfinite(self.scale):
+            raise ValueError("pixels are divided by a number other than 0")
+        return self
 
     @classmethod
     def fit(cls, x: NDArray[Any], rows: Rows, scaling: Scaling) -> Self:

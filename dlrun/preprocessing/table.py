@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from dlrun.datasets.names import absent, listed, nearest
 from dlrun.errors import DataError
@@ -29,6 +29,12 @@ class FittedTable(FittedPreprocessing):
 
     columns: tuple[FittedColumn, ...]
     """What was learned of each column."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if not {column.name for column in self.columns} <= set(self.input_names):
+            raise ValueError("what was learned is of columns of the inputs")
+        return self
 
     @classmethod
     def fit(

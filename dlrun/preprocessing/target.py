@@ -7,6 +7,7 @@ from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
+from pydantic import model_validator
 
 from dlrun.errors import DataError
 from dlrun.preprocessing.fitted import Saved
@@ -35,6 +36,12 @@ class TargetTransform(Saved):
 
     bounds: tuple[tuple[float, float], ...] | None = None
     """Lowest and highest prediction of each target, after the logarithm and before scaling; None for no bounds."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if len(self.mean) != len(self.scale) or (self.bounds is not None and len(self.bounds) != len(self.mean)):
+            raise ValueError("mean, scale and bounds have one entry for each target")
+        return self
 
     @classmethod
     def fit(cls, kind: TargetTransformKind, y: NDArray[Any], margin: float | None = None) -> Self:

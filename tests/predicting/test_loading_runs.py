@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import pickle
 import shutil
 
@@ -206,4 +207,25 @@ def test_arrays_of_objects_are_refused(copied) -> None:
     np.savez(buffer, y_true=np.array([[object()]]), y_pred=np.zeros((1, 1)), allow_pickle=True)
     (folder / "predictions/validation.npz").write_bytes(buffer.getvalue())
     with pytest.raises(StorageError, match=r"validation\.npz is damaged"):
+        load_run(folder)
+
+
+@pytest.mark.parametrize(
+    ("case", "change"),
+    [
+        ("table-forest", lambda targets: targets.update(classes=["yes"])),
+        ("table-forest", lambda targets: targets.update(classes=["yes", "yes"])),
+        ("table-forest", lambda targets: targets.update(classes=["a", "b", "c"])),
+        ("two-numbers", lambda targets: targets.update(names=["a"])),
+        ("two-numbers", lambda targets: targets.update(names=["a", "a"])),
+        ("labels-forest", lambda targets: targets.update(classes=["a"])),
+    ],
+)
+def test_names_of_classes_and_targets_fit_what_is_predicted(copied, case, change) -> None:
+    folder = copied(case)
+    facts = json.loads((folder / "dataset.json").read_text())
+    load_run(folder)
+    change(facts["targets"])
+    (folder / "dataset.json").write_text(json.dumps(facts))
+    with pytest.raises(StorageError, match=r"dataset\.json is damaged"):
         load_run(folder)

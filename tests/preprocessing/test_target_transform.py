@@ -119,3 +119,34 @@ def test_what_is_no_mapping_is_no_transform(saved: object) -> None:
         TargetTransform.load(saved)  # type: ignore[arg-type]
     with pytest.raises(ValidationError):
         load_fitted(saved)  # type: ignore[arg-type]
+
+
+FEATURES = {"kind": "features", "input_shape": [3]}
+NUMBER = {"kind": "numeric", "name": "a", "fill": 0.0, "indicator": False, "offset": 0.0, "scale": 1.0}
+WORDS = {"kind": "categorical", "name": "a", "settings": {}, "rare": [], "fill": None, "missing_is_category": False}
+
+
+@pytest.mark.parametrize(
+    "saved",
+    [
+        {**FEATURES, "offset": [], "scale": [1.0, 1.0, 1.0]},
+        {**FEATURES, "offset": [0.0], "scale": [1.0]},
+        {**FEATURES, "input_shape": [], "offset": [0.0], "scale": [1.0]},
+        {"kind": "images", "input_shape": [2, 2], "dtype": "uint8", "scaling": "minmax", "offset": 0, "scale": 0},
+        {"kind": "table", "input_shape": [1], "input_names": ["b"], "columns": [NUMBER]},
+        {"kind": "table", "input_shape": [1], "input_names": ["a"], "columns": [{**WORDS, "categories": ["x", "x"]}]},
+    ],
+)
+def test_what_cannot_be_applied_is_no_preprocessing(saved: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        load_fitted(saved)
+
+
+@pytest.mark.parametrize(
+    "changed", [{"mean": []}, {"scale": [1.0]}, {"bounds": [[0.0, 1.0]]}, {"mean": [0.0], "scale": [1.0, 2.0]}]
+)
+def test_a_transform_has_one_number_for_each_target(changed: dict[str, object]) -> None:
+    saved = {"kind": "log", "mean": [0.0, 0.0], "scale": [1.0, 1.0], "bounds": [[0.0, 1.0], [0.0, 1.0]]}
+    assert TargetTransform.load(saved).save() == saved
+    with pytest.raises(ValidationError):
+        TargetTransform.load(saved | changed)
