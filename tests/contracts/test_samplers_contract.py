@@ -51,6 +51,7 @@ def loss_of(trial: Trial) -> float:
 
 def carry_out(folder: Path, tuner: Any, *, jobs: int = 1, seed: int = 3, num_trials: int | None = None) -> list[Trial]:
     """Carry out a study, several trials at once; some diverge, fail or are pruned."""
+    folder.mkdir(exist_ok=True)
     with Study.open(folder, tuner, seed=seed, mode="min", written=WRITTEN, num_trials=num_trials) as study:
         while True:
             while len(study.pending()) < jobs and study.ask():
