@@ -92,8 +92,8 @@ def list_files(folder: RunFolder) -> list[tuple[str, int]]:
     The runs inside a study are left out: they are runs of their own.
     """
     found = []
-    for file, info in folder.content.walk():
-        if stat.S_ISREG(info.st_mode) and not any(is_id(part) for part in file.parts[:-1]):
+    for file, info in folder.content.walk(lambda name: not is_id(name)):
+        if stat.S_ISREG(info.st_mode):
             found.append((file.relative, info.st_size))
     return sorted(found)
 

@@ -143,8 +143,11 @@ class Place:
             raise files.storage_error("read", self.path, error) from error
         return [replace(self, parts=(*self.parts, name)) for name in sorted(fnmatch.filter(names, pattern))]
 
-    def walk(self) -> Iterator[tuple[Self, os.stat_result]]:
+    def walk(self, into: Callable[[str], bool] = lambda _: True) -> Iterator[tuple[Self, os.stat_result]]:
         """Yield all that lies in this folder and below, links themselves included, folders before their content.
+
+        Args:
+            into: Tells by its name whether to go into a folder.
 
         Raises:
             StorageError: It is a link or lies behind one, or cannot be read.
@@ -155,8 +158,9 @@ class Place:
             with self._opened() as folder:
                 for place, subfolders, names, descriptor in os.fwalk(".", dir_fd=folder):
                     parts = (*self.parts, *PurePosixPath(place).parts)
-                    subfolders.sort()
-                    for name in sorted([*names, *subfolders]):
+                    found_here = sorted([*names, *subfolders])
+                    subfolders[:] = sorted(filter(into, subfolders))
+                    for name in found_here:
                         with suppress(FileNotFoundError):  # it went meanwhile
                             found = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
                             yield replace(self, parts=(*parts, name)), found

@@ -105,6 +105,7 @@ def test_links_are_listed_nowhere_and_not_descended(run: Path, outside: Path) ->
     assert content.files() == []
     assert [found.name for found in content.folders()] == ["folder"]
     assert [found.relative for found, _ in content.walk()] == ["folder", "to-file", "to-folder", "folder/own"]
+    assert [found.relative for found, _ in content.walk(lambda _: False)] == ["folder", "to-file", "to-folder"]
     assert content.num_bytes() == 4 + sum((run / name).lstat().st_size for name in ("to-file", "to-folder"))
     assert not (content / "to-folder").is_own()
     assert not (content / "to-folder/file").is_own_folder()
