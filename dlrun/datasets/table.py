@@ -1,7 +1,7 @@
 """Tables in files: the part that CSV and Parquet have in common."""
 
 from abc import abstractmethod
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -138,8 +138,8 @@ class Table(Source):
 
     def _inputs(self, path: Path) -> list[str]:
         header = self._header(path)
-        for setting, names in (("target", self.target), ("drop", self.drop), ("types", self.types)):
-            self._require_columns(header, names, path, f"dataset.{setting}")
+        wanted = {"dataset.target": self.target, "dataset.drop": self.drop, "dataset.types": self.types}
+        self._require_columns(header, wanted, path)
         inputs = absent(header, {*self.target, *self.drop})
         if not inputs:
             hint = self._misread(header, path)
@@ -153,23 +153,24 @@ class Table(Source):
             )
         return inputs
 
-    def _require_columns(self, header: list[str], wanted: Collection[str], path: Path, setting: str) -> None:
-        missing = absent(wanted, header)
+    def _require_columns(self, header: list[str], wanted: Mapping[str, Collection[str]], path: Path) -> None:
+        """Raise DataError if names are not in a header; `wanted` has them by what asks for them."""
+        not_there = {setting: names for setting, every in wanted.items() if (names := absent(every, header))}
+        missing = [name for names in not_there.values() for name in names]
         if missing:
             hint = self._misread(header, path)
             hints = [f"'{name}' ({nearest(name, header)})" for name in missing[:_NAMED]]
             more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
             raise DataError(
                 f"'{path}' has no column{'s' * (len(missing) > 1)} {', '.join(hints)}{more}",
-                remedy=hint or f"Correct {setting}.",
+                remedy=hint or f"Correct {' and '.join(not_there)}.",
             )
 
     def _with_test(self, frame: "pl.DataFrame", path: Path) -> "pl.DataFrame":
         import polars as pl
 
-        self._require_columns(
-            self._header(path), frame.columns, path, "dataset.test_path, which needs all these columns"
-        )
+        needed = {"dataset.test_path, which needs all these columns": frame.columns}
+        self._require_columns(self._header(path), needed, path)
         text = {column.name for column in frame if column.dtype == pl.String}
         test = self._rows(path, frame.columns, text | set(self.types))
         test = test.with_columns([_alike(test[column.name], column.dtype, path) for column in frame])

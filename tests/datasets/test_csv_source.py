@@ -340,3 +340,12 @@ def test_a_tab_may_be_spelled_out(tmp_path: Path) -> None:
     for separator in ("\t", "\\t"):
         assert Csv(path=path, target="y", separator=separator).separator == "\t"
         assert Csv(path=path, target="y", separator=separator).load().num_rows == 2
+
+
+def test_all_names_that_the_file_does_not_have_are_told_at_once(folder: Path) -> None:
+    path = write(folder, "price,rooms,id\n1,2,0\n2,3,1\n")
+    with pytest.raises(DataError) as caught:
+        Csv(path=path, target="prize", drop=["idd"], types={"room": "numeric"}).load()
+    near = "'prize' (did you mean 'price'?), 'idd' (did you mean 'id'?), 'room' (did you mean 'rooms'?)"
+    assert f"has no columns {near}" in caught.value.message
+    assert caught.value.remedy == "Correct dataset.target and dataset.drop and dataset.types."
