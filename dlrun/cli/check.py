@@ -36,8 +36,8 @@ def check(
     """Validate a config and tell what it comes to.
 
     Nothing is trained, and without --model TensorFlow is not loaded. It tells what becomes of each column, and what is
-    worth knowing of the data; with --model the parts are compared too, and data that take long to load, or come from a
-    function, are loaded.
+    worth knowing of the data; with --model the parts are compared too, scores that will be undefined are told, and
+    data that take long to load, or come from a function, are loaded.
     """
     from dlrun.cli.configs import load_config, placing
 
@@ -192,6 +192,7 @@ def build(experiment: Experiment, seen: Seen, dataset: Dataset) -> tuple[Seen, l
     from dlrun.fitting import prepare
     from dlrun.learners import make_learner, settle
     from dlrun.models.network.summary import summary
+    from dlrun.scoring import undefined_notes
     from dlrun.training.network_learner import NetworkLearner
 
     plan = experiment.validation.split(dataset, experiment.seed)
@@ -199,7 +200,8 @@ def build(experiment: Experiment, seen: Seen, dataset: Dataset) -> tuple[Seen, l
     settled = settle(experiment, dataset.facts)
     learner = make_learner(settled, dataset.facts)
     prepared = prepare(settled, dataset, learner, plan.folds[0].training)
-    seen = replace(seen, notes=(*seen.notes, *report.notes, *prepared.preprocessing.notes))
+    undefined = undefined_notes(settled, dataset, plan.scored)
+    seen = replace(seen, notes=(*seen.notes, *report.notes, *prepared.preprocessing.notes, *undefined))
     return seen, summary(learner.model) if isinstance(learner, NetworkLearner) else None
 
 

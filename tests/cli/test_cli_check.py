@@ -219,6 +219,17 @@ def test_check_tells_the_notes_that_training_tells(table) -> None:
     assert quick.startswith("classes of the target 'kind' differ in upper and lower case only")
 
 
+def test_scores_that_will_be_undefined_are_told_with_the_model(dlrun) -> None:
+    rows = [f"{37 * row % 101},{int(row in (3, 90))}" for row in range(100)]
+    (dlrun.folder / "data.csv").write_text("\n".join(["x,y", *rows]) + "\n")
+    (dlrun.folder / "config.yaml").write_text(
+        "dataset: {kind: csv, path: data.csv, target: y}\nmodel: linear\nevaluation: {metrics: [auc]}\n"
+        "validation: {kind: kfold, folds: 5, stratify: false, test_fraction: 0.1}\n"
+    )
+    notes = json.loads(dlrun("check", "--model", "--json").out)["notes"]
+    assert any("auc" in note and "undefined" in note for note in notes), notes
+
+
 def test_wide_tables_are_shortened(dlrun) -> None:
     names = [f"c{column}" for column in range(500)]
     (dlrun.folder / "wide.csv").write_text(
