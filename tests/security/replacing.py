@@ -21,6 +21,7 @@ SECRET = "TOPSECRET7391"
 """A word of the files outside, which no command may tell."""
 
 HOLE_BYTES = 4 * 2**30
+_MOST_READ = 2**26
 
 _MADE = re.compile(r"\d{8}-\d{6}-|-[0-9a-f]{4,}\b|tfevents.*")
 """What of a name tells when it was made, and by which machine."""
@@ -131,7 +132,9 @@ def _bait(path: Path, kept: Path, random: Random) -> None:
 
 
 def _content(kept: Path) -> bytes:
-    return kept.read_bytes() if kept.is_file() else b""
+    """Return what stood there, which an earlier replacement may have made gigabytes long."""
+    is_short = kept.is_file() and kept.stat().st_size < _MOST_READ
+    return kept.read_bytes() if is_short else b""
 
 
 def _outside(kept: Path) -> Path:
