@@ -53,7 +53,7 @@ def mutated(name: str, content: bytes, random: Random) -> bytes:
         return mutations.damaged(content, random) if content else bytes(random.integers(256, size=40, dtype=np.uint8))
     try:
         return change(name, content, random)
-    except (ValueError, zipfile.BadZipFile, RecursionError):  # it is none of its form, or has no bottom
+    except (ValueError, zipfile.BadZipFile, yaml.YAMLError, RecursionError):  # none of its form, or without a bottom
         return mutations.damaged(content, random) if content else b"\0"
 
 
