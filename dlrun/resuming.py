@@ -41,6 +41,9 @@ LOG = "resumed.jsonl"
 
 _MAX_DIFF_LINES = 40
 
+_MOST_COMPARED_LINES = 20_000
+"""Lines of two texts that are compared one by one, which takes memory and may take long."""
+
 
 def resume_run(
     folder: RunFolder,
@@ -174,6 +177,11 @@ def _same_split(folder: RunFolder, ready: Ready) -> bool:
 
 
 def _diff(before: str, now: str, before_name: str, now_name: str) -> list[str]:
+    if before == now:
+        return []
+    longest = max(text.count("\n") for text in (before, now))
+    if longest > _MOST_COMPARED_LINES:
+        return [f"--- {before_name}", f"+++ {now_name}", f"they differ, in up to {longest:,} lines"]
     lines = difflib.unified_diff(before.splitlines(), now.splitlines(), before_name, now_name, n=1, lineterm="")
     return [*lines]
 

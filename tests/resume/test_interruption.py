@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dlrun import interruption
+from dlrun import interruption, resuming
 from dlrun.config import load_text
 from dlrun.errors import Diverged, Interrupted, RunFailed, StorageError
 from dlrun.records.checkpoints import path_of, read_checkpoint, write_checkpoint
@@ -169,3 +169,10 @@ def test_an_interrupt_that_native_code_has_turned_into_another_error_is_one(tmp_
     assert read_status(folder).state == "interrupted"
     with pytest.raises(ValueError, match="of its own"), interruption.surfacing():
         raise ValueError("of its own")
+
+
+def test_long_texts_are_told_apart_without_comparing_their_lines() -> None:
+    long = "0\n" * 1_000_000
+    assert resuming._diff(long, long, "before", "now") == []
+    assert resuming._diff("0\n", long, "before", "now")[-1] == "they differ, in up to 1,000,000 lines"
+    assert resuming._diff("a\n", "b\n", "before", "now")[-2:] == ["-a", "+b"]
