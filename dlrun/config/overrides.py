@@ -111,9 +111,9 @@ def _is_mark(value: str) -> bool:
     """Tell whether a value is a text although YAML reads it otherwise: a single mark, or what begins with `#`.
 
     Shells take quotes away, so that `decimal=','` arrives as a lone comma, which is no YAML; and what stands alone is
-    no comment on anything.
+    no comment on anything. A bracket begins what somebody has not ended, and `~` is YAML for nothing.
     """
-    return value.startswith("#") or (len(value) == 1 and not value.isalnum() and value != "~")
+    return value.startswith("#") or (len(value) == 1 and not value.isalnum() and value not in "~[]{}")
 
 
 def _kinds_first(assignments: list[Assignment]) -> list[Assignment]:

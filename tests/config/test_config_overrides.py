@@ -59,7 +59,7 @@ def test_values_are_yaml_and_split_at_the_first_sign(small: type[Settings]) -> N
     assert settings_of(small, "training={epochs: 3, shuffle: false}").training.shuffle is False
 
 
-@pytest.mark.parametrize("mark", [",", ";", "#", "|", " ", ".", "'", '"', "%", "@", "-", "[", "##", "# a"])
+@pytest.mark.parametrize("mark", [",", ";", "#", "|", " ", ".", "'", '"', "%", "@", "-", "##", "# a"])
 def test_a_single_mark_is_a_text_as_shells_take_its_quotes_away(small: type[Settings], mark: str) -> None:
     assert settings_of(small, f"dataset.path={mark}").dataset.path == mark
 
