@@ -48,7 +48,7 @@ def fill(folder: Path, num_trials: int) -> None:
         for epoch, value in enumerate(values.tolist(), start=1):
             report = {"trial": trial, "epoch": epoch, "value": value}
             lines.append(json.dumps({"format": 1, "event": "reported", **report}))
-        outcome = {"state": "finished", "value": float(values[-1]), "run": f"run-{trial}"}
+        outcome = {"state": "finished", "value": float(values[-1]), "run": f"20261121-000000-trial-{trial:04d}-abcd"}
         told = {"trial": trial, "outcome": outcome, "last_epoch": EPOCHS, "then": "end", "stopped": None}
         lines.append(json.dumps({"format": 1, "event": "told", **told}))
     (folder / "journal.jsonl").write_text("".join(f"{line}\n" for line in lines))
