@@ -7,14 +7,14 @@ when first used.
 import os
 from typing import TYPE_CHECKING, Any
 
+from dlrun.base.version import __version__
+
 if TYPE_CHECKING:
     from dlrun.api import ensemble, load, train, tune
 
 # Threads of OpenMP that wait for one another spin by default, which takes the processor from those they wait for:
 # beside other work a fit of boosted trees took twenty times as long. The library reads this when it is loaded.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
-__version__ = "0.1.0"
 
 __all__ = ["__version__", "ensemble", "load", "train", "tune"]
 

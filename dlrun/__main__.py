@@ -4,7 +4,7 @@ import gc
 import os
 import signal
 
-from dlrun.limits import memory_limit
+from dlrun.base.limits import memory_limit
 
 
 def main() -> None:

@@ -19,15 +19,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dlrun.config import LoadedConfig
-    from dlrun.datasets.dataset import Dataset
-    from dlrun.ensembling.ensemble import EnsembleRun
-    from dlrun.experiment import Experiment
-    from dlrun.predicting.predictor import Predictor
-    from dlrun.run import Run
-    from dlrun.training.listener import Listener
-    from dlrun.tuning.listeners import StudyListener
-    from dlrun.tuning.order import StudyResult
+    from dlrun.ensembles.ensemble import EnsembleRun
+    from dlrun.experiment.datasets.dataset import Dataset
+    from dlrun.experiment.experiment import Experiment
+    from dlrun.experiment.load import LoadedConfig
+    from dlrun.learners.listener import Listener
+    from dlrun.predictions.predictor import Predictor
+    from dlrun.runs.run import Run
+    from dlrun.studies.listener import StudyListener
+    from dlrun.studies.order import StudyResult
 
 RUNS_DIR = "runs"
 
@@ -62,13 +62,13 @@ def train(
         ConfigError, DataError, ModelError, UsageError: Nothing was started.
         RunFailed, StorageError: Training could not end well, or a file could not be written.
     """
-    from dlrun.cli.display import display
     from dlrun.cli.output import Output
-    from dlrun.cli.running import summarize
-    from dlrun.datasets.trust import deciding
-    from dlrun.experiment import Experiment
-    from dlrun.run import run_experiment
-    from dlrun.training.listener import Listeners
+    from dlrun.cli.screens.outcome import summarize
+    from dlrun.cli.screens.run import display
+    from dlrun.experiment.datasets.trust import deciding
+    from dlrun.experiment.experiment import Experiment
+    from dlrun.learners.listener import Listeners
+    from dlrun.runs.run import run_experiment
 
     out = Output(json=True, quiet=not verbose)  # words go to standard error, the results of scripts to standard output
     with deciding(None):  # an experiment was made by the program that calls; `_loaded` decides about a config
@@ -99,8 +99,8 @@ def _of_memory(config: str | Path | Mapping[str, Any]) -> str | Path | Mapping[s
 
 def _given(experiment: Experiment, data: Any) -> Dataset:
     """Return the rows that were given as the dataset of an experiment."""
-    from dlrun.datasets.memory import Memory
     from dlrun.errors import UsageError
+    from dlrun.experiment.datasets.sources.memory import Memory
 
     if not isinstance(experiment.dataset, Memory):
         raise UsageError(
@@ -148,12 +148,12 @@ def tune(
         ConfigError, DataError, UsageError: Nothing was started.
         RunFailed, StorageError: No trial finished, or a file could not be written.
     """
-    from dlrun.datasets.trust import deciding
-    from dlrun.trusting import require_trust
-    from dlrun.tuning.default_space import with_default_tuner
-    from dlrun.tuning.driver import tune as carry_out
-    from dlrun.tuning.order import Order
-    from dlrun.tuning.study_folder import config_of, find_study
+    from dlrun.experiment.datasets.trust import deciding
+    from dlrun.runs.trust import require_trust
+    from dlrun.studies.default_space import with_default_tuner
+    from dlrun.studies.folder import config_of, find_study
+    from dlrun.studies.order import Order
+    from dlrun.studies.study import tune as carry_out
 
     folder = None if study is None else find_study(Path(runs_dir), str(study))
     if config is None and (folder is None or overrides):
@@ -195,11 +195,11 @@ def ensemble(
         ConfigError, UsageError: There is nothing to combine, or not in this way.
         StorageError: A file could not be written.
     """
-    from dlrun.config.loading import load_settings
-    from dlrun.datasets.trust import deciding
-    from dlrun.ensembling.ensemble import run_ensemble
-    from dlrun.ensembling.settings import Ensemble
-    from dlrun.records.text import json_text
+    from dlrun.base.text import json_text
+    from dlrun.config.load import load_settings
+    from dlrun.ensembles.ensemble import run_ensemble
+    from dlrun.ensembles.settings import Ensemble
+    from dlrun.experiment.datasets.trust import deciding
 
     chosen, _, _ = load_settings(json_text(settings, indent=None), "settings", (), Ensemble)
     references = [str(_path(run)) for run in runs]
@@ -222,9 +222,9 @@ def load(run: str | Path | Run | EnsembleRun, *, runs_dir: str | Path = RUNS_DIR
         UsageError: There is no such run, or it has not finished.
         StorageError: A file of it is missing or damaged.
     """
-    from dlrun.evaluation.metrics import higher_is_better
-    from dlrun.predicting.loading import load as load_path
-    from dlrun.records.index import find_run
+    from dlrun.experiment.evaluation.metrics import higher_is_better
+    from dlrun.predictions.load import load as load_path
+    from dlrun.records.find import find_run
 
     path = _path(run)
     if isinstance(path, str) and not Path(path).is_file():
@@ -238,11 +238,11 @@ def _path(run: Any) -> str | Path:
 
 
 def _loaded(config: str | Path | Mapping[str, Any], overrides: tuple[str, ...], *, trust: bool) -> LoadedConfig:
-    from dlrun.config import load as load_config
-    from dlrun.config import load_text
+    from dlrun.base.text import json_text
     from dlrun.errors import UsageError
-    from dlrun.records.text import json_text
-    from dlrun.trusting import require_own_file, require_trust_in
+    from dlrun.experiment.load import load as load_config
+    from dlrun.experiment.load import load_text
+    from dlrun.runs.trust import require_own_file, require_trust_in
 
     if isinstance(config, Mapping):
         try:

@@ -19,11 +19,8 @@ Library code raises; only `dlrun.cli.app` turns an error into text and an exit c
 
 from __future__ import annotations
 
-import errno
 import signal
 from dataclasses import dataclass
-
-from dlrun.limits import is_exhausted, memory_limit, near_limit
 
 
 class DlrunError(Exception):
@@ -122,63 +119,6 @@ class StorageError(DlrunError):
 
 class OutOfResources(DlrunError):
     """The system gives this process no more files, processes or threads."""
-
-
-NO_MORE = {
-    errno.EMFILE: ("this process may open no more files", "Raise the limit, as with `ulimit -n 1024`."),
-    errno.ENFILE: ("the system opens no more files", "Close other programs, or run fewer jobs at a time."),
-    errno.EAGAIN: (
-        "the system starts no more processes or threads for this user",
-        "Raise the limit, as with `ulimit -u 4096`, or run fewer jobs at a time.",
-    ),
-}
-"""What the system says when it gives a process no more of something, in words, and what to do."""
-
-_NO_THREAD = "can't start new thread"
-"""What Python says, in an error that has no class of its own."""
-
-_OF_LIBRARIES = (ImportError, SystemError, RuntimeError, AttributeError)
-"""Classes of what libraries raise when memory is refused to them and they do not expect it: a call of C that fails
-without saying why, or a module that is there in part."""
-
-
-def own(error: BaseException, otherwise: BaseException | None = None) -> BaseException:
-    """Return dlrun's own error for a refusal of the system that can come up anywhere.
-
-    Args:
-        error: Whatever was caught.
-        otherwise: What stands for any other error; the error itself unless given.
-    """
-    if isinstance(error, DlrunError | KeyboardInterrupt | SystemExit):
-        return otherwise or error
-    if is_exhausted(error):
-        return out_of_memory()
-    number = error.errno if isinstance(error, OSError) else None
-    if isinstance(error, RuntimeError) and str(error) == _NO_THREAD:
-        if near_limit() is not None:  # the room for the stack of a thread is what is missing
-            return out_of_memory("no further thread can be started")
-        number = errno.EAGAIN
-    if number in NO_MORE and not isinstance(error, ConnectionError):
-        message, remedy = NO_MORE[number]
-        return OutOfResources(message, remedy=remedy)
-    if otherwise is None and isinstance(error, _OF_LIBRARIES) and (limit := near_limit()) is not None:
-        return out_of_memory(f"it seems: {limit}, and a library fails with {type(error).__name__}: {error}")
-    return otherwise or error
-
-
-def out_of_memory(detail: str = "", remedy: str | None = None) -> OutOfMemory:
-    """Return an error of memory that ran out.
-
-    Args:
-        detail: What there was no room for, or how that showed; empty to tell the limit of the process, if it has one.
-        remedy: What takes less; to use fewer rows unless given.
-    """
-    limit = memory_limit()
-    if limit is not None and str(limit) not in detail:
-        detail = f"{detail}; {limit}" if detail else str(limit)
-    advice = remedy or "Use fewer rows with dataset.limit, or a machine with more memory."
-    remedies = [limit.remedy, advice] if limit else [advice]
-    return OutOfMemory(f"memory ran out{': ' if detail else ''}{detail}", remedy=" ".join(remedies))
 
 
 class Interrupted(KeyboardInterrupt):

@@ -32,7 +32,7 @@ def datasets_folder() -> Path:
 @pytest.fixture(autouse=True)
 def own_code() -> Iterator[None]:
     """Trust the code that the tests' own configs name, as dlrun does for a user's; no decision outlasts its test."""
-    from dlrun.datasets.trust import deciding
+    from dlrun.experiment.datasets.trust import deciding
 
     with deciding(None):
         yield

@@ -22,7 +22,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 
 NOT_CACHED = re.compile(r"^\w+: .+ not found in '.+', and fetching failed: ")
-"""How the error about a dataset begins that is neither cached nor reachable (dlrun/datasets/keras_files.py)."""
+"""How the error about a dataset begins that is neither cached nor reachable (`keras_files.py`)."""
 
 NO_NETWORK = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")
 

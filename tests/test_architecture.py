@@ -11,6 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "dlrun"
 FILES = sorted(PACKAGE.rglob("*.py"))
+TEMPLATES = PACKAGE / "cli" / "templates"
 
 HEAVY = {
     "hyperopt",
@@ -27,143 +28,36 @@ HEAVY = {
     "threadpoolctl",
 }
 
-ZYGOTE = PACKAGE / "tuning" / "zygote.py"
+ZYGOTE = PACKAGE / "studies" / "workers" / "zygote.py"
 """A program of its own, whose forks must end without taking the zygote's state apart."""
 
-FOUNDATION = {"backend", "errors", "interruption", "limits", "settings", ""}
+FLOORS = (
+    {"errors"},
+    {"base"},
+    {"config"},
+    {"experiment"},
+    {"learners"},
+    {"records", "reports"},
+    {"runs"},
+    {"ensembles", "studies"},
+    {"predictions"},
+    {"cli"},
+    {"api", "__main__"},
+    {"__init__"},
+)
+"""The parts of dlrun from the ground up; each may import what is on the floors below it."""
 
-ALLOWED = {
-    "backend": set(),
-    "errors": set(),
-    "limits": set(),
-    "settings": set(),
-    "interruption": set(),
-    "datasets": {"validation.plan"},
-    "validation": {"datasets.dataset"},
-    "preprocessing": {"datasets.checks", "datasets.columns", "datasets.dataset", "datasets.names", "validation.plan"},
-    "evaluation": {"datasets.dataset"},
-    "models": {"datasets.dataset", "datasets.npz_reader", "training.initializers"},
-    "training": {"datasets.dataset", "evaluation.losses", "preprocessing.fitted", "validation.plan"},
-    "tuning": {
-        "config",
-        "datasets",
-        "evaluation",
-        "experiment",
-        "fitting",
-        "keeping",
-        "learners",
-        "models",
-        "records",
-        "reporting",
-        "resolve",
-        "resuming",
-        "run",
-        "scoring",
-        "training",
-        "validation",
-    },
-    "records": {"datasets.npz_reader", "training.checkpoint", "training.listener"},
-    "reporting": {
-        "datasets.dataset",
-        "evaluation",
-        "records.files",
-        "records.inside",
-        "records.text",
-        "training.listener",
-    },
-    "ensembling": {"config.writing", "datasets.dataset", "evaluation", "records", "reporting", "retraining"},
-    "experiment": {"datasets", "evaluation", "models", "preprocessing", "training", "tuning.tuner", "validation"},
-    "config": {"datasets", "evaluation", "experiment", "models", "tuning"},
-    "resolve": {"datasets", "evaluation", "experiment", "models", "records.environment", "training"},
-    "learners": {"datasets", "evaluation", "experiment", "models", "resolve", "training"},
-    "fitting": {"datasets", "evaluation", "experiment", "preprocessing", "training", "validation"},
-    "averaging": {"datasets", "experiment", "fitting", "training"},
-    "scoring": {"averaging", "datasets", "evaluation", "experiment", "fitting", "training"},
-    "keeping": {"datasets", "fitting", "records", "training", "validation"},
-    "recording": {
-        "config",
-        "datasets",
-        "experiment",
-        "fitting",
-        "keeping",
-        "records",
-        "reporting",
-        "scoring",
-        "training",
-        "validation",
-    },
-    "illustrating": {"datasets", "evaluation", "experiment", "fitting", "records", "reporting", "scoring", "training"},
-    "run": {
-        "averaging",
-        "config",
-        "datasets",
-        "experiment",
-        "fitting",
-        "illustrating",
-        "keeping",
-        "learners",
-        "preprocessing.target",
-        "recording",
-        "records",
-        "scoring",
-        "snapshots",
-        "training",
-        "validation",
-    },
-    "trusting": {"datasets.trust", "experiment", "records"},
-    "snapshots": {
-        "config",
-        "datasets",
-        "experiment",
-        "keeping",
-        "recording",
-        "records",
-        "reporting",
-        "scoring",
-        "training",
-    },
-    "reproducing": {"config", "records", "run", "training", "trusting"},
-    "retraining": {"config", "datasets", "experiment", "records", "run", "trusting"},
-    "resuming": {
-        "config",
-        "datasets",
-        "keeping",
-        "learners",
-        "recording",
-        "records",
-        "run",
-        "training",
-        "trusting",
-    },
-    "predicting": {
-        "config",
-        "datasets",
-        "ensembling",
-        "evaluation",
-        "experiment",
-        "learners",
-        "models",
-        "preprocessing",
-        "records",
-        "training",
-    },
-    "api": {
-        "cli",
-        "config",
-        "datasets",
-        "ensembling",
-        "evaluation",
-        "experiment",
-        "predicting",
-        "records",
-        "run",
-        "training",
-        "trusting",
-        "tuning",
-    },
-    "__init__": {"api"},
+SECTIONS: dict[str, set[str]] = {
+    "datasets": set(),
+    "models": {"datasets"},
+    "optimizers": set(),
+    "tuner": set(),
+    "evaluation": {"datasets"},
+    "validation": {"datasets"},
+    "preprocessing": {"datasets", "validation"},
+    "training": {"datasets", "evaluation", "validation"},
 }
-"""What each part may import beside itself and the foundation; a family stands for all of it. `cli` may import all."""
+"""What each section of a config may import of the others; `experiment.py` and `resolve.py` put them together."""
 
 
 def imports(path: Path) -> Iterator[tuple[str, int, bool]]:
@@ -186,7 +80,15 @@ def imports(path: Path) -> Iterator[tuple[str, int, bool]]:
             for alias in node.names:
                 yield alias.name, node.lineno, id(node) not in lazy
         elif isinstance(node, ast.ImportFrom):
-            yield node.module or "", node.lineno, id(node) not in lazy
+            for module in {_imported(node.module or "", alias.name) for alias in node.names}:
+                yield module, node.lineno, id(node) not in lazy
+
+
+def _imported(module: str, name: str) -> str:
+    """Return the module that a name is imported from, or that the name itself stands for."""
+    inner = f"{module}.{name}"
+    path = ROOT / inner.replace(".", "/")
+    return inner if path.is_dir() or path.with_suffix(".py").is_file() else module
 
 
 def part_of(path: Path) -> str:
@@ -194,23 +96,56 @@ def part_of(path: Path) -> str:
     return relative.parts[0].removesuffix(".py")
 
 
-def permitted(module: str, part: str) -> bool:
-    """Whether a part may import a module of dlrun, given without `dlrun.`."""
-    family = module.split(".")[0]
-    if part in {"cli", "__main__"} or family in FOUNDATION or family == part:
-        return True
-    return any(module == name or module.startswith(f"{name}.") for name in ALLOWED[part])
+def floor_of(part: str) -> int:
+    return next(number for number, floor in enumerate(FLOORS) if part in floor)
+
+
+def modules_of(path: Path) -> Iterator[tuple[str, int]]:
+    """Yield the modules of dlrun that a file imports, without `dlrun.`, and the lines."""
+    for module, line, _ in imports(path):
+        if module.split(".")[0] == "dlrun":
+            yield module.removeprefix("dlrun").removeprefix("."), line
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_imports_follow_the_flow(path: Path) -> None:
+def test_imports_go_down_the_floors(path: Path) -> None:
+    part = part_of(path)
     wrong = [
         f"line {line}: {module}"
-        for module, line, _ in imports(path)
-        if module.split(".")[0] == "dlrun"
-        and not permitted(module.removeprefix("dlrun").removeprefix("."), part_of(path))
+        for module, line in modules_of(path)
+        if (other := module.split(".")[0] or "__init__") != part and floor_of(other) >= floor_of(part)
     ]
     assert not wrong
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if path.parent != PACKAGE], ids=str)
+def test_sections_know_what_is_below_them_alone(path: Path) -> None:
+    section = path.relative_to(PACKAGE).parts[1]
+    if part_of(path) != "experiment" or section not in SECTIONS:
+        return
+    known = {"experiment", "config", "base", "errors"}
+    for module, line in modules_of(path):
+        part, _, rest = module.partition(".")
+        assert part in known, f"line {line}"
+        assert part != "experiment" or rest.split(".")[0] in {section, *SECTIONS[section]}, f"line {line}: {module}"
+
+
+def test_no_files_import_each_other_in_a_circle() -> None:
+    names = {path: ".".join(path.relative_to(PACKAGE).with_suffix("").parts) for path in FILES}
+    below = {name: {module for module, _ in modules_of(path)} for path, name in names.items()}
+    while leaves := {name for name, modules in below.items() if not modules & set(below)}:
+        below = {name: modules for name, modules in below.items() if name not in leaves}
+    assert not below, "these files, or what they import, import each other in a circle"
+
+
+def test_the_root_holds_four_files() -> None:
+    assert {path.name for path in PACKAGE.glob("*.py")} == {"__init__.py", "__main__.py", "api.py", "errors.py"}
+
+
+def test_packages_load_nothing() -> None:
+    packages = [path for path in FILES if path.name == "__init__.py" and path.parent not in {PACKAGE, TEMPLATES}]
+    assert len(packages) > 20
+    assert not [path for path in packages if list(imports(path))]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
@@ -225,7 +160,7 @@ def test_tensorflow_is_imported_by_the_engines_and_the_doctor_alone() -> None:
         for module, _, _ in imports(path)
         if module.split(".")[0] == "tensorflow"
     }
-    assert importing <= {"training/engines"}
+    assert importing <= {"learners/engines"}
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from dlrun.cli.init import templates
-from dlrun.config import load, load_text
+from dlrun.cli.commands.init import templates
+from dlrun.experiment.load import load, load_text
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

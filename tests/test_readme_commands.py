@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dlrun.records.index import find_run
+from dlrun.records.find import find_run
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
-from dlrun import __version__
+from dlrun.base.version import __version__
 from dlrun.cli.completion import whole_words
 from dlrun.cli.failure import failure_of, report
 from dlrun.cli.signals import Signals
@@ -79,7 +79,7 @@ def program(commands: Iterable[str] = tuple(_EXAMPLES)) -> typer.Typer:
     )
     app.callback()(_program)
     for name in commands:
-        command = getattr(importlib.import_module(f"dlrun.cli.{name}"), name)
+        command = getattr(importlib.import_module(f"dlrun.cli.commands.{name}"), name)
         lines = "".join(f"  {line}\n" for line in _EXAMPLES[name])
         app.command(name, epilog=f"\b\nExample:\n{lines}")(command)
     return app

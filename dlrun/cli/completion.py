@@ -56,10 +56,10 @@ def whole_words(environment: MutableMapping[str, str]) -> None:
 
 
 def _settings(typed: str, config: str | None, before: list[str]) -> list[str]:
-    from dlrun.config.finding import find
+    from dlrun.config.find import find
     from dlrun.config.offers import offers
     from dlrun.errors import ConfigError
-    from dlrun.experiment import Experiment
+    from dlrun.experiment.experiment import Experiment
 
     try:
         text = find(config).read_text(encoding="utf-8")
@@ -112,14 +112,14 @@ def complete_run(incomplete: str) -> list[str]:
 
 def complete_template(incomplete: str) -> list[tuple[str, str]]:
     """Offer the templates of `dlrun init` with their titles."""
-    from dlrun.cli.init import templates
+    from dlrun.cli.templates import templates
 
     return [(template.name, template.title) for template in templates() if template.name.startswith(incomplete)]
 
 
 def complete_method(incomplete: str) -> list[str]:
     """Offer the ways to combine members."""
-    from dlrun.ensembling.methods.union import AnyMethod
-    from dlrun.settings import members
+    from dlrun.base.settings import members
+    from dlrun.ensembles.methods.union import AnyMethod
 
     return [name for name in members(AnyMethod) if name.startswith(incomplete)]

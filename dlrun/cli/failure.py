@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from dlrun.base.limits import own
 from dlrun.cli.output import Output
-from dlrun.errors import ConfigError, DlrunError, Interrupted, OutOfMemory, OutOfResources, Problem, StorageError, own
+from dlrun.errors import ConfigError, DlrunError, Interrupted, OutOfMemory, OutOfResources, Problem, StorageError
 from dlrun.records.folder import RunFolder
 from dlrun.records.kinds import STUDY, is_ensemble, kinds
 

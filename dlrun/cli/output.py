@@ -9,11 +9,11 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TextIO
 
+from dlrun.base.text import json_text, printable
+from dlrun.base.words import wrapped
 from dlrun.errors import StorageError
-from dlrun.evaluation.wording import wrapped
-from dlrun.records.text import json_text, printable
-from dlrun.reporting.tables import table as table  # the screen's own, as everything that is laid out
-from dlrun.reporting.tables import width_of as width_of
+from dlrun.reports.tables import table as table  # the screen's own, as everything that is laid out
+from dlrun.reports.tables import width_of as width_of
 
 WIDEST_TEXT = 100
 _NARROWEST_TEXT = 40

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dlrun.base.text import printable
 from dlrun.cli.output import Output
 from dlrun.errors import UsageError
 from dlrun.records.folder import RunFolder
-from dlrun.records.text import printable
 
 if TYPE_CHECKING:
-    from dlrun.predicting.stored import Stored
+    from dlrun.records.stored import Stored
 
 
 def find(runs_dir: Path, reference: str, metric: str | None) -> RunFolder:
@@ -25,7 +25,7 @@ def find(runs_dir: Path, reference: str, metric: str | None) -> RunFolder:
     Raises:
         UsageError: No run, or more than one, answers to the reference.
     """
-    from dlrun.records.index import find_run
+    from dlrun.records.find import find_run
 
     if reference == "best":
         return _best(runs_dir, metric)
@@ -52,7 +52,7 @@ def find_or_latest(runs_dir: Path, reference: str | None, metric: str | None) ->
 
 def _best(runs_dir: Path, metric: str | None) -> RunFolder:
     """Find the best run, and say on standard error which one it is; standard output may carry predictions."""
-    from dlrun.evaluation.wording import words
+    from dlrun.base.words import words
     from dlrun.records.best import find_best
     from dlrun.records.index import run_folders
 
@@ -76,7 +76,7 @@ def find_stored(runs_dir: Path, reference: str, metric: str | None) -> Stored:
         UsageError: No run, or more than one, answers to the reference; or it has not finished.
         StorageError: The bundle is damaged.
     """
-    from dlrun.predicting.stored import StoredBundle, open_stored
+    from dlrun.records.stored import StoredBundle, open_stored
 
     path = Path(reference)
     if "\0" not in reference and path.suffix.lower() == ".zip" and path.is_file():
@@ -85,7 +85,7 @@ def find_stored(runs_dir: Path, reference: str, metric: str | None) -> Stored:
 
 
 def _higher_is_better(name: str) -> bool:
-    from dlrun.evaluation.metrics import higher_is_better
+    from dlrun.experiment.evaluation.metrics import higher_is_better
 
     try:
         return higher_is_better(name)

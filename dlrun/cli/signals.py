@@ -7,7 +7,7 @@ import signal
 import threading
 from types import FrameType, TracebackType
 
-from dlrun.interruption import arrive, forget
+from dlrun.base.interruption import arrive, forget
 
 _STOPPING = (signal.SIGINT, signal.SIGTERM)
 

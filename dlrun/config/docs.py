@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from functools import cache
 from itertools import pairwise
 
-from dlrun.settings import Settings
+from dlrun.base.settings import Settings
 
 
 @cache

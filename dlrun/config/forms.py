@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 from pydantic import BeforeValidator
 from pydantic.fields import FieldInfo
 
-from dlrun.settings import ByKind, ByName, Later, OneOrMore, ReadsSwitch, Settings, fields_of, members
+from dlrun.base.settings import ByKind, ByName, Later, OneOrMore, ReadsSwitch, Settings, fields_of, members
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,14 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from dlrun.base.settings import Settings
+from dlrun.base.words import clip, listed, nearest, show, suggestion
 from dlrun.config.docs import descriptions
 from dlrun.config.forms import form_of_field
 from dlrun.config.marks import Fault, Marks, Path, dotted
-from dlrun.config.phrases import clip, expected, listed, nearest, one_of, show, suggestion
+from dlrun.config.phrases import expected, one_of
 from dlrun.config.places import Place, locate
 from dlrun.config.scalars import FLOAT
-from dlrun.settings import Settings
 
 _LONGEST_NUMBER = 40
 """Digits of a number that a hint repeats."""

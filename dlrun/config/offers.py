@@ -9,11 +9,11 @@ from typing import Any
 
 from pydantic.fields import FieldInfo
 
+from dlrun.base.settings import Settings
 from dlrun.config import overrides
 from dlrun.config.forms import Form, form_of_field, form_of_section
 from dlrun.config.marks import Marks, in_file
-from dlrun.config.reading import read_mapping
-from dlrun.settings import Settings
+from dlrun.config.read import read_mapping
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,13 @@ from typing import Any
 
 from pydantic.fields import FieldInfo
 
+from dlrun.base.settings import Settings
+from dlrun.base.words import clip, listed, show, suggestion
 from dlrun.config.forms import Form, form_of_field, form_of_section
 from dlrun.config.marks import Fault, Mark, Marks, Path, dotted, in_override
-from dlrun.config.phrases import clip, expected, listed, show, suggestion
-from dlrun.config.reading import read
-from dlrun.config.writing import plain
-from dlrun.settings import Settings
+from dlrun.config.phrases import expected
+from dlrun.config.read import read
+from dlrun.config.write import plain
 
 _ABSENT = object()
 

@@ -2,91 +2,17 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from dlrun.base.words import MOST_NAMES, either, listed, show
 
 if TYPE_CHECKING:
     from dlrun.config.forms import Form, Number
 
-_LONGEST = 60
-MOST_NAMES = 12
-"""Most names that a message lists."""
 
 _MOST_CHOICES = 24
 """Most names that it lists where one of them must be written: more than any family of dlrun has."""
-
-
-def clip(text: object, longest: int = _LONGEST) -> str:
-    """Show text on one line, only so much of it."""
-    shown = printable(str(text))
-    return shown if len(shown) <= longest else f"{shown[: longest - 3]}..."
-
-
-def printable(text: str) -> str:
-    """Show text on one line, with escapes for what cannot be shown."""
-    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
-
-
-def show(value: object) -> str:
-    """Say in words what was found."""
-    if value is None:
-        return "nothing"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, int | float):
-        return clip(value)
-    if isinstance(value, str):
-        return f"'{clip(value)}'"
-    if isinstance(value, dict):
-        return f"a mapping of {_some(value)}" if value else "an empty mapping"
-    if isinstance(value, list | tuple):
-        return f"a list of {len(value)}" if value else "an empty list"
-    return clip(value)
-
-
-def _some(mapping: dict[str, Any]) -> str:
-    names = [f"'{clip(name)}'" for name in list(mapping)[:3]]
-    return ", ".join(names) + (", ..." if len(mapping) > 3 else "")
-
-
-def either(alternatives: Iterable[str]) -> str:
-    """Join alternatives: `a`, `a or b`, `a, b or c`."""
-    *most, last = dict.fromkeys(alternatives)
-    if not most:
-        return last
-    comma = "," if " and " in most[-1] else ""
-    return f"{', '.join(most)}{comma} or {last}"
-
-
-def listed(names: Iterable[object], most: int = MOST_NAMES) -> str:
-    """List names: all of them, or the first so many and how many there are besides."""
-    every = [str(name) for name in names]
-    if len(every) <= most + 1:
-        return ", ".join(every)
-    return f"{', '.join(every[:most])} and {len(every) - most} more"
-
-
-def nearest(name: object, known: Iterable[object]) -> str | None:
-    """Return the known name that `name` was probably meant to be."""
-    spelled = {str(candidate).lower(): str(candidate) for candidate in known}
-    found = difflib.get_close_matches(str(name)[:_LONGEST].lower().replace("-", "_"), spelled, n=1, cutoff=0.6)
-    return spelled[found[0]] if found else None
-
-
-def suggestion(name: object, known: Iterable[object], what: str) -> str:
-    """Ask whether the nearest known name was meant, or list what is known.
-
-    Args:
-        name: What was written.
-        known: Every name that could stand there.
-        what: What these names are, in the plural and with a capital.
-    """
-    known = list(known)
-    near = nearest(name, known)
-    if near is not None:
-        return f"Did you mean '{near}'?"
-    return f"{what}: {listed(known)}." if known else ""
 
 
 def expected(form: Form, *, brief: bool = False) -> str:

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from dlrun.base.settings import Settings
 from dlrun.config.forms import Form, form_of_field, form_of_section
 from dlrun.config.marks import Path
-from dlrun.settings import Settings
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,12 @@ from typing import Any
 
 from pydantic.fields import FieldInfo
 
+from dlrun.base.settings import Settings, fields_of
+from dlrun.base.words import MOST_NAMES
 from dlrun.config.docs import descriptions
 from dlrun.config.forms import Form, form_of_field
-from dlrun.config.phrases import MOST_NAMES, expected
-from dlrun.config.writing import one_line, plain
-from dlrun.settings import Settings, fields_of
+from dlrun.config.phrases import expected
+from dlrun.config.write import one_line, plain
 
 _HEAD = """\
 # Reference of the config
@@ -24,16 +25,12 @@ A section that is chosen by kind takes the bare name of the kind where its defau
 """
 
 
-def reference(settings_class: type[Settings] | None = None) -> str:
+def reference(settings_class: type[Settings]) -> str:
     """Return the reference page of a config.
 
     Args:
-        settings_class: Class of the whole config; without it, Experiment.
+        settings_class: Class of the whole config.
     """
-    if settings_class is None:
-        from dlrun.experiment import Experiment
-
-        settings_class = Experiment
     lines = [_HEAD, *_table(settings_class)]
     described: set[type[Settings]] = {settings_class}
     for name in settings_class.model_fields:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 
-from dlrun.config.phrases import clip
+from dlrun.base.words import clip
 
 Scalar = str | int | float | bool | None
 

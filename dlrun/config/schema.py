@@ -7,8 +7,8 @@ from typing import Any, cast
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import core_schema
 
+from dlrun.base.settings import Settings
 from dlrun.config.docs import descriptions
-from dlrun.settings import Settings
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -23,16 +23,12 @@ class _Described(GenerateJsonSchema):
         return described
 
 
-def json_schema(settings_class: type[Settings] | None = None) -> dict[str, Any]:
+def json_schema(settings_class: type[Settings]) -> dict[str, Any]:
     """Return the JSON Schema (draft 2020-12) of a config as it is written, shorthand forms included.
 
     Args:
-        settings_class: Class of the whole config; without it, Experiment.
+        settings_class: Class of the whole config.
     """
-    if settings_class is None:
-        from dlrun.experiment import Experiment
-
-        settings_class = Experiment
     schema = settings_class.model_json_schema(schema_generator=_Described)
     definitions = schema.get("$defs", {})
     named: set[str] = set()

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dlrun.base.inside import Inside
+from dlrun.base.text import printable
 from dlrun.errors import DataError, StorageError
-from dlrun.records.inside import Inside
-from dlrun.records.text import printable
 
 if TYPE_CHECKING:
     from typing import Any
@@ -43,7 +43,7 @@ def decode_arrays(content: bytes, name: str, names: Iterable[str] | None = None)
     Raises:
         DataError: It is damaged, or does not hold them.
     """
-    from dlrun.datasets.npz_reader import Archive
+    from dlrun.experiment.datasets.readers.npz_reader import Archive
 
     with Archive(Path(name), content=content) as archive:
         wanted = archive.names if names is None else tuple(names)
@@ -57,7 +57,7 @@ def decode_arrays(content: bytes, name: str, names: Iterable[str] | None = None)
 
 def array_names(content: bytes, name: str) -> list[str]:
     """Return the names of the arrays of an `.npz` file that was read already; raises DataError as `decode_arrays`."""
-    from dlrun.datasets.npz_reader import Archive
+    from dlrun.experiment.datasets.readers.npz_reader import Archive
 
     with Archive(Path(name), content=content) as archive:
         return list(archive.names)

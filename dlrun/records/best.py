@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dlrun.base.inside import FINAL
+from dlrun.base.text import printable
 from dlrun.errors import StorageError, UsageError
 from dlrun.records.folder import RunFolder
 from dlrun.records.index import RunSummary, summarize
-from dlrun.records.inside import FINAL
 from dlrun.records.kinds import MEMBERS, STUDY
 from dlrun.records.membership import can_predict
-from dlrun.records.text import printable
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
+from dlrun.base.text import parse_json, printable
 from dlrun.errors import StorageError
+from dlrun.learners.checkpoint import Checkpoint
 from dlrun.records.status import FORMAT
-from dlrun.records.text import parse_json, printable
-from dlrun.training.checkpoint import Checkpoint
 
 if TYPE_CHECKING:
     from dlrun.records.folder import RunFolder

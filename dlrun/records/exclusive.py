@@ -8,11 +8,11 @@ import os
 import socket
 from typing import Any
 
+from dlrun.base import files
+from dlrun.base.inside import Inside
+from dlrun.base.text import parse_json, printable
 from dlrun.errors import StorageError
-from dlrun.records import files
-from dlrun.records.inside import Inside
 from dlrun.records.process import is_there, this_process
-from dlrun.records.text import parse_json, printable
 
 HELD = ".held"
 """What the name of a second file ends with, which stands for the lock on disks that know none."""

@@ -12,10 +12,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dlrun.base import files
+from dlrun.base.inside import Inside, inside
+from dlrun.base.text import json_text, parse_json, printable
 from dlrun.errors import StorageError, UsageError
-from dlrun.records import files
-from dlrun.records.inside import Inside, inside
-from dlrun.records.text import json_text, parse_json, printable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
+from dlrun.base import files
+from dlrun.base.inside import Inside
+from dlrun.base.text import printable
 from dlrun.errors import StorageError
-from dlrun.records import files
-from dlrun.records.inside import Inside
-from dlrun.records.text import printable
 
 KEYS = ("fold", "epoch")
 """Columns that say which epoch a row belongs to; the rest are values."""

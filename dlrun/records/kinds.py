@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from dlrun.base.text import printable
 from dlrun.errors import StorageError, UsageError
-from dlrun.records.text import printable
 
 if TYPE_CHECKING:
+    from dlrun.base.inside import Inside
     from dlrun.records.folder import RunFolder
-    from dlrun.records.inside import Inside
 
 _MAX_BYTES = 1_000_000
 _MAX_DEPTH = 200

@@ -15,9 +15,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlrun.records import files
+from dlrun.base import files
+from dlrun.base.text import json_text, parse_json
 from dlrun.records.folder import LEDGER
-from dlrun.records.text import json_text, parse_json
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

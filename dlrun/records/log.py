@@ -10,10 +10,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from dlrun.records import files
-from dlrun.records.inside import Inside
-from dlrun.records.text import printable
-from dlrun.training.listener import REFIT, EpochReport, Listener
+from dlrun.base import files
+from dlrun.base.inside import Inside
+from dlrun.base.text import printable
+from dlrun.learners.listener import REFIT, EpochReport, Listener
 
 STAGES = {
     "load": "loading the data",

@@ -15,11 +15,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, get_args
 
-from dlrun.errors import DlrunError, Interrupted, StorageError, own
+from dlrun.base.limits import own
+from dlrun.base.text import json_text, parse_json, printable
+from dlrun.errors import DlrunError, Interrupted, StorageError
+from dlrun.learners.listener import Pruned
 from dlrun.records.folder import RunFolder
 from dlrun.records.process import is_there, this_process
-from dlrun.records.text import json_text, parse_json, printable
-from dlrun.training.listener import Pruned
 
 State = Literal["running", "finished", "failed", "pruned", "interrupted", "lost"]
 """What became of a run. `lost` is never written: it is how a run reads whose process is gone."""

@@ -17,9 +17,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 
-from dlrun.config import load_text
-from dlrun.run import run_experiment
-from dlrun.training.checkpoint import Pace
+from dlrun.experiment.load import load_text
+from dlrun.learners.checkpoint import Pace
+from dlrun.runs.run import run_experiment
 
 BAR = 0.03
 """Largest share of the training time that we accept."""

@@ -36,9 +36,9 @@ def main() -> None:
 
 def greedy(metric: str) -> None:
     """Fit the weights of greedy selection once."""
-    from dlrun.ensembling import combining
-    from dlrun.ensembling.methods.greedy import Greedy
-    from dlrun.ensembling.stack import Stack
+    from dlrun.ensembles.members.stack import Stack
+    from dlrun.ensembles.methods import combine as combining
+    from dlrun.ensembles.methods.greedy import Greedy
 
     rows = np.arange(NUM_ROWS)
     generator = np.random.default_rng(0)
@@ -56,8 +56,8 @@ def greedy(metric: str) -> None:
 
 def folders() -> None:
     """Read 10,000 folders of which 100 fit; the others are failed, of other data, damaged, or no runs at all."""
-    from dlrun.ensembling.candidates import find_candidates
-    from dlrun.ensembling.members import admit
+    from dlrun.ensembles.members.candidates import find_candidates
+    from dlrun.ensembles.members.members import admit
 
     with tempfile.TemporaryDirectory() as name:
         runs = Path(name)

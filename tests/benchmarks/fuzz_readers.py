@@ -40,19 +40,19 @@ def _instrumented() -> contextlib.AbstractContextManager[object]:
 
 
 with _instrumented():
-    from dlrun.config import load_text
-    from dlrun.datasets.npz import Npz
-    from dlrun.datasets.restricted_pickle import load as load_pickle
+    from dlrun.base.inside import inside
     from dlrun.errors import ConfigError, DataError, StorageError
+    from dlrun.experiment.datasets.readers.restricted_pickle import load as load_pickle
+    from dlrun.experiment.datasets.sources.npz import Npz
+    from dlrun.experiment.load import load_text
+    from dlrun.learners.checkpoint import Checkpoint
     from dlrun.records.checkpoints import path_of, read_checkpoint, write_checkpoint
     from dlrun.records.folder import RunFolder
     from dlrun.records.history import HistoryWriter, read_history
-    from dlrun.records.inside import inside
     from dlrun.records.status import Heartbeat, read_status
-    from dlrun.training.checkpoint import Checkpoint
-    from dlrun.tuning.book import Book
-    from dlrun.tuning.journal import FILE as JOURNAL
-    from dlrun.tuning.journal import Journal
+    from dlrun.studies.state.book import Book
+    from dlrun.studies.state.journal import FILE as JOURNAL
+    from dlrun.studies.state.journal import Journal
 
 MOST_SECONDS = 2.0
 """Longest time that one content may take."""

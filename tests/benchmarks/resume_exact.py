@@ -21,7 +21,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-import dlrun.run
+import dlrun.runs.run
 
 HERE = Path(__file__).resolve().parent
 
@@ -150,7 +150,7 @@ def main() -> int:
     options = parser.parse_args()
     random.seed(options.seed)
     tools = load_tools()
-    dlrun.run.illustrate = lambda *_: None  # plots would take longer than the training
+    dlrun.runs.run.illustrate = lambda *_: None  # plots would take longer than the training
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as place:
         texts = {name: HEAD + text for name, text in CONFIGS.items()} | {"forest": FOREST}

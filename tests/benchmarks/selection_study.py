@@ -26,19 +26,19 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from tabular_study import TABLES, Predicted, fitted
 
-from dlrun.ensembling import combining
-from dlrun.ensembling.admission import Admission
-from dlrun.ensembling.choosing import choose
-from dlrun.ensembling.cross_fitting import CrossFit, divide
-from dlrun.ensembling.methods.best import Best
-from dlrun.ensembling.methods.greedy import Greedy
-from dlrun.ensembling.methods.method import Method
-from dlrun.ensembling.methods.uniform import Uniform
-from dlrun.ensembling.methods.union import tried
-from dlrun.ensembling.methods.weighted import Weighted
-from dlrun.ensembling.objective import Objective
-from dlrun.ensembling.settings import Ensemble
-from dlrun.ensembling.stack import Stack
+from dlrun.ensembles.choice import choose
+from dlrun.ensembles.cross_fit import CrossFit, divide
+from dlrun.ensembles.members.admission import Admission
+from dlrun.ensembles.members.stack import Stack
+from dlrun.ensembles.methods import combine as combining
+from dlrun.ensembles.methods.best import Best
+from dlrun.ensembles.methods.greedy import Greedy
+from dlrun.ensembles.methods.method import Method
+from dlrun.ensembles.methods.objective import Objective
+from dlrun.ensembles.methods.uniform import Uniform
+from dlrun.ensembles.methods.union import tried
+from dlrun.ensembles.methods.weighted import Weighted
+from dlrun.ensembles.settings import Ensemble
 from dlrun.errors import UsageError
 
 Table = tuple[Any, Any]

@@ -102,7 +102,7 @@ def row(initializer: str, seed: int, images: Images, arguments: argparse.Namespa
 def build(initializer: str) -> keras.Model:
     """Build X12's net for images of 28 by 28 pixels."""
     sys.path.insert(0, str(ROOT))
-    from dlrun.models.network.network import Network, OutputHead
+    from dlrun.experiment.models.network.network import Network, OutputHead
 
     layers: list[Any] = [
         "max_pooling2d"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import time
 
-from dlrun.tuning import zygote
-from dlrun.tuning.channel import Channel
-from dlrun.tuning.job import Job
-from dlrun.tuning.worker import Shared
+from dlrun.studies.workers import zygote
+from dlrun.studies.workers.channel import Channel
+from dlrun.studies.workers.job import Job
+from dlrun.studies.workers.worker import Shared
 
 
 def sleep(job: Job, shared: Shared, channel: Channel) -> None:

@@ -19,13 +19,13 @@ from statistics import median
 
 from suggest_speed import SPACE, fill
 
-from dlrun.config import load_text
+from dlrun.base.text import json_text
+from dlrun.experiment.load import load_text
 from dlrun.records.folder import RunFolder
 from dlrun.records.status import Heartbeat
-from dlrun.records.text import json_text
-from dlrun.tuning.replay import read_trials
-from dlrun.tuning.study_folder import StudyFacts, claim_study, digest_of
-from dlrun.tuning.table import write_table
+from dlrun.studies.folder import StudyFacts, claim_study, digest_of
+from dlrun.studies.state.replay import read_trials
+from dlrun.studies.table import write_table
 
 BAR = 1.0
 ROOT = Path(__file__).resolve().parents[2]

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from pydantic import TypeAdapter
 
-from dlrun.tuning.replay import read_trials
-from dlrun.tuning.study import Outcome, Study
-from dlrun.tuning.tuner import Tuner
+from dlrun.experiment.tuner.tuner import Tuner
+from dlrun.studies.state.ask_tell import Outcome, Study
+from dlrun.studies.state.replay import read_trials
 
 SPACE = {
     "optimizer.learning_rate": {"loguniform": [1e-4, 1e-1]},
@@ -98,7 +98,7 @@ def measure(kind: str, pruner: str, num_trials: int) -> dict[str, float]:
 
 
 def space_of(kind: str, pruner: str) -> str:
-    from dlrun.tuning.facts import facts_of
+    from dlrun.studies.state.facts import facts_of
 
     return str(facts_of(tuner_of(kind, pruner), 1, "min", {})["space"])
 

@@ -21,21 +21,21 @@ from typing import Any
 
 import numpy as np
 
-from dlrun.averaging import RowLosses
-from dlrun.config import load_text
-from dlrun.ensembling import combining
-from dlrun.ensembling.methods.best import Best
-from dlrun.ensembling.methods.greedy import Greedy
-from dlrun.ensembling.methods.method import Method
-from dlrun.ensembling.methods.uniform import Uniform
-from dlrun.ensembling.methods.weighted import Weighted
-from dlrun.ensembling.objective import Objective
-from dlrun.ensembling.settings import Ensemble
-from dlrun.ensembling.stack import Stack
-from dlrun.fitting import Context, fit_fold, prepare
-from dlrun.run import Clock, make_ready
-from dlrun.scoring import Outcome
-from dlrun.training.listener import Listener
+from dlrun.ensembles.members.stack import Stack
+from dlrun.ensembles.methods import combine as combining
+from dlrun.ensembles.methods.best import Best
+from dlrun.ensembles.methods.greedy import Greedy
+from dlrun.ensembles.methods.method import Method
+from dlrun.ensembles.methods.objective import Objective
+from dlrun.ensembles.methods.uniform import Uniform
+from dlrun.ensembles.methods.weighted import Weighted
+from dlrun.ensembles.settings import Ensemble
+from dlrun.experiment.load import load_text
+from dlrun.learners.listener import Listener
+from dlrun.runs.average import RowLosses
+from dlrun.runs.fit import Context, fit_fold, prepare
+from dlrun.runs.run import Clock, make_ready
+from dlrun.runs.score import Outcome
 
 TABLES = Path(__file__).resolve().parents[2].parent / "shared" / "datasets"
 NAMES = ("titanic", "carseats", "breast_cancer", "made")

@@ -15,17 +15,17 @@ import time
 from pathlib import Path
 from statistics import median
 
-from dlrun.config import load_text
-from dlrun.records.inside import inside
-from dlrun.tuning.job import Job
-from dlrun.tuning.listeners import SearchListener
-from dlrun.tuning.local_workers import LocalWorkers
-from dlrun.tuning.loop import SearchLoop
-from dlrun.tuning.objective import Objective
-from dlrun.tuning.points import config_at
-from dlrun.tuning.study import Study
-from dlrun.tuning.trial import Suggestion
-from dlrun.tuning.trial_runs import Limit, TrialRuns
+from dlrun.base.inside import inside
+from dlrun.experiment.load import load_text
+from dlrun.studies.listener import SearchListener
+from dlrun.studies.loop import SearchLoop
+from dlrun.studies.objective import Objective
+from dlrun.studies.points import config_at
+from dlrun.studies.state.ask_tell import Study
+from dlrun.studies.state.trial import Suggestion
+from dlrun.studies.trials import Limit, TrialRuns
+from dlrun.studies.workers.job import Job
+from dlrun.studies.workers.local import LocalWorkers
 
 BAR = 7.5
 CONFIG = """

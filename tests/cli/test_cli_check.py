@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from dlrun.cli.check import layer_table
-from dlrun.cli.configs import load_config, placing, split_arguments
+from dlrun.cli.arguments import load_config, placing, split_arguments
+from dlrun.cli.commands.check import layer_table
 from dlrun.errors import ConfigError, ModelError, Problem, UsageError
-from dlrun.models.network.summary import LayerRow
+from dlrun.experiment.models.network.summary import LayerRow
 
 CONFIG = """\
 name: wine

@@ -12,7 +12,7 @@ import pytest
 from dlrun.cli.app import run
 from dlrun.errors import UsageError
 from dlrun.records.lock import locked
-from dlrun.records.removing import parse_bytes
+from dlrun.records.removal import parse_bytes
 
 FOREST = "dataset: {kind: iris}\nmodel: {kind: random_forest, num_trees: 3}\n"
 

@@ -6,7 +6,7 @@ import pytest
 
 from dlrun.cli.completion import complete_config
 from dlrun.config.offers import offers as complete_offers
-from dlrun.experiment import Experiment
+from dlrun.experiment.experiment import Experiment
 
 
 def offers(dlrun, line: str, **environment: str) -> list[str]:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from dlrun.cli.display import LiveDisplay, PlainDisplay, Progress, bar, display, duration
 from dlrun.cli.output import Output, fitted_table, table, width_of
-from dlrun.training.listener import REFIT, EpochReport
+from dlrun.cli.screens.run import LiveDisplay, PlainDisplay, Progress, bar, display, duration
+from dlrun.learners.listener import REFIT, EpochReport
 
 
 def report(epoch: int, num_epochs: int = 10, fold: int = 0) -> EpochReport:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from dlrun.cli import doctor
-from dlrun.cli.doctor import CACHED_FILES, find_cache, find_devices, find_disk, find_missing
+from dlrun.cli.commands import doctor
+from dlrun.cli.commands.doctor import CACHED_FILES, find_cache, find_devices, find_disk, find_missing
 
 
 def healthy(**changes: Any) -> dict[str, Any]:

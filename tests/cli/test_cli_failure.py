@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from dlrun.base.limits import own
 from dlrun.cli import app
 from dlrun.cli.failure import failure_of, report
-from dlrun.errors import ConfigError, DataError, Interrupted, Problem, RunFailed, own
+from dlrun.errors import ConfigError, DataError, Interrupted, Problem, RunFailed
 from dlrun.records.status import error_text
 
 PROBLEMS = [

@@ -7,17 +7,18 @@ import os
 
 import pytest
 
-from dlrun import config
-from dlrun.cli.init import templates
+from dlrun.cli.commands.init import templates
+from dlrun.config.find import QUICKSTART as QUICKSTART_FILE
 from dlrun.errors import StorageError
+from dlrun.experiment.load import load_text
 
-QUICKSTART = config.QUICKSTART.read_text(encoding="utf-8")
+QUICKSTART = QUICKSTART_FILE.read_text(encoding="utf-8")
 NAMES = [template.name for template in templates()]
 
 
 @pytest.mark.parametrize("template", templates(), ids=NAMES)
 def test_every_template_is_valid_and_explains_itself(template) -> None:
-    loaded = config.load_text(template.text, f"{template.name}.yaml")
+    loaded = load_text(template.text, f"{template.name}.yaml")
     assert loaded.experiment.seed >= 0
     first = template.text.splitlines()[0]
     assert first == f"# {template.title}"

@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from dlrun.cli.ls import age
-from dlrun.reporting.summary import summary_lines
+from dlrun.cli.commands.ls import age
+from dlrun.reports.summary import summary_lines
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from dlrun.cli.show_study import StudyTrials, trial_lines
+from dlrun.cli.screens.trials import StudyTrials, trial_lines
 
 LABELS = [
     "model.layers.0.dense.units",

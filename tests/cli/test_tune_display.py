@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from dlrun.cli.tune_display import StudyDisplay
-from dlrun.tuning.job import Epoch
-from dlrun.tuning.listeners import Settled, Standing
-from dlrun.tuning.objective import Objective
-from dlrun.tuning.trial import Suggestion
+from dlrun.cli.screens.study import StudyDisplay
+from dlrun.studies.listener import Settled, Standing
+from dlrun.studies.objective import Objective
+from dlrun.studies.state.trial import Suggestion
+from dlrun.studies.workers.job import Epoch
 
 
 @pytest.mark.parametrize(

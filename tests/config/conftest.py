@@ -8,8 +8,9 @@ import pytest
 from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from dlrun.settings import Auto, ByKind, ByName, Items, Settings, Switch, as_tuple
-from dlrun.tuning.tuner import Tuner
+from dlrun.base.settings import Auto, ByKind, ByName, Items, Settings, Switch, as_tuple
+from dlrun.experiment.tuner.check import Searched
+from dlrun.experiment.tuner.tuner import Tuner
 
 Activation = Literal["linear", "relu", "elu", "selu", "tanh", "sigmoid", "softplus"]
 Metric = Literal[tuple(f"metric_{letter}" for letter in "abcdefghijklmnopqrstuvwxyz")]
@@ -195,7 +196,7 @@ class Training(Settings):
     """What to measure."""
 
 
-class SmallExperiment(Settings):
+class SmallExperiment(Searched):
     """A small experiment."""
 
     name: str = Field("experiment", pattern=r"^[a-z][a-z0-9-]*$")

@@ -8,11 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from dlrun.config import QUICKSTART, find, json_schema, load, load_text, reference, to_yaml
-from dlrun.datasets.sources import DatasetSource
+from dlrun.base.settings import members
+from dlrun.config.find import QUICKSTART, find
+from dlrun.config.reference import reference
+from dlrun.config.schema import json_schema
+from dlrun.config.write import to_yaml
 from dlrun.errors import ConfigError
-from dlrun.experiment import Experiment
-from dlrun.settings import members
+from dlrun.experiment.datasets.sources.sources import DatasetSource
+from dlrun.experiment.experiment import Experiment
+from dlrun.experiment.load import load, load_text
 
 CONFIG = """\
 dataset: digits
@@ -78,8 +82,8 @@ def test_a_search_space_is_checked_against_the_config() -> None:
 
 
 def test_the_schema_and_the_reference_describe_every_kind() -> None:
-    definitions = json_schema()["$defs"]
-    page = reference()
+    definitions = json_schema(Experiment)["$defs"]
+    page = reference(Experiment)
     assert {"Dense", "Repeat", "Adam", "TPE"} <= set(definitions)
     for name in (
         "### `dense` (layer)",
@@ -126,7 +130,7 @@ def test_one_name_stands_for_a_list_of_it(setting: str, one: str, read: str) -> 
     assert getattr(getattr(alone, section), name) == (read,)
     assert alone == load_text(config, overrides=[f"{setting}=[{one}]"]).experiment
     assert load_text(to_yaml(alone)).experiment == alone
-    schema = json_schema()["$defs"][type(getattr(alone, section)).__name__]["properties"][name]
+    schema = json_schema(Experiment)["$defs"][type(getattr(alone, section)).__name__]["properties"][name]
     assert {form.get("type") for form in schema["anyOf"]} >= {"string", "array"}
 
 

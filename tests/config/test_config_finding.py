@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dlrun.config.finding import QUICKSTART, find, name_of, read_text
+from dlrun.config.find import QUICKSTART, find, name_of, read_text
 from dlrun.errors import ConfigError
 
 

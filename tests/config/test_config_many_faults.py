@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from dlrun.config import load_text
 from dlrun.errors import ConfigError
+from dlrun.experiment.load import load_text
 
 
 @pytest.mark.parametrize("num_repeated", [49, 50, 51, 200])

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from dlrun.config.finding import read_text
-from dlrun.config.loading import load_settings
+from dlrun.base.settings import Settings
+from dlrun.config.find import read_text
+from dlrun.config.load import load_settings
 from dlrun.errors import ConfigError
-from dlrun.settings import Settings
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "config"
 CASES = sorted(GOLDEN.glob("*.yaml"))

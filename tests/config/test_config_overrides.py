@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from dlrun.config.loading import load_settings
+from dlrun.base.settings import Settings
+from dlrun.config.load import load_settings
 from dlrun.errors import ConfigError
-from dlrun.settings import Settings
 
 CONFIG = """\
 dataset: {kind: csv, path: a.csv, target: y}

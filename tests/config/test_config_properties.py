@@ -11,12 +11,12 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from dlrun.base.settings import Settings
 from dlrun.config.forms import Form, Number, form_of_field
-from dlrun.config.loading import load_settings
+from dlrun.config.load import load_settings
 from dlrun.config.schema import json_schema
-from dlrun.config.writing import plain, to_yaml
-from dlrun.experiment import Experiment
-from dlrun.settings import Settings
+from dlrun.config.write import plain, to_yaml
+from dlrun.experiment.experiment import Experiment
 
 check = settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 
@@ -64,7 +64,7 @@ def test_what_was_set_is_enough_to_make_the_same_experiment(data: st.DataObject)
 
 @pytest.fixture(scope="module")
 def validator() -> jsonschema.Draft202012Validator:
-    return jsonschema.Draft202012Validator(json_schema())
+    return jsonschema.Draft202012Validator(json_schema(Experiment))
 
 
 @given(st.data())

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dlrun.config.marks import in_file, in_order
-from dlrun.config.reading import MOST_VALUES, Reading, read, read_mapping
+from dlrun.config.read import MOST_VALUES, Reading, read, read_mapping
 
 
 def reading_of(text: str) -> Reading:

@@ -8,10 +8,10 @@ from typing import Any
 import jsonschema
 import pytest
 
+from dlrun.base.settings import Settings
 from dlrun.config.docs import descriptions
 from dlrun.config.reference import reference
 from dlrun.config.schema import json_schema
-from dlrun.settings import Settings
 
 
 @pytest.fixture(scope="module")

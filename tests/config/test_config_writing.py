@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from dlrun.config.loading import load_settings
-from dlrun.config.writing import plain, to_yaml
-from dlrun.settings import Settings
+from dlrun.base.settings import Settings
+from dlrun.config.load import load_settings
+from dlrun.config.write import plain, to_yaml
 
 LONG = """\
 dataset: {kind: csv, path: no, target: [y, "1e-3"]}

@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 
-from dlrun.config import QUICKSTART, load, load_text, to_yaml
-from dlrun.models.network.network import Network
-from dlrun.resolve import output_head, resolve
+from dlrun.config.find import QUICKSTART
+from dlrun.config.write import to_yaml
+from dlrun.experiment.load import load, load_text
+from dlrun.experiment.models.network.network import Network
+from dlrun.experiment.resolve import output_head, resolve
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = sorted((ROOT / "configs").glob("**/*.yaml"))

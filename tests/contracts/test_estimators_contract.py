@@ -11,10 +11,10 @@ import pytest
 import skops.io
 from pydantic import TypeAdapter
 
+from dlrun.base.settings import members
 from dlrun.config.docs import descriptions
-from dlrun.models.estimator import EstimatorSettings
-from dlrun.models.model import Model
-from dlrun.settings import members
+from dlrun.experiment.models.estimator import EstimatorSettings
+from dlrun.experiment.models.model import Model
 
 KINDS: dict[str, Any] = {name: kind for name, kind in members(Model).items() if issubclass(kind, EstimatorSettings)}
 SMALL = {"random_forest": {"num_trees": 20}, "gradient_boosting": {"num_iterations": 20}}

@@ -8,8 +8,8 @@ import keras
 import numpy as np
 import pytest
 
-from dlrun.models.network.initializers import InitializerName
-from dlrun.models.network.network import Network, OutputHead
+from dlrun.experiment.models.network.layers.initializers import InitializerName
+from dlrun.experiment.models.network.network import Network, OutputHead
 
 CONSTANT = {"ones": 1.0, "zeros": 0.0}
 

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
+from dlrun.base.settings import members
 from dlrun.config.docs import descriptions
-from dlrun.models.network.layers import Layer
-from dlrun.models.network.network import Network, OutputHead
-from dlrun.settings import members
+from dlrun.experiment.models.network.layers.layers import Layer
+from dlrun.experiment.models.network.network import Network, OutputHead
 
 IMAGE, STEPS, ROW = (9, 8, 3), (9, 4), (6,)
 BLOCK = {"activation": "elu", "batch_norm": {"position": "after"}, "dropout": 0.2, "l1": 1e-3, "l2": 1e-3}

@@ -11,9 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
-from dlrun.datasets.dataset import Task
-from dlrun.evaluation.metric import Metric
-from dlrun.evaluation.metrics import METRICS, OF_POSITIVE, MetricName, default_metrics, higher_is_better, metrics_for
+from dlrun.experiment.datasets.dataset import Task
+from dlrun.experiment.evaluation.metric import Metric
+from dlrun.experiment.evaluation.metrics import (
+    METRICS,
+    OF_POSITIVE,
+    MetricName,
+    default_metrics,
+    higher_is_better,
+    metrics_for,
+)
 
 CASES = [pytest.param(metric, task, id=f"{task}-{metric.name}") for metric in METRICS for task in metric.tasks]
 every_metric = pytest.mark.parametrize(("metric", "task"), CASES)

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
+from dlrun.base.settings import members
 from dlrun.config.docs import descriptions
-from dlrun.settings import members
-from dlrun.training.optimizers import Optimizer
+from dlrun.experiment.optimizers.optimizers import Optimizer
 
 KINDS: dict[str, Any] = members(Optimizer)
 

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dlrun.datasets.dataset import Dataset, InputKind
-from dlrun.preprocessing.categorical import CategoricalColumns
-from dlrun.preprocessing.numeric import NumericColumns
-from dlrun.preprocessing.preprocessing import Preprocessing, load_fitted
+from dlrun.experiment.datasets.dataset import Dataset, InputKind
+from dlrun.experiment.preprocessing.categorical import CategoricalColumns
+from dlrun.experiment.preprocessing.numeric import NumericColumns
+from dlrun.experiment.preprocessing.preprocessing import Preprocessing, load_fitted
 
 NUM_ROWS = 40
 

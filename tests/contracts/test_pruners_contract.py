@@ -13,13 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
+from dlrun.base.settings import members
 from dlrun.config.docs import descriptions
-from dlrun.settings import members
-from dlrun.tuning.pruners.hyperband import bracket_size, num_rungs
-from dlrun.tuning.pruners.pruners import Pruner
-from dlrun.tuning.pruners.race import Curve, Race, Standings
-from dlrun.tuning.study import Outcome, Study
-from dlrun.tuning.tuner import Tuner
+from dlrun.experiment.tuner.pruners.hyperband import bracket_size, num_rungs
+from dlrun.experiment.tuner.pruners.pruners import Pruner
+from dlrun.experiment.tuner.pruners.race import Curve, Race, Standings
+from dlrun.experiment.tuner.tuner import Tuner
+from dlrun.studies.state.ask_tell import Outcome, Study
 
 PRUNERS: dict[str, Any] = members(Pruner)
 ADAPTER: TypeAdapter[Any] = TypeAdapter(Pruner)

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
+from dlrun.base.settings import members
 from dlrun.config.docs import descriptions
-from dlrun.settings import members
-from dlrun.tuning.replay import repeat
-from dlrun.tuning.study import Outcome, Study, Trial
-from dlrun.tuning.tuner import Tuner
+from dlrun.experiment.tuner.tuner import Tuner
+from dlrun.studies.state.ask_tell import Outcome, Study, Trial
+from dlrun.studies.state.replay import repeat
 
 SAMPLERS: dict[str, Any] = members(Tuner)
 ADAPTER: TypeAdapter[Any] = TypeAdapter(Tuner)

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
+from dlrun.base.settings import members
 from dlrun.config.docs import descriptions
-from dlrun.datasets.dataset import Dataset, Task
 from dlrun.errors import DataError
-from dlrun.settings import members
-from dlrun.validation.schemes import Validation
+from dlrun.experiment.datasets.dataset import Dataset, Task
+from dlrun.experiment.validation.schemes import Validation
 
 SCHEMES: dict[str, Any] = members(Validation)
 ADAPTER: TypeAdapter[Any] = TypeAdapter(Validation)

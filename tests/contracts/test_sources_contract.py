@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
+from dlrun.base.settings import members
 from dlrun.config.docs import descriptions
-from dlrun.datasets.source import Source
-from dlrun.datasets.sources import DatasetSource
 from dlrun.errors import DataError
-from dlrun.settings import members
+from dlrun.experiment.datasets.sources.source import Source
+from dlrun.experiment.datasets.sources.sources import DatasetSource
 
 SOURCES = members(DatasetSource)
 WITHOUT_ROWS = {"memory"}
@@ -83,8 +83,11 @@ def test_schema_names_every_kind() -> None:
 def test_modules_load_without_heavy_packages(repository: Path) -> None:
     heavy = ("polars", "sklearn", "scipy", "keras", "tensorflow", "matplotlib")
     code = (
-        "import sys\nimport dlrun.datasets.sources, dlrun.datasets.describe, dlrun.preprocessing.preprocessing\n"
-        f"import dlrun.preprocessing.target\nprint([name for name in {heavy} if name in sys.modules])"
+        "import sys\n"
+        "from dlrun.experiment.datasets.sources import sources\n"
+        "from dlrun.experiment.preprocessing import preprocessing, target\n"
+        "from dlrun.experiment.validation import describe\n"
+        f"print([name for name in {heavy} if name in sys.modules])"
     )
     ended = subprocess.run([sys.executable, "-c", code], cwd=repository, capture_output=True, text=True, check=True)
     assert ended.stdout.strip() == "[]"

@@ -7,11 +7,11 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from dlrun.datasets.dataset import Task
-from dlrun.ensembling import combining
-from dlrun.ensembling.methods.union import AnyMethod, tried
-from dlrun.ensembling.stack import Stack
-from dlrun.settings import members
+from dlrun.base.settings import members
+from dlrun.ensembles.members.stack import Stack
+from dlrun.ensembles.methods import combine as combining
+from dlrun.ensembles.methods.union import AnyMethod, tried
+from dlrun.experiment.datasets.dataset import Task
 
 METRIC = {"binary": "log_loss", "multiclass": "log_loss", "multilabel": "log_loss", "regression": "rmse"}
 CASES = [

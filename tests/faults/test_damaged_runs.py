@@ -14,9 +14,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dlrun.cli.logs import logs
-from dlrun.cli.ls import ls
-from dlrun.cli.show import show
+from dlrun.cli.commands.logs import logs
+from dlrun.cli.commands.ls import ls
+from dlrun.cli.commands.show import show
 from dlrun.errors import DlrunError
 
 Shares = st.floats(0, 1, exclude_max=True)

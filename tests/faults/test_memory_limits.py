@@ -238,7 +238,7 @@ def waiting(process: subprocess.Popen[str]) -> int:
 def children(pid: int) -> list[int]:
     """Return the children that are zygotes or their forks, and no short-lived ones that look at the machine."""
     found = subprocess.run(
-        ["pgrep", "-P", str(pid), "-f", "dlrun.tuning.zygote"], capture_output=True, text=True, check=False
+        ["pgrep", "-P", str(pid), "-f", "dlrun.studies.workers.zygote"], capture_output=True, text=True, check=False
     ).stdout
     return [int(word) for word in found.split()]
 

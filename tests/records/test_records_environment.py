@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from dlrun import __version__
-from dlrun.records.environment import environment, git_state, usable_cpus, versions
+from dlrun.base.machine import usable_cpus
+from dlrun.records.environment import environment, git_state, versions
 
 
 def git(folder: Path, *arguments: str) -> None:

@@ -14,13 +14,13 @@ from typing import Any
 
 import pytest
 
+from dlrun.base import files
+from dlrun.base.inside import inside
 from dlrun.errors import StorageError, UsageError
-from dlrun.records import files
 from dlrun.records.exclusive import HELD, Busy, Lock
 from dlrun.records.folder import RunFolder
-from dlrun.records.inside import inside
 from dlrun.records.lock import locked
-from dlrun.tuning.journal import Journal, StudyLocked
+from dlrun.studies.state.journal import Journal, StudyLocked
 
 HOLDER = """
 import errno, fcntl, sys, time
@@ -29,7 +29,7 @@ if sys.argv[2] != "0":
     def refuse(*_): raise OSError(int(sys.argv[2]), "no locks here")
     fcntl.flock = refuse
 from dlrun.records.exclusive import Lock
-from dlrun.records.inside import inside
+from dlrun.base.inside import inside
 lock = Lock(inside(Path(sys.argv[1])) / "lock")
 print("held", flush=True)
 time.sleep(60)

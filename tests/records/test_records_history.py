@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dlrun.base import files
+from dlrun.base.inside import inside
 from dlrun.errors import StorageError
-from dlrun.records import files
 from dlrun.records.history import HistoryWriter, read_history
-from dlrun.records.inside import inside
 
 ROWS = st.lists(
     st.tuples(st.integers(-1, 20), st.integers(1, 500), st.floats(), st.none() | st.floats(width=32)),

@@ -11,11 +11,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from dlrun.base.inside import inside
 from dlrun.errors import StorageError, UsageError
 from dlrun.records import index as index_module
+from dlrun.records.find import find_run
 from dlrun.records.folder import RunFolder
-from dlrun.records.index import RunSummary, find_run, index, run_folders, summarize
-from dlrun.records.inside import inside
+from dlrun.records.index import RunSummary, index, run_folders, summarize
 from dlrun.records.kinds import kinds
 from dlrun.records.status import Heartbeat
 

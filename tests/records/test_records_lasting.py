@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
+from dlrun.base.inside import inside
 from dlrun.errors import StorageError, UsageError
 from dlrun.records import lock
 from dlrun.records.environment import environment_changes
 from dlrun.records.folder import RunFolder
 from dlrun.records.history import HistoryWriter, read_history, rewrite_history
-from dlrun.records.inside import inside
 from dlrun.records.lock import LOCK, locked
 from dlrun.records.status import Heartbeat, Status, read_status
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from dlrun.base import files
+from dlrun.base.inside import inside
 from dlrun.errors import StorageError
-from dlrun.records import files
-from dlrun.records.inside import inside
+from dlrun.learners.listener import REFIT, EpochReport
 from dlrun.records.log import Lines, LogWriter, epoch_line, number
-from dlrun.training.listener import REFIT, EpochReport
 
 
 def report(epoch: int, num_epochs: int = 50, fold: int = 0, monitor: str | None = "val_loss") -> EpochReport:

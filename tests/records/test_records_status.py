@@ -16,8 +16,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dlrun.base import files
 from dlrun.errors import DataError, Interrupted, RunFailed, StorageError
-from dlrun.records import files
 from dlrun.records.folder import RunFolder
 from dlrun.records.status import Heartbeat, Status, exit_code, read_status, seconds_in_all
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dlrun.config import load_text
 from dlrun.errors import ConfigError, DataError, RunFailed
-from dlrun.run import Run, run_experiment
+from dlrun.experiment.load import load_text
+from dlrun.runs.run import Run, run_experiment
 
 NETWORK = """
 dataset: iris
@@ -109,8 +109,8 @@ def test_classes_that_all_weigh_nothing_are_refused(train: Any, model: str) -> N
 
 
 def test_cycles_after_part_of_an_epoch_are_refused_by_the_warm_up() -> None:
-    from dlrun.datasets.packaged import Iris
-    from dlrun.resolve import resolve
+    from dlrun.experiment.datasets.sources.packaged import Iris
+    from dlrun.experiment.resolve import resolve
 
     schedule = "optimizer.schedule={kind: cosine, cycles: 3, warmup_epochs: 0.5}"
     loaded = load_text(NETWORK, "test.yaml", [schedule, "training.snapshots=true", "training.epochs=6"])

@@ -8,10 +8,10 @@ import pytest
 
 import dlrun
 from dlrun.errors import DataError, UsageError
-from dlrun.evaluation.metrics import higher_is_better
-from dlrun.records.index import find_run
-from dlrun.reproducing import reproduce_run
-from dlrun.training.listener import Listener
+from dlrun.experiment.evaluation.metrics import higher_is_better
+from dlrun.learners.listener import Listener
+from dlrun.records.find import find_run
+from dlrun.runs.reproduce import reproduce_run
 
 CONFIG = {"dataset": {"target": "price"}, "model": "linear", "evaluation": {"bootstrap": 10}}
 

@@ -87,9 +87,9 @@ def test_another_seed_gives_another_run(dlrun: Any) -> None:
 
 
 def test_the_order_of_rows_differs_between_epochs_and_folds() -> None:
-    from dlrun.training.learner import FitJob
-    from dlrun.training.network_learner import NetworkLearner
-    from dlrun.training.training import Training
+    from dlrun.experiment.training.training import Training
+    from dlrun.learners.learner import FitJob
+    from dlrun.learners.network import NetworkLearner
 
     learner = NetworkLearner(
         build=lambda form: None,

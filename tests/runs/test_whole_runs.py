@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dlrun.config import load_text
 from dlrun.errors import ConfigError
-from dlrun.run import Run, run_experiment
+from dlrun.experiment.load import load_text
+from dlrun.runs.run import Run, run_experiment
 
 NETWORK = """
 name: small
@@ -86,8 +86,8 @@ def test_a_network_loads_in_plain_keras(train: Any) -> None:
     model = keras.saving.load_model(run.path / "model" / "model.keras")
     saved = json.loads((run.path / "model" / "model.preprocessing.json").read_text())
     assert saved["target"] is None
-    from dlrun.datasets.sources import Iris
-    from dlrun.preprocessing.preprocessing import load_fitted
+    from dlrun.experiment.datasets.sources.sources import Iris
+    from dlrun.experiment.preprocessing.preprocessing import load_fitted
 
     inputs = load_fitted(saved["inputs"]).transform(Iris().load().x)
     test = npz(run, "predictions/test.npz")
@@ -108,7 +108,7 @@ def test_kfold_predicts_every_development_row_once_and_averages_the_scores(train
 
 
 def test_all_folds_share_one_trace(train: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from dlrun.training.engines.resident import ResidentEngine
+    from dlrun.learners.engines.resident import ResidentEngine
 
     traced: list[ResidentEngine] = []
     original = ResidentEngine._step

@@ -14,9 +14,9 @@ import polars as pl
 import pytest
 
 import dlrun
+from dlrun.base.words import absent, place_of
 from dlrun.cli.app import run
-from dlrun.datasets.csv_lines import Layout
-from dlrun.datasets.names import absent, place_of
+from dlrun.experiment.datasets.readers.csv_lines import Layout
 
 NARROW, WIDE = 100, 400
 BOUND = 4.5

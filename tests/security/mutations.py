@@ -238,7 +238,7 @@ def tried(run: Path, x: NDArray[np.float32]) -> str:
         `predicted`; `refused` in words of dlrun's own; or what must not be: a signal, `took too long`, or the
         exception that dlrun would call an internal error.
     """
-    for module in ("dlrun.predicting.loading", "sklearn.ensemble", "sklearn.linear_model", "sklearn.multioutput"):
+    for module in ("dlrun.predictions.load", "sklearn.ensemble", "sklearn.linear_model", "sklearn.multioutput"):
         importlib.import_module(module)  # once, before the fork
     context = multiprocessing.get_context("fork")
     ours, theirs = context.Pipe(duplex=False)
@@ -259,7 +259,7 @@ def tried(run: Path, x: NDArray[np.float32]) -> str:
 
 def _try(run: Path, x: NDArray[np.float32], connection: Any) -> None:
     from dlrun.errors import DlrunError
-    from dlrun.predicting.loading import load
+    from dlrun.predictions.load import load
 
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     resource.setrlimit(resource.RLIMIT_CPU, (MOST_SECONDS, MOST_SECONDS))

@@ -251,9 +251,9 @@ def test_from_python_too_code_runs_only_with_trust(saboteur: Any, tmp_path: Path
 
 
 def test_the_door_is_closed_until_somebody_has_vouched(tmp_path: Path) -> None:
-    from dlrun.datasets.python import Python
-    from dlrun.datasets.trust import deciding
     from dlrun.errors import UsageError
+    from dlrun.experiment.datasets.sources.python import Python
+    from dlrun.experiment.datasets.trust import deciding
 
     (tmp_path / "evil.py").write_text(CANARY)
     source = Python(path=str(tmp_path / "evil.py"))

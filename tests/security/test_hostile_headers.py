@@ -8,12 +8,12 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from dlrun.datasets import csv_lines, headers
-from dlrun.datasets.csv import Csv
-from dlrun.datasets.csv_lines import Layout
-from dlrun.datasets.parquet import Parquet
 from dlrun.errors import DataError
-from dlrun.predicting.tables import CsvFile, ParquetFile
+from dlrun.experiment.datasets.readers import csv_lines, headers
+from dlrun.experiment.datasets.readers.csv_lines import Layout
+from dlrun.experiment.datasets.sources.csv import Csv
+from dlrun.experiment.datasets.sources.parquet import Parquet
+from dlrun.predictions.files.tables import CsvFile, ParquetFile
 
 _LONGEST_MESSAGE = 2_000
 

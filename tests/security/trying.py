@@ -143,7 +143,7 @@ def _train_until(config: str, epoch: str) -> int:
     """Train a network, and stop after so many epochs as Ctrl-C would."""
     import dlrun
     from dlrun.errors import Interrupted
-    from dlrun.training.listener import EpochReport, Listener
+    from dlrun.learners.listener import EpochReport, Listener
 
     class Stop(Listener):
         def epoch_finished(self, report: EpochReport) -> None:

@@ -1,0 +1,1 @@
+"""What everything stands on: settings, text, files, the machine and its limits, interruption."""

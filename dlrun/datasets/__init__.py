@@ -1,1 +1,0 @@
-"""Sources of data, one file per kind; each returns a `Dataset`."""

@@ -1,1 +1,0 @@
-"""Ensembles: members from run folders, ways to combine them, and what they come to together."""

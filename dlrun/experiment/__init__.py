@@ -1,0 +1,1 @@
+"""What the YAML may say; a folder a section."""

@@ -1,0 +1,1 @@
+"""Sources of data; each returns a `Dataset`."""

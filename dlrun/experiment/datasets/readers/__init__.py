@@ -1,0 +1,1 @@
+"""Reading the files that data lie in, without trusting them."""

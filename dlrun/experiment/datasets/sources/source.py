@@ -1,0 +1,95 @@
+"""Source: what every kind of dataset has in common."""
+
+from abc import ABC, abstractmethod
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from dlrun.base.settings import Auto, Settings
+from dlrun.experiment.datasets.dataset import Dataset, DatasetFacts, InputKind, Task
+
+
+class Source(Settings, ABC):
+    """Where rows come from."""
+
+    kind: str
+
+    runs_code: ClassVar[bool] = False
+    """Whether loading runs code that the config names."""
+
+    @property
+    def code(self) -> tuple[Any, ...]:
+        """What tells the code that loading runs, and how it is called; empty if it runs none."""
+        return ()
+
+    task: Task | Auto = "auto"
+    """What is predicted; `auto` infers it from the targets: text, true/false, whole numbers with at most 20 different
+    values and 0.0/1.0 are classes, other numbers are a regression, several columns of 0 and 1 are labels."""
+
+    target_transform: Literal["none", "standardize", "log"] | Auto = "auto"
+    """How regression targets are prepared for the learner; scores and predictions stay in original units. `standardize`
+    uses the mean and standard deviation of the training rows, `log` takes log(1 + y) first; `auto` standardizes for
+    networks."""
+
+    target_margin: Annotated[float, Field(ge=0, allow_inf_nan=False)] | Auto | None = "auto"
+    """How far predictions of a regression may lie outside the range of the training targets, as a share of that range,
+    of logarithms with `target_transform: log`; what lies further out is put at the bound. null for no bound; `auto` is
+    0.05 with `log`, where a small step of the learner is a large one in original units, and else no bound."""
+
+    limit: int | None = Field(None, ge=1)
+    """Keep only the first rows of each part (the rows to learn from, the own test part); to try things out."""
+
+    @abstractmethod
+    def load(self) -> Dataset:
+        """Read every row into memory.
+
+        Raises:
+            DataError: The data are missing or cannot be used as asked.
+        """
+
+    @abstractmethod
+    def facts(self) -> DatasetFacts | None:
+        """Tell what can be told without Keras, scikit-learn or reading much; None if that is nothing.
+
+        Raises:
+            DataError: The data are missing or cannot be used as asked.
+        """
+
+    def load_if_quick(self) -> Dataset | None:
+        """Read every row if that takes no time worth speaking of, so that a check can look at them; else return None.
+
+        Raises:
+            DataError: The data are missing or cannot be used as asked.
+        """
+        return None
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Names of columns that the config leaves out."""
+        return ()
+
+    def kept(self, num_rows: int) -> int:
+        """Return how many of a part's rows `limit` keeps."""
+        return num_rows if self.limit is None else min(self.limit, num_rows)
+
+    def known_facts(
+        self,
+        task: Task,
+        input_kind: InputKind,
+        input_shape: tuple[int, ...],
+        rows: tuple[int, int],
+        num_outputs: int,
+    ) -> DatasetFacts | None:
+        """Return the facts of a dataset that never changes; None if the config asks for another task than its own.
+
+        Args:
+            task: The dataset's own task.
+            input_kind: How the inputs are to be read.
+            input_shape: Shape of one row of `x`.
+            rows: Rows to learn from and rows of the own test part.
+            num_outputs: Classes, labels or targets; 1 for a binary task.
+        """
+        if self.task not in ("auto", task):
+            return None
+        own_test = self.kept(rows[1])
+        return DatasetFacts(task, input_kind, input_shape, self.kept(rows[0]) + own_test, own_test, num_outputs)

@@ -1,0 +1,226 @@
+"""Tables in files: the part that CSV and Parquet have in common."""
+
+from abc import abstractmethod
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from dlrun.base.settings import Names
+from dlrun.base.words import absent, counted, did_you_mean, quoted_list
+from dlrun.errors import DataError
+from dlrun.experiment.datasets.dataset import Dataset, DatasetFacts
+from dlrun.experiment.datasets.readers.files import existing_file, naming, other_kind
+from dlrun.experiment.datasets.sources.source import Source
+from dlrun.experiment.datasets.tables.columns import ColumnType, as_numbers, prepare
+from dlrun.experiment.datasets.tables.notation import PLAIN, Notation
+from dlrun.experiment.datasets.tables.table_targets import check_target, targets_of
+
+if TYPE_CHECKING:
+    import polars as pl
+
+_SMALL_FILE = 16 * 2**20
+_NAMED = 8
+
+
+class Table(Source):
+    """Columns with names: some are inputs, one or more are the target."""
+
+    path: str = Field(min_length=1)
+    """The file; relative paths start at the current directory."""
+
+    target: Names[str] = Field(min_length=1)
+    """Name of the column to predict, or a list of names."""
+
+    drop: Names[str] = ()
+    """Column to leave out, or a list of columns."""
+
+    types: dict[str, ColumnType] = Field(default_factory=dict)
+    """Columns to take as `numeric` or `categorical`, whatever they look like; by default columns of numbers are numeric
+    and columns of text and true/false are categorical. A target that is categorical has classes, whatever they are
+    called; one that is numeric has numbers."""
+
+    test_path: str | None = None
+    """A file with the own test part: the same columns, with labels."""
+
+    drop_unlabeled_rows: bool = False
+    """Leave out rows without a target instead of refusing them."""
+
+    @model_validator(mode="after")
+    def _check_names(self) -> Self:
+        dropped = set(self.drop)
+        for name in self.target:
+            if name in dropped:
+                raise PydanticCustomError("target_is_input", "the target '{name}' also stands in drop", {"name": name})
+        return self
+
+    @property
+    def notation(self) -> Notation:
+        """How numbers are written where the file holds them as text."""
+        return PLAIN
+
+    @abstractmethod
+    def _header(self, path: Path) -> list[str]:
+        """Return the names of the columns of a file."""
+
+    @abstractmethod
+    def _rows(self, path: Path, columns: list[str], text: Collection[str]) -> "pl.DataFrame":
+        """Read columns of a file, at most `limit` rows.
+
+        Args:
+            path: The file.
+            columns: Columns to read.
+            text: Columns that are text, where the file does not say so.
+        """
+
+    def _inferred(self, target: "pl.Series") -> "pl.Series":
+        """Return a target that was read as text as what it seems to hold, where the file does not say it."""
+        return target
+
+    def _texts_for_missing(self, path: Path, column: str) -> tuple[str, ...]:  # noqa: ARG002 (contract)
+        """Return the texts that stand in a column where a value is missing."""
+        return ()
+
+    def _doubts(self, path: Path, frame: "pl.DataFrame") -> tuple[str, ...]:  # noqa: ARG002 (contract)
+        """Return what is doubtful about how a file was read; raise DataError if it is beyond doubt."""
+        return ()
+
+    def _misread(self, header: list[str], path: Path) -> str:  # noqa: ARG002 (contract)
+        """Return what to do if a file was not read as it was written, or nothing; raise DataError if that is sure."""
+        return ""
+
+    def load(self) -> Dataset:
+        paths = self._paths()
+        with naming(*paths):
+            return self._load(*paths)
+
+    def _paths(self) -> list[Path]:
+        paths = [existing_file(self.path, "dataset.path")]
+        return paths if self.test_path is None else [*paths, existing_file(self.test_path, "dataset.test_path")]
+
+    def _load(self, path: Path, test_path: Path | None = None) -> Dataset:
+        inputs = self._inputs(path)
+        frame = self._rows(path, [*inputs, *self.target], {*self.types, *self.target})
+        num_rows = frame.height
+        if num_rows == 0:
+            raise DataError(f"'{path}' has columns but no rows", remedy="Use a file with rows to learn from.")
+        if test_path is not None:
+            with naming(test_path):
+                frame = self._with_test(frame, test_path)
+        doubts = self._doubts(path, frame)
+        unlabeled = self._unlabeled(frame, path)
+        if self.task in ("auto", "regression") and len(self.target) == 1 and self.target[0] not in self.types:
+            check_target(frame[self.target[0]], self._inferred, self.notation)
+        labeled = frame.filter(~unlabeled)
+        x, notes = prepare(labeled.select(inputs), self.types, self.drop, self.notation)
+        targets = targets_of([labeled[name] for name in self.target], self.task, self.types, self._inferred)
+        first_test = num_rows - int(unlabeled.head(num_rows).sum())
+        if dropped := int(unlabeled.sum()):
+            notes = (f"left out {counted(dropped, 'row')} without a label{self._held(path)}", *notes)
+        num_test = None if test_path is None else x.height - first_test
+        return targets.dataset(
+            path.stem, "table", x, num_test=num_test, feature_names=tuple(inputs), notes=(*doubts, *notes)
+        )
+
+    def load_if_quick(self) -> Dataset | None:
+        small = sum(path.stat().st_size for path in self._paths()) <= _SMALL_FILE
+        return self.load() if small else None
+
+    def facts(self) -> DatasetFacts | None:
+        dataset = self.load_if_quick()
+        return None if dataset is None else dataset.facts
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        return self.drop
+
+    def _inputs(self, path: Path) -> list[str]:
+        header = self._header(path)
+        wanted = {"dataset.target": self.target, "dataset.drop": self.drop, "dataset.types": self.types}
+        self._require_columns(header, wanted, path)
+        inputs = absent(header, {*self.target, *self.drop})
+        if not inputs:
+            hint = self._misread(header, path)
+            used = f"the target {quoted_list(self.target)}" + (
+                f" and what is dropped, {quoted_list(self.drop)}" * bool(self.drop)
+            )
+            raise DataError(
+                f"'{path}' has no columns left to learn from: it holds {used}",
+                remedy=hint
+                or ("Shorten dataset.drop, or use another file." if self.drop else "Use a file with more columns."),
+            )
+        return inputs
+
+    def _require_columns(self, header: list[str], wanted: Mapping[str, Collection[str]], path: Path) -> None:
+        """Raise DataError if names are not in a header; `wanted` has them by what asks for them."""
+        not_there = {setting: names for setting, every in wanted.items() if (names := absent(every, header))}
+        missing = [name for names in not_there.values() for name in names]
+        if missing:
+            hint = self._misread(header, path)
+            hints = [f"'{name}' ({did_you_mean(name, header)})" for name in missing[:_NAMED]]
+            more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
+            raise DataError(
+                f"'{path}' has no column{'s' * (len(missing) > 1)} {', '.join(hints)}{more}",
+                remedy=hint or f"Correct {' and '.join(not_there)}.",
+            )
+
+    def _with_test(self, frame: "pl.DataFrame", path: Path) -> "pl.DataFrame":
+        import polars as pl
+
+        needed = {"dataset.test_path, which needs all these columns": frame.columns}
+        self._require_columns(self._header(path), needed, path)
+        text = {column.name for column in frame if column.dtype == pl.String}
+        test = self._rows(path, frame.columns, text | set(self.types))
+        test = test.with_columns([_alike(test[column.name], column.dtype, path) for column in frame])
+        return pl.concat([frame, test], how="vertical_relaxed")
+
+    def _unlabeled(self, frame: "pl.DataFrame", path: Path) -> "pl.Series":
+        import polars as pl
+
+        missing = pl.repeat(False, frame.height, dtype=pl.Boolean, eager=True).alias("unlabeled")
+        for name in self.target:
+            column = frame[name]
+            missing = missing | (column.is_null() | column.is_nan() if column.dtype.is_float() else column.is_null())
+        if missing.any() and not self.drop_unlabeled_rows:
+            raise DataError(
+                f"no label in {quoted_list(self.target)} for {int(missing.sum()):,} of {counted(frame.height, 'row')}, "
+                f"the first is row {missing.arg_max()} (from 0){self._held(path)}",
+                remedy="Fill them in, or leave these rows out with dataset.drop_unlabeled_rows=true.",
+            )
+        return missing
+
+    def _held(self, path: Path) -> str:
+        """Say which texts stand in the file where labels are missing, since one of them may be a class."""
+        texts = dict.fromkeys(text for name in self.target for text in self._texts_for_missing(path, name))
+        if not texts:
+            return ""
+        told = quoted_list(texts)
+        return f"; {told} there means a missing value, dataset.not_missing=[{', '.join(texts)}] makes it a class"
+
+
+def _alike(column: "pl.Series", dtype: "pl.DataType", path: Path) -> "pl.Series":
+    """Return a column of the test file so that it can follow one of the given type."""
+    import polars as pl
+
+    if column.dtype == dtype or (column.dtype.is_numeric() and dtype.is_numeric()):
+        return column
+    if column.null_count() == len(column):
+        return column.cast(dtype)
+    if dtype.is_numeric() and column.dtype == pl.String:
+        return as_numbers(column)
+    raise DataError(
+        f"'{path}': column '{column.name}' is of type {column.dtype}, in dataset.path it is of type {dtype}",
+        remedy=f"Write both files alike, or set dataset.types.{column.name}.",
+    )
+
+
+def _first_line(error: BaseException) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
+def unreadable(path: Path, form: str, error: BaseException, remedy: str) -> DataError:
+    """Return the error for a table that polars cannot read."""
+    remedy = other_kind(path, form.lower()) or remedy
+    return DataError(f"'{path}' cannot be read as {form}: {_first_line(error)}", remedy=remedy)

@@ -1,0 +1,15 @@
+"""Model: the union of all models; a new one is one class in its own file and one name here."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from dlrun.base.settings import ByKind
+from dlrun.experiment.models.gradient_boosting import GradientBoosting
+from dlrun.experiment.models.linear import Linear
+from dlrun.experiment.models.network.network import Network
+from dlrun.experiment.models.random_forest import RandomForest
+
+Model = Annotated[Network | Linear | RandomForest | GradientBoosting, Field(discriminator="kind"), ByKind()]

@@ -1,0 +1,1 @@
+"""Networks: layers in a row, or by branches."""

@@ -1,0 +1,1 @@
+"""Layers by name, one file a family."""

@@ -1,0 +1,145 @@
+"""Network: a Keras model from a list of layers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Self
+
+from pydantic import Field
+
+from dlrun.base.settings import Items, Settings
+from dlrun.errors import ModelError
+from dlrun.experiment.models.network.layers.dense import flat
+from dlrun.experiment.models.network.layers.initializers import KernelInitializer, kernel_initializer
+from dlrun.experiment.models.network.layers.layer import Place, apply_layers
+from dlrun.experiment.models.network.layers.layers import Layer
+
+if TYPE_CHECKING:
+    import keras
+
+
+@dataclass(frozen=True)
+class OutputHead:
+    """The output layer that a task asks for.
+
+    Args:
+        units: Number of outputs.
+        activation: `softmax`, `sigmoid` or `linear`.
+        bias: Start of the bias, one value a unit; None starts at zero.
+    """
+
+    units: int
+    activation: Literal["softmax", "sigmoid", "linear"]
+    bias: Sequence[float] | None = None
+
+
+class Output(Settings):
+    """The output layer; its number of units follows from the task."""
+
+    activation: Literal["auto", "softmax", "sigmoid", "linear", "relu", "softplus", "exponential", "tanh"] = "auto"
+    """Activation of the output: `auto` is softmax for classes, sigmoid for two classes or labels, linear for numbers.
+
+    A regression may bound its outputs by another one, such as softplus, which the poisson loss needs.
+    """
+
+    initializer: KernelInitializer = "auto"
+    """Start of the kernel: `auto` is Keras' glorot_uniform."""
+
+    l1: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    """Factor of the sum of the absolute kernel weights, added to the loss while training."""
+
+    l2: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    """Factor of the sum of the squared kernel weights, added to the loss while training."""
+
+    def apply(self, x: "keras.KerasTensor", head: OutputHead, place: Place) -> "keras.KerasTensor":
+        """Put the output layer behind `x`; it reckons in float32 whatever the precision of the others.
+
+        Args:
+            x: Symbolic tensor of shape (rows, features), or the data as they come.
+            head: What the task asks for.
+            place: Place of the output layer.
+
+        Raises:
+            ModelError: `x` is no vector, or the activation does not suit the task.
+        """
+        from keras import initializers, layers, regularizers
+
+        suitable = self.activation in ("auto", head.activation)
+        if not suitable and (head.activation != "linear" or self.activation == "softmax"):
+            raise ModelError(
+                f"{place.path}.activation: {self.activation} does not suit the task, which needs {head.activation}",
+                remedy="Leave it out, so that it follows from the task.",
+            )
+        return layers.Dense(
+            head.units,
+            activation=head.activation if self.activation == "auto" else self.activation,
+            kernel_initializer=kernel_initializer(self.initializer, "linear"),
+            bias_initializer="zeros" if head.bias is None else initializers.Constant(list(map(float, head.bias))),
+            kernel_regularizer=regularizers.L1L2(l1=self.l1, l2=self.l2) if self.l1 or self.l2 else None,
+            dtype="float32",
+            name=place.name,
+        )(flat(x, place))
+
+    def resolved(self, activation: str) -> Self:
+        """Return the output layer with every choice made.
+
+        Args:
+            activation: The activation that the task asks for.
+        """
+        chosen = activation if self.activation == "auto" else self.activation
+        update = {"activation": chosen, "initializer": kernel_initializer(self.initializer, "linear")}
+        return self.model_copy(update=update)
+
+
+class Network(Settings):
+    """A neural network: layers one behind the other, and an output layer that follows from the task."""
+
+    kind: Literal["network"] = "network"
+
+    layers: Items[Layer] = ()
+    """The hidden layers, from the input on; none makes a linear model."""
+
+    output: Output = Output()
+    """The output layer."""
+
+    def build(
+        self,
+        input_shape: tuple[int, ...],
+        output: OutputHead,
+        *,
+        input_dtype: str = "float32",
+        rescale: float | None = None,
+        num_tokens: int | None = None,
+    ) -> "keras.Model":
+        """Build the Keras model, with fresh weights drawn from Keras' global seed.
+
+        The names of its layers follow from their places, so that two builds give the same names.
+
+        Args:
+            input_shape: Shape of one row.
+            output: The output layer that the task asks for.
+            input_dtype: Type of the inputs: `float32`, `uint8` for images and indicators, `int32` for word indices.
+            rescale: Factor that the first layer applies to uint8 inputs; None leaves the values as they are.
+            num_tokens: Distinct word indices in the data, counted from 0, if they are to be checked.
+
+        Raises:
+            ModelError: A layer does not fit its input; the message begins with its path.
+        """
+        import keras
+
+        place = Place("model", "", tuple(input_shape), num_tokens)
+        inputs = keras.Input(tuple(input_shape), dtype=input_dtype, name="input")
+        x = inputs
+        if input_dtype == "uint8" or rescale is not None:
+            x = keras.layers.Rescaling(1.0 if rescale is None else rescale, name="input_rescaling")(x)
+        x = apply_layers(self.layers, x, place)
+        x = self.output.apply(x, output, Place("model.output", "output", tuple(input_shape), num_tokens))
+        return keras.Model(inputs, x, name="network")
+
+    def resolved(self, output_activation: str) -> Self:
+        """Return the network with every choice made that was left to dlrun.
+
+        Args:
+            output_activation: The activation that the task asks for: `softmax`, `sigmoid` or `linear`.
+        """
+        layers = tuple(layer.resolved() for layer in self.layers)
+        return self.model_copy(update={"layers": layers, "output": self.output.resolved(output_activation)})

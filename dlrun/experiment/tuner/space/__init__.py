@@ -1,0 +1,1 @@
+"""The space that is searched: distributions, dimensions, points."""

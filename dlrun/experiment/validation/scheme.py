@@ -1,0 +1,166 @@
+"""Scheme: what all validation schemes have in common."""
+
+from abc import abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Self
+
+import numpy as np
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from dlrun.base.settings import Auto, Settings
+from dlrun.errors import DataError
+from dlrun.experiment.datasets.dataset import Dataset, DatasetFacts, Task
+from dlrun.experiment.validation.parts import Strata, random_state, refuse_empty, share, take_last, take_random
+from dlrun.experiment.validation.plan import Fold, Rows, SplitPlan
+
+_TEST_STAGE = 0
+_FURTHER_STAGE = 1_000_000
+
+
+@dataclass(frozen=True)
+class Development:
+    """Rows that are not test, about to be divided.
+
+    Args:
+        rows: Their numbers in ascending order, shape (rows,).
+        num_divided: Rows that shares refer to: all but those of the test part that the dataset brings.
+        strata: Classes whose shares every part keeps, or None.
+    """
+
+    rows: Rows
+    num_divided: int
+    strata: Strata | None
+
+
+class Scheme(Settings):
+    """How rows are divided into training, validation and test.
+
+    The test part follows from `test_fraction`, `stratify`, the order and the seed alone, so that experiments that agree
+    in these are tested on the same rows whatever their scheme. Several fits of one network, with other initial weights
+    on the same rows, take `seed: 1`, `seed: 2` and so on at the top of the config and one `validation.seed`.
+    """
+
+    larger_parts: ClassVar[str] = "larger validation parts"
+    """What gives every validation part more rows, in words."""
+
+    kind: str
+    test_fraction: float = Field(default=0.2, ge=0, lt=1)
+    """Share of all rows that is set aside as the test set, looked at once at the end; 0 for none. A test part that
+    the dataset brings is kept as it is, and this share then does not apply."""
+    stratify: bool | Auto = "auto"
+    """Whether every part keeps the shares of the classes. `auto`: yes for binary and multi-class tasks, unless the
+    order of the rows is kept."""
+    seed: Annotated[int, Field(ge=0, lt=2**32)] | Auto = "auto"
+    """Where the test part and the folds come from; `auto` is the seed of the experiment. Runs that are to be combined
+    or compared share it; rows in order have no use for it."""
+
+    @property
+    def ordered(self) -> bool:
+        """Whether parts follow the order of the rows; the last rows are then the test set."""
+        return False
+
+    @property
+    @abstractmethod
+    def num_parts(self) -> int:
+        """Number of parts, besides the test part, that no row is in twice."""
+
+    @model_validator(mode="after")
+    def _not_stratified_in_order(self) -> Self:
+        if self.stratify is True and self.ordered:
+            raise PydanticCustomError(
+                "stratify_ordered", "'stratify: true' draws rows at random, but 'shuffle: false' keeps their order"
+            )
+        return self
+
+    def resolve(self, task: Task, seed: int) -> Self:
+        """Return the same scheme with every `auto` decided.
+
+        Args:
+            task: What is predicted.
+            seed: Seed of the experiment.
+        """
+        return self.model_copy(update={"stratify": self._stratifies(task), "seed": self._seed(seed)})
+
+    def check(self, facts: DatasetFacts) -> None:
+        """Refuse a division that cannot be made, as far as the facts of the dataset tell.
+
+        Raises:
+            DataError: A part would be empty, rows are fewer than folds, or the task has no classes to stratify by.
+        """
+        if self.stratify is True and facts.task not in ("binary", "multiclass"):
+            raise DataError(
+                f"validation.stratify is true, but the rows of a {facts.task} task have no single class each",
+                remedy="Set `validation.stratify: auto`.",
+            )
+        if facts.num_own_test_rows == 0 and self.test_fraction > 0:
+            num_test = share(self.test_fraction, facts.num_rows)
+            refuse_empty("test", num_test, "validation.test_fraction", self.test_fraction, facts.num_rows)
+
+    def advice_on_poor_parts(self, task: Task) -> str:
+        """Say what to change where a part lacks rows of some kind.
+
+        Args:
+            task: What is predicted.
+        """
+        stratify = task in ("binary", "multiclass") and not self._stratifies(task) and not self.ordered
+        return f"Use {self.larger_parts}{', or set validation.stratify: true' if stratify else ''}."
+
+    def num_test_rows(self, facts: DatasetFacts) -> int:
+        """Return the number of rows of the test part."""
+        return facts.num_own_test_rows or share(self.test_fraction, facts.num_rows)
+
+    @abstractmethod
+    def divide(self, development: Development, seed: int) -> Iterable[tuple[Rows, Rows]]:
+        """Divide the development rows into training and validation rows, once for each fold.
+
+        Args:
+            development: Rows that are not test.
+            seed: Seed of the division.
+
+        Raises:
+            DataError: There are too few rows of a class.
+        """
+
+    def split(self, dataset: Dataset, seed: int, *, shuffle: int = 0) -> SplitPlan:
+        """Decide the part of every row.
+
+        Args:
+            dataset: Rows to divide.
+            seed: Seed of the experiment, for a scheme that has none of its own; the same seed gives the same plan.
+            shuffle: Number of a further division of the development rows, with the same test part; 0 is the first.
+
+        Returns:
+            The plan; the rows of every part are in order of their numbers.
+
+        Raises:
+            DataError: There are too few rows, or too few of a class, for the parts asked for.
+        """
+        facts, seed = dataset.facts, self._seed(seed)
+        self.check(facts)
+        strata = Strata(dataset.y, dataset.class_names) if self._stratifies(dataset.task) else None
+        rows, test = self._set_test_aside(dataset, strata, seed)
+        development = Development(rows, facts.num_rows - facts.num_own_test_rows, strata)
+        divisions = self.divide(development, random_state(seed, _FURTHER_STAGE + shuffle) if shuffle else seed)
+        folds = tuple(Fold(number, training, validation) for number, (training, validation) in enumerate(divisions))
+        return SplitPlan(folds, test)
+
+    def _set_test_aside(self, dataset: Dataset, strata: Strata | None, seed: int) -> tuple[Rows, Rows]:
+        rows = np.arange(dataset.num_rows, dtype=np.int64)
+        if dataset.facts.num_own_test_rows and dataset.test_rows is not None:
+            return np.setdiff1d(rows, dataset.test_rows), np.sort(dataset.test_rows)
+        size = share(self.test_fraction, len(rows))
+        if size == 0 or self.ordered:
+            return take_last(rows, size)
+        if strata is not None:
+            strata.check(rows, self.num_parts + 1, f"{self.num_parts + 1} parts, the test part included,")
+        return take_random(rows, size, strata, random_state(seed, _TEST_STAGE), ("development", "test"))
+
+    def _seed(self, seed: int) -> int:
+        return seed if self.seed == "auto" else self.seed
+
+    def _stratifies(self, task: Task) -> bool:
+        if self.stratify == "auto":
+            return task in ("binary", "multiclass") and not self.ordered
+        return self.stratify

@@ -1,0 +1,1 @@
+"""Learners: what can be fitted and can predict."""

@@ -1,0 +1,64 @@
+"""Engine: what executes the epochs of a network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from dlrun.experiment.validation.plan import Rows
+
+OnSlice = Callable[[int, Mapping[str, float]], None]
+"""Hears the number of steps of the epoch that are done and the training metrics so far."""
+
+
+@dataclass(frozen=True)
+class Midway:
+    """A place inside an epoch, where a slice has ended.
+
+    Args:
+        step: Steps that are done.
+        metrics: Values of the model's metric variables there.
+    """
+
+    step: int
+    metrics: Sequence[NDArray[Any]]
+
+
+class Engine(Protocol):
+    """What executes the epochs of a network: one compiled Keras model, many fits."""
+
+    def load(self, x: NDArray[Any], y: NDArray[Any], weights: NDArray[np.float32] | None) -> None:
+        """Take the data of the next epochs; what is already there is not moved again.
+
+        Args:
+            x: Inputs of all rows, shape (rows, ...).
+            y: Targets of all rows, as the model's loss takes them.
+            weights: Weight of each row in the loss, or None.
+        """
+
+    def train_epoch(
+        self, order: Rows, rates: NDArray[np.float32], on_slice: OnSlice, midway: Midway | None = None
+    ) -> dict[str, float]:
+        """Train once on every row of `order`, in that order.
+
+        Args:
+            order: Row numbers, shape (rows,).
+            rates: Learning rate of every step, shape (steps,).
+            on_slice: Called after each slice of a long epoch, when the model's variables are those of its last step.
+            midway: Where to begin, with the model's variables as they were there; None for the first step.
+
+        Returns:
+            The loss, penalties included, and the training metrics, as running means over the epoch.
+        """
+
+    def predict(self, x: NDArray[Any], rows: Rows) -> NDArray[np.float32]:
+        """Predict rows of `x` in inference mode, shape (rows, outputs).
+
+        Raises:
+            Interrupted: A signal waited; raised between two chunks.
+        """

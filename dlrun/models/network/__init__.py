@@ -1,1 +1,0 @@
-"""Networks: layers by name, one file per family, and the network that stacks them."""

@@ -1,1 +1,0 @@
-"""From a stored run to predictions for new data."""

@@ -1,0 +1,1 @@
+"""PREDICT: from a stored run to predictions for new data."""

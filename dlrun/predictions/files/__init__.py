@@ -1,0 +1,1 @@
+"""Data to predict, and predictions, as files."""

@@ -1,0 +1,1 @@
+"""TRAIN ONCE: one experiment carried out, recorded, resumed, reproduced."""

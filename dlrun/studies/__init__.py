@@ -1,0 +1,1 @@
+"""SEARCH: a study, from its config to its report."""

@@ -1,0 +1,1 @@
+"""The state of a study: its journal, and what follows from it."""

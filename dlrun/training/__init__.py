@@ -1,1 +1,0 @@
-"""Fitting: learners, optimizers, schedules, losses, engines, early stopping, checkpoints."""
