@@ -10,6 +10,7 @@ import os
 import sys
 import warnings
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -31,38 +32,22 @@ Examples:
 _OBJECTS_BETWEEN_COLLECTIONS = 200_000
 """Loading modules makes many objects that all stay; looking for garbage among them often takes a tenth of the time."""
 
-_EXAMPLES = {
-    "train": ("dlrun train config.yaml optimizer.learning_rate=1e-3 --name small-steps",),
-    "resume": ("dlrun resume",),
-    "tune": ("dlrun tune config.yaml --trials 50",),
-    "check": ("dlrun check config.yaml --model",),
-    "init": ("dlrun init csv-classification --output titanic.yaml",),
-    "ensemble": (
-        "dlrun ensemble 'runs/*' --metric auc",
-        "dlrun ensemble runs --method greedy method.size=50",
-    ),
-    "predict": ("dlrun predict latest new.csv --output predictions.csv --keep id",),
-    "evaluate": ("dlrun evaluate latest labelled.csv",),
-    "export": (
-        "dlrun export best --to bundle --output model.zip",
-        "dlrun export latest --best -o best.yaml",
-    ),
-    "ls": ("dlrun ls --last 10",),
-    "show": ("dlrun show latest",),
-    "logs": ("dlrun logs --follow",),
-    "reproduce": ("dlrun reproduce best",),
-    "rm": ("dlrun rm latest",),
-    "gc": ("dlrun gc --budget 20GB --dry-run",),
-    "schema": (
-        "dlrun schema > dlrun.schema.json",
-        "sed -i '1i # yaml-language-server: $schema=dlrun.schema.json' config.yaml",
-    ),
-    "doctor": ("dlrun doctor",),
-}
-"""Every command, in the order of the help, with its examples; each is the function of a file of the same name."""
+_COMMANDS = Path(__file__).parent / "commands"
+
+_ORDER = (
+    *("train", "resume", "tune", "check", "init", "ensemble", "predict", "evaluate", "export"),
+    *("ls", "show", "logs", "reproduce", "rm", "gc", "schema", "doctor"),
+)
+"""The order of the help, that of the work with dlrun; a command that is not named here comes after these."""
 
 
-def program(commands: Iterable[str] = tuple(_EXAMPLES)) -> typer.Typer:
+def command_names() -> list[str]:
+    """Return the names of all commands: each is a function in a file of `commands/` that bears its name."""
+    found = sorted(path.stem for path in _COMMANDS.glob("*.py") if path.stem != "__init__")
+    return sorted(found, key=lambda name: _ORDER.index(name) if name in _ORDER else len(_ORDER))
+
+
+def program(commands: Iterable[str]) -> typer.Typer:
     """Put the program together.
 
     Args:
@@ -79,9 +64,9 @@ def program(commands: Iterable[str] = tuple(_EXAMPLES)) -> typer.Typer:
     )
     app.callback()(_program)
     for name in commands:
-        command = getattr(importlib.import_module(f"dlrun.cli.commands.{name}"), name)
-        lines = "".join(f"  {line}\n" for line in _EXAMPLES[name])
-        app.command(name, epilog=f"\b\nExample:\n{lines}")(command)
+        module = importlib.import_module(f"dlrun.cli.commands.{name}")
+        lines = "".join(f"  {line}\n" for line in module.EXAMPLES)
+        app.command(name, epilog=f"\b\nExample:\n{lines}")(getattr(module, name))
     return app
 
 
@@ -138,7 +123,8 @@ def run(arguments: Sequence[str]) -> int:
     try:
         with signals:
             try:
-                app = program(arguments[:1]) if arguments and arguments[0] in _EXAMPLES else program()
+                known = command_names()
+                app = program(set(arguments[:1]) & set(known) or known)
                 code = app(args=list(arguments), prog_name="dlrun", standalone_mode=False, obj=facts)
             except BaseException as caught:  # noqa: BLE001 - the outermost place; whatever it is becomes an exit code
                 error = caught

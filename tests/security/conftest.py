@@ -138,9 +138,9 @@ def stopped(saboteur: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def run_commands() -> list[str]:
     """The commands that take a run and read what is in it, as far as there are such."""
-    from dlrun.cli.app import program
+    from dlrun.cli.app import command_names, program
 
-    names = {command.name for command in program().registered_commands}
+    names = {command.name for command in program(command_names()).registered_commands}
     reading = ["show", "logs", "resume", "reproduce", "predict", "evaluate", "ensemble", "export", "report", "compare"]
     return [name for name in reading if name in names]
 

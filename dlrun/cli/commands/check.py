@@ -232,3 +232,6 @@ def _object(loaded: LoadedConfig, seen: Seen, experiment: Experiment, layers: li
         "resolved": plain(experiment, form_of_section(type(experiment))),
         "layers": None if layers is None else [asdict(row) for row in layers],
     }
+
+
+EXAMPLES = ("dlrun check config.yaml --model",)

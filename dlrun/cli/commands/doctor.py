@@ -16,6 +16,8 @@ import typer
 from dlrun.cli.options import DEFAULT_RUNS_DIR, Json, RunsDir
 from dlrun.cli.output import Output, table
 
+EXAMPLES = ("dlrun doctor",)
+
 _DEVICES_PROGRAM = """
 import json, os
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"

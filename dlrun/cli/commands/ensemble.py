@@ -142,3 +142,9 @@ def _object(made: EnsembleRun) -> dict[str, Any]:
         },
         "diversity": made.metrics["diversity"],
     }
+
+
+EXAMPLES = (
+    "dlrun ensemble 'runs/*' --metric auc",
+    "dlrun ensemble runs --method greedy method.size=50",
+)

@@ -69,3 +69,6 @@ def _tell(out: Output, run: str, data: str, found: Evaluated) -> None:
     for note in found.notes:
         out.say(note)
     out.say("\n".join(["", *summary_lines(metrics, width=out.text_width, parts=("scores",))]))
+
+
+EXAMPLES = ("dlrun evaluate latest labelled.csv",)

@@ -10,6 +10,11 @@ import typer
 from dlrun.cli.options import DEFAULT_RUNS_DIR, Json, Metric, Run, RunsDir
 from dlrun.cli.output import Output
 
+EXAMPLES = (
+    "dlrun export best --to bundle --output model.zip",
+    "dlrun export latest --best -o best.yaml",
+)
+
 
 def export(
     run: Run,

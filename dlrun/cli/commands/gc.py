@@ -89,3 +89,6 @@ def _tell(out: Output, cleaning: Cleaning, gone: list[Item], *, dry_run: bool) -
             f"that is above the budget of {cleaning.budget:,} bytes: the rest is best, latest, was interrupted, or "
             "belongs to an ensemble that stays"
         )
+
+
+EXAMPLES = ("dlrun gc --budget 20GB --dry-run",)

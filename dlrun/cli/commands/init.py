@@ -14,6 +14,8 @@ from dlrun.cli.output import Output, table
 from dlrun.cli.templates import Template, templates
 from dlrun.errors import StorageError, UsageError
 
+EXAMPLES = ("dlrun init csv-classification --output titanic.yaml",)
+
 
 def init(
     template: Annotated[

@@ -79,3 +79,6 @@ def _follow(file: BinaryIO, folder: RunFolder, out: Output, lines: list[str]) ->
         time.sleep(_SECONDS_BETWEEN_LOOKS)
         over = read_status(folder).state != "running"
         _print_rest(file, out, lines)
+
+
+EXAMPLES = ("dlrun logs --follow",)

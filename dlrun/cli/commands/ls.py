@@ -129,3 +129,6 @@ def _object(run: RunSummary) -> dict[str, Any]:
         "trials": run.trials,
         "done": run.done,
     }
+
+
+EXAMPLES = ("dlrun ls --last 10",)

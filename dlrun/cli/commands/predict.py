@@ -12,6 +12,8 @@ from dlrun.cli.options import DEFAULT_RUNS_DIR, Array, DataFile, Json, Metric, R
 from dlrun.cli.output import Output, printing
 from dlrun.errors import UsageError
 
+EXAMPLES = ("dlrun predict latest new.csv --output predictions.csv --keep id",)
+
 
 def predict(
     run: RunOrBundle,

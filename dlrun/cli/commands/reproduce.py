@@ -72,3 +72,6 @@ def _tell_lines(out: Output, title: str, lines: tuple[str, ...]) -> None:
     shown = [title, *(f"  {line}" for line in lines[:_MAX_LINES])]
     more = [f"  and {len(lines) - _MAX_LINES} more"] if len(lines) > _MAX_LINES else []
     out.tell("\n".join([*shown, *more]))
+
+
+EXAMPLES = ("dlrun reproduce best",)

@@ -10,6 +10,8 @@ import typer
 from dlrun.cli.options import DEFAULT_RUNS_DIR, Json, RunOrLatest, RunsDir, Trust
 from dlrun.cli.output import Output
 
+EXAMPLES = ("dlrun resume",)
+
 
 def resume(
     context: typer.Context,

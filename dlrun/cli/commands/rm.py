@@ -89,3 +89,6 @@ def agreed(out: Output, question: str) -> bool:
 
 def _counted(folders: list[RunFolder]) -> str:
     return "1 run" if len(folders) == 1 else f"{len(folders)} runs"
+
+
+EXAMPLES = ("dlrun rm latest",)

@@ -9,6 +9,11 @@ import typer
 from dlrun.cli.options import Json
 from dlrun.cli.output import Output
 
+EXAMPLES = (
+    "dlrun schema > dlrun.schema.json",
+    "sed -i '1i # yaml-language-server: $schema=dlrun.schema.json' config.yaml",
+)
+
 
 def schema(
     markdown: Annotated[bool, typer.Option("--markdown", help="Print the reference page instead.")] = False,

@@ -146,3 +146,6 @@ def _summary(folder: RunFolder, metrics: Any, width: int) -> list[str]:
     except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
         path = printable(str(folder.file("metrics.json")))
         raise StorageError(f"{path} is damaged: it does not hold what dlrun writes") from error
+
+
+EXAMPLES = ("dlrun show latest",)

@@ -10,6 +10,8 @@ import typer
 from dlrun.cli.options import DEFAULT_RUNS_DIR, Config, Json, Overrides, RunsDir, Trust
 from dlrun.cli.output import Output
 
+EXAMPLES = ("dlrun train config.yaml optimizer.learning_rate=1e-3 --name small-steps",)
+
 
 def train(
     context: typer.Context,

@@ -237,3 +237,6 @@ def _object(result: StudyResult, counted: dict[str, int]) -> dict[str, Any]:
         "best": best,
         "metrics": result.metrics,
     }
+
+
+EXAMPLES = ("dlrun tune config.yaml --trials 50",)
