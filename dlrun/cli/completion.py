@@ -120,6 +120,6 @@ def complete_template(incomplete: str) -> list[tuple[str, str]]:
 def complete_method(incomplete: str) -> list[str]:
     """Offer the ways to combine members."""
     from dlrun.base.settings import members
-    from dlrun.ensembles.methods.union import AnyMethod
+    from dlrun.ensembles.methods.methods import AnyMethod
 
     return [name for name in members(AnyMethod) if name.startswith(incomplete)]

@@ -15,9 +15,9 @@ from dlrun.ensembles.methods import combine as combining
 from dlrun.ensembles.methods.best import Best
 from dlrun.ensembles.methods.combination import Combination
 from dlrun.ensembles.methods.method import Method
+from dlrun.ensembles.methods.methods import Automatic, tried
 from dlrun.ensembles.methods.objective import Objective
 from dlrun.ensembles.methods.uniform import Uniform
-from dlrun.ensembles.methods.union import Automatic, tried
 from dlrun.ensembles.settings import Ensemble
 from dlrun.errors import UsageError
 

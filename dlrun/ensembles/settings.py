@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from dlrun.base.settings import Auto, Names, Settings
-from dlrun.ensembles.methods.union import AnyMethod, Automatic
+from dlrun.ensembles.methods.methods import AnyMethod, Automatic
 from dlrun.errors import UsageError
 from dlrun.experiment.datasets.dataset import Task
 from dlrun.experiment.evaluation.metrics import MetricName, metrics_for

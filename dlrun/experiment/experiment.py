@@ -7,8 +7,9 @@ from pydantic import Field
 from dlrun.base.settings import Later
 from dlrun.experiment.datasets.sources.sources import DatasetSource
 from dlrun.experiment.evaluation.evaluation import Evaluation
-from dlrun.experiment.models.model import Model
-from dlrun.experiment.optimizers.optimizers import Optimizer, RMSprop
+from dlrun.experiment.models.models import Model
+from dlrun.experiment.optimizers.adaptive import RMSprop
+from dlrun.experiment.optimizers.optimizers import Optimizer
 from dlrun.experiment.preprocessing.preprocessing import Preprocessing
 from dlrun.experiment.training.training import Training
 from dlrun.experiment.tuner.check import Searched
@@ -16,9 +17,9 @@ from dlrun.experiment.validation.holdout import Holdout
 from dlrun.experiment.validation.schemes import Validation
 
 if TYPE_CHECKING:
-    from dlrun.experiment.tuner.tuner import Tuner
+    from dlrun.experiment.tuner.tuners import Tuner
 else:
-    Tuner = Annotated[Any, Later("dlrun.experiment.tuner.tuner", "Tuner")]
+    Tuner = Annotated[Any, Later("dlrun.experiment.tuner.tuners", "Tuner")]
 
 NAME_PATTERN = r"^[A-Za-z0-9](?:\.?[A-Za-z0-9_-])*$"
 """What a run may be called; it becomes part of a folder's name."""

@@ -34,9 +34,9 @@ from dlrun.ensembles.methods import combine as combining
 from dlrun.ensembles.methods.best import Best
 from dlrun.ensembles.methods.greedy import Greedy
 from dlrun.ensembles.methods.method import Method
+from dlrun.ensembles.methods.methods import tried
 from dlrun.ensembles.methods.objective import Objective
 from dlrun.ensembles.methods.uniform import Uniform
-from dlrun.ensembles.methods.union import tried
 from dlrun.ensembles.methods.weighted import Weighted
 from dlrun.ensembles.settings import Ensemble
 from dlrun.errors import UsageError

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from pydantic import TypeAdapter
 
-from dlrun.experiment.tuner.tuner import Tuner
+from dlrun.experiment.tuner.tuners import Tuner
 from dlrun.studies.state.ask_tell import Outcome, Study
 from dlrun.studies.state.replay import read_trials
 

@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from dlrun.base.settings import Auto, ByKind, ByName, Items, Settings, Switch, as_tuple
 from dlrun.experiment.tuner.check import Searched
-from dlrun.experiment.tuner.tuner import Tuner
+from dlrun.experiment.tuner.tuners import Tuner
 
 Activation = Literal["linear", "relu", "elu", "selu", "tanh", "sigmoid", "softplus"]
 Metric = Literal[tuple(f"metric_{letter}" for letter in "abcdefghijklmnopqrstuvwxyz")]

@@ -46,6 +46,7 @@ EXAMPLES: dict[str, tuple[object, tuple[int, ...]]] = {
     "rescaling": ({"scale": 0.5, "offset": -1}, ROW),
     "repeat": ({"times": 2, "layers": [{"dense": 6}, "batch_norm"]}, ROW),
     "residual": ([{"conv2d": {"filters": 4, "padding": "same", "strides": 2}}, "batch_norm"], IMAGE),
+    # A new layer: its settings and the shape of a row, on one line above this one.
 }
 
 VARIANTS: list[tuple[object, tuple[int, ...]]] = [

@@ -10,7 +10,7 @@ import pytest
 from dlrun.base.settings import members
 from dlrun.ensembles.members.stack import Stack
 from dlrun.ensembles.methods import combine as combining
-from dlrun.ensembles.methods.union import AnyMethod, tried
+from dlrun.ensembles.methods.methods import AnyMethod, tried
 from dlrun.experiment.datasets.dataset import Task
 
 METRIC = {"binary": "log_loss", "multiclass": "log_loss", "multilabel": "log_loss", "regression": "rmse"}

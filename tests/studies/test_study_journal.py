@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from dlrun.errors import StorageError
-from dlrun.experiment.tuner.tuner import Tuner
+from dlrun.experiment.tuner.tuners import Tuner
 from dlrun.studies.state.ask_tell import Outcome, Study, StudyLocked
 from dlrun.studies.state.book import Book
 from dlrun.studies.state.journal import FILE, Journal, read_events
@@ -168,7 +168,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 from dlrun.studies.state.journal import Journal
 from dlrun.studies.state.ask_tell import Outcome, Study
-from dlrun.experiment.tuner.tuner import Tuner
+from dlrun.experiment.tuner.tuners import Tuner
 tuner = TypeAdapter(Tuner).validate_python({GRID.model_dump(exclude={"objectives", "seed"}, mode="json")!r})
 with Study.open(Path({str(tmp_path)!r}), tuner, seed=4, mode="min", written={{"a": 1, "b": 1}}) as study:
     while suggestion := study.ask():

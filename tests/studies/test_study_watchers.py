@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
-from dlrun.experiment.tuner.tuner import Tuner
+from dlrun.experiment.tuner.tuners import Tuner
 from dlrun.studies.lines import StudyLines
 from dlrun.studies.listener import Settled, Standing, StudyListener
 from dlrun.studies.loop import SearchLoop

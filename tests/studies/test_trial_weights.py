@@ -8,7 +8,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from dlrun.base.inside import inside
-from dlrun.experiment.tuner.tuner import Tuner
+from dlrun.experiment.tuner.tuners import Tuner
 from dlrun.studies.state.trial import Outcome, Trial
 from dlrun.studies.trials import Limit, TrialRuns
 

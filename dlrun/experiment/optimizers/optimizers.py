@@ -11,24 +11,6 @@ from dlrun.experiment.optimizers.adam import Adam, Adamax, AdamW, Lamb, Nadam, S
 from dlrun.experiment.optimizers.adaptive import Adadelta, Adafactor, Adagrad, Ftrl, RMSprop
 from dlrun.experiment.optimizers.descent import SGD, Lion, Muon
 
-__all__ = [
-    "SGD",
-    "Adadelta",
-    "Adafactor",
-    "Adagrad",
-    "Adam",
-    "AdamW",
-    "Adamax",
-    "Ftrl",
-    "Lamb",
-    "Lion",
-    "Muon",
-    "Nadam",
-    "Optimizer",
-    "RMSprop",
-    "ScheduleFreeAdamW",
-]
-
 Optimizer = Annotated[
     SGD
     | RMSprop
@@ -43,6 +25,7 @@ Optimizer = Annotated[
     | Lamb
     | Lion
     | Muon
+    # A new optimizer: one line above this one.
     | ScheduleFreeAdamW,
     Field(discriminator="kind"),
     ByKind(),

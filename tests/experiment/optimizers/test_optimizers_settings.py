@@ -7,7 +7,9 @@ import pytest
 from pydantic import ValidationError
 
 from dlrun.errors import ModelError
-from dlrun.experiment.optimizers.optimizers import SGD, AdamW, Muon, RMSprop, ScheduleFreeAdamW
+from dlrun.experiment.optimizers.adam import AdamW, ScheduleFreeAdamW
+from dlrun.experiment.optimizers.adaptive import RMSprop
+from dlrun.experiment.optimizers.descent import SGD, Muon
 from dlrun.experiment.optimizers.schedules import Constant, Cosine
 
 

@@ -18,7 +18,7 @@ from dlrun.experiment.tuner.space.dimensions import MISSING, lookup
 from dlrun.experiment.tuner.space.distributions import Distribution
 from dlrun.experiment.tuner.space.scales import scale_of
 from dlrun.experiment.tuner.space.space import Space
-from dlrun.experiment.tuner.tuner import Tuner
+from dlrun.experiment.tuner.tuners import Tuner
 
 examples = settings(max_examples=50, deadline=None)
 

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from dlrun.base.settings import members
 from dlrun.experiment.tuner.space.distributions import Choice, Distribution, inner, variants
-from dlrun.experiment.tuner.tuner import Tuner
+from dlrun.experiment.tuner.tuners import Tuner
 
 DISTRIBUTIONS: TypeAdapter[Any] = TypeAdapter(Distribution)
 TUNERS: TypeAdapter[Any] = TypeAdapter(Tuner)

@@ -35,6 +35,7 @@ DatasetSource = Annotated[
     | Csv
     | Parquet
     | Python
+    # A new kind of dataset: one line above this one.
     | Memory,
     Field(discriminator="kind"),
     ByKind(),

@@ -14,5 +14,15 @@ from dlrun.experiment.tuner.pruners.none import NoPruner
 from dlrun.experiment.tuner.pruners.racing import Racing
 from dlrun.experiment.tuner.pruners.wilcoxon import Wilcoxon
 
-Pruner = Annotated[ASHA | Hyperband | Median | NoPruner | Racing | Wilcoxon, Field(discriminator="kind"), ByKind()]
+Pruner = Annotated[
+    ASHA
+    | Hyperband
+    | Median
+    | NoPruner
+    | Racing
+    # A new pruner: one line above this one.
+    | Wilcoxon,
+    Field(discriminator="kind"),
+    ByKind(),
+]
 """Which trials are stopped early."""

@@ -55,6 +55,7 @@ Layer = Annotated[
     | Embedding
     | Rescaling
     | Repeat
+    # A new layer: one line above this one.
     | Residual,
     Field(discriminator="kind"),
     ByName("layer"),

@@ -26,7 +26,18 @@ class Automatic(Settings):
 
 
 AnyMethod = Annotated[
-    Automatic | Uniform | Weighted | Greedy | Geometric | Exponential | Rank | Median | Vote | Stacking | Best,
+    Automatic
+    | Uniform
+    | Weighted
+    | Greedy
+    | Geometric
+    | Exponential
+    | Rank
+    | Median
+    | Vote
+    | Stacking
+    # A new method: one line above this one.
+    | Best,
     Field(discriminator="kind"),
     ByKind(),
 ]

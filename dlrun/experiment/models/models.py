@@ -12,4 +12,12 @@ from dlrun.experiment.models.linear import Linear
 from dlrun.experiment.models.network.network import Network
 from dlrun.experiment.models.random_forest import RandomForest
 
-Model = Annotated[Network | Linear | RandomForest | GradientBoosting, Field(discriminator="kind"), ByKind()]
+Model = Annotated[
+    Network
+    | Linear
+    | RandomForest
+    # A new model: one line above this one.
+    | GradientBoosting,
+    Field(discriminator="kind"),
+    ByKind(),
+]

@@ -13,9 +13,16 @@ from dlrun.experiment.tuner.samplers.manual import Manual
 from dlrun.experiment.tuner.samplers.quasi_random import QuasiRandom
 from dlrun.experiment.tuner.samplers.random_search import RandomSearch
 from dlrun.experiment.tuner.samplers.tpe import TPE
-from dlrun.experiment.tuner.search import Search
 
-__all__ = ["Anneal", "Grid", "Manual", "QuasiRandom", "RandomSearch", "Search", "TPE", "Tuner"]
-
-Tuner = Annotated[TPE | RandomSearch | Anneal | Grid | QuasiRandom | Manual, Field(discriminator="kind"), ByKind()]
+Tuner = Annotated[
+    TPE
+    | RandomSearch
+    | Anneal
+    | Grid
+    | QuasiRandom
+    # A new kind of search: one line above this one.
+    | Manual,
+    Field(discriminator="kind"),
+    ByKind(),
+]
 """How trials are chosen."""
