@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, NoReturn, cast
+from typing import Any, Final, NoReturn, cast
 
 import yaml
 from yaml import events
@@ -18,7 +18,6 @@ from yaml import events
 from dlrun.base.words import clip, show
 from dlrun.config.marks import Fault, Mark, Marks, Path
 from dlrun.config.scalars import NotANumber, resolve
-from dlrun.config.syntax import explain
 
 MOST_BYTES = 1_000_000
 """Longest text that is read; a config of a thousand layers takes a tenth of it."""
@@ -229,3 +228,46 @@ def _start(event: events.Event) -> yaml.Mark:
 def _is_nothing(event: events.Event) -> bool:
     """Tell whether nothing is written where a value could be."""
     return isinstance(event, events.ScalarEvent) and _start(event).index == cast("yaml.Mark", event.end_mark).index
+
+
+_UNEXPECTED: Final = {
+    "'\\t'": ("found a tab", "Indent with spaces."),
+    "'@'": ("text cannot begin with '@'", "Put it in quotes."),
+    "'`'": ("text cannot begin with a backtick", "Put it in quotes."),
+    "'%'": ("text cannot begin with '%'", "Put it in quotes."),
+}
+
+_KNOWN: Final = (
+    ("mapping values are not allowed here", "a ':' is not expected here", "Indent alike; quote text that holds ': '."),
+    ("could not find expected ':'", "expected 'name: value'", "Put a space after the ':' and indent alike."),
+    ("but found ':'", "a key is missing before ':'", "Write 'name: value'."),
+    ("expected <block end>", "the indentation fits no line above", "Indent the settings of a section alike."),
+    ("expected ',' or ']'", "expected ',' or ']' in the list that begins {where}", "Is a ',' or the ']' missing?"),
+    ("expected ',' or '}'", "expected ',' or '}' in the mapping that begins {where}", "Is a ',' or the '}' missing?"),
+    ("found unexpected end of stream", "the quoted text that begins {where} does not end", "Close the quotes."),
+    (
+        "found unknown escape character",
+        "unknown escape after a backslash",
+        "Single quotes keep backslashes as they are.",
+    ),
+    ("sequence entries are not allowed here", "a list item '-' is not expected here", "Begin it on a line of its own."),
+)
+
+
+def explain(error: yaml.MarkedYAMLError) -> tuple[str, str]:
+    """Return what is wrong with the text, and a remedy.
+
+    Args:
+        error: What PyYAML's scanner or parser raised.
+    """
+    problem = str(error.problem or error.context or "the text is not YAML")
+    if "cannot start any token" in problem:
+        for character, explained in _UNEXPECTED.items():
+            if character in problem:
+                return explained
+    for beginning, message, hint in _KNOWN:
+        if beginning in problem:
+            opened = error.context_mark
+            where = f"on line {opened.line + 1}" if opened else "above"
+            return message.replace("{where}", where), hint
+    return f"not YAML: {problem}", ""

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dlrun.errors import DataError
+from dlrun.errors import DataError, DlrunError
 from dlrun.experiment.datasets.row_hashes import row_hashes
 from dlrun.experiment.evaluation.baselines import Baseline
 from dlrun.experiment.evaluation.evaluation import evaluate
 from dlrun.experiment.evaluation.intervals import intervals
 from dlrun.predictions.files.chunks import Data, located
 from dlrun.predictions.labels import encode
-from dlrun.predictions.overlap import overlap_note
 from dlrun.predictions.predictor import Description, Predictor
 from dlrun.predictions.unseen import Unseen
 from dlrun.records import ledger
@@ -191,3 +191,47 @@ def _baseline(stored: Stored, predictor: Predictor) -> Baseline:
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise stored.damaged("dataset.json", "it does not hold what dlrun writes") from error
     return Baseline.fit(facts.task, y_train, facts.num_outputs)
+
+
+_MOST_VALUES = 20_000_000
+"""Values that are read again and compared; they take some seconds."""
+
+_ROWS_AT_ONCE = 65_536
+
+
+def overlap_note(stored: Stored, description: Description, hashes: NDArray[np.uint64], test: NDArray[np.uint64]) -> str:
+    """Say how many rows have the inputs of rows that the run learned from or was chosen by; empty if none has.
+
+    Args:
+        stored: The run's files.
+        description: What it predicts, from what.
+        hashes: Hashes of the rows that were scored.
+        test: Hashes of the test rows of the run, which it has not learned from.
+    """
+    facts, source = description.facts, description.experiment.dataset
+    if source.runs_code:  # which nobody has vouched for here
+        return ""
+    name = getattr(source, "path", source.kind)
+    if facts.num_rows * prod(facts.input_shape) > _MOST_VALUES:
+        return _not_compared("they are too many")
+    try:
+        dataset = source.load()
+    except DlrunError:
+        return _not_compared(f"'{name}' cannot be read any more")
+    if dataset.fingerprint != stored.json("dataset.json").get("fingerprint"):
+        return _not_compared(f"'{name}' has changed since")
+    (test_rows,) = stored.arrays("split.npz", "test")
+    learned = np.setdiff1d(np.arange(dataset.num_rows), test_rows)
+    known = np.zeros(len(hashes), bool)
+    for first in range(0, len(learned), _ROWS_AT_ONCE):
+        x = dataset.x[learned[first : first + _ROWS_AT_ONCE]]
+        known |= np.isin(hashes, row_hashes(x, tuple(description.columns)))
+    number = int((known & ~np.isin(hashes, test)).sum())
+    if not number:
+        return ""
+    rows = f"{number:,} of these {len(hashes):,} rows {'has' if number == 1 else 'have'}"
+    return f"{rows} the inputs of rows that the run learned from or was chosen by: scores on these flatter"
+
+
+def _not_compared(why: str) -> str:
+    return f"not compared with the rows that the run learned from: {why}"

@@ -29,8 +29,7 @@ from dlrun.records.status import Status
 from dlrun.runs.average import RowLosses
 from dlrun.runs.fit import Context, FittedFold, Prepared, fit_fold, prepare, refit, refit_rows
 from dlrun.runs.kept import Identity, Kept
-from dlrun.runs.plots import illustrate
-from dlrun.runs.record import Recording, recording, write_inputs
+from dlrun.runs.record import Recording, illustrate, recording, write_inputs
 from dlrun.runs.score import Outcome, best_num_epochs, diagnosis, num_bounded, score, scores_of, undefined_notes
 from dlrun.runs.snapshots import write_snapshots
 

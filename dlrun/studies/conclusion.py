@@ -20,9 +20,8 @@ from dlrun.studies.plots import content_of
 from dlrun.studies.state.selection import Selected
 from dlrun.studies.state.trial import Trial
 from dlrun.studies.trials import has_no_end
-from dlrun.studies.workers.batch import carry_out_all
 from dlrun.studies.workers.job import Ended, Job
-from dlrun.studies.workers.workers import Workers
+from dlrun.studies.workers.workers import Workers, carry_out_all
 
 WRITTEN = 0
 """Number of the trial that is the config as written."""

@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from dlrun.records.folder import RunFolder
-from dlrun.studies.importance import importance
+from dlrun.reports.study_plots import scale
 from dlrun.studies.objective import Objective
 from dlrun.studies.state.trial import Trial
 
@@ -70,3 +72,41 @@ def illustrate_study(path: Path, content: Mapping[str, Any]) -> dict[str, Any]:
 
 def _number(value: float | None) -> float:
     return math.nan if value is None else value
+
+
+LEAST_TRIALS = 10
+"""Finished trials below which nothing can be said."""
+
+_MOST_TRIALS = 2000
+_ABSENT = -1e9
+
+
+def importance(points: Sequence[Mapping[str, Any]], values: Sequence[float], *, seed: int = 0) -> dict[str, float]:
+    """Estimate the importance of every parameter.
+
+    Args:
+        points: Searched values of each finished trial, by label; labels may be absent.
+        values: Objective of each, finite.
+        seed: Same seed, same shares.
+
+    Returns:
+        Shares that add up to 1, the largest first; empty if there are fewer than `LEAST_TRIALS` trials or nothing
+        that was searched explains the objective.
+    """
+    from sklearn.ensemble import RandomForestRegressor
+    from sklearn.inspection import permutation_importance
+
+    labels = list(dict.fromkeys(label for point in points for label in point))
+    if len(points) < LEAST_TRIALS or not labels:
+        return {}
+    points, values = points[-_MOST_TRIALS:], values[-_MOST_TRIALS:]
+    columns = [np.nan_to_num(scale([point.get(label) for point in points])[0], nan=_ABSENT) for label in labels]
+    inputs = np.stack(columns, axis=1)
+    ranks = np.argsort(np.argsort(values)) / (len(values) - 1)
+    forest = RandomForestRegressor(100, min_samples_leaf=2, random_state=seed).fit(inputs, ranks)
+    falls = permutation_importance(forest, inputs, ranks, n_repeats=10, random_state=seed).importances_mean
+    falls = np.maximum(falls, 0)
+    if not falls.sum() > 0:
+        return {}
+    shares = {label: float(share) for label, share in zip(labels, falls / falls.sum(), strict=True)}
+    return dict(sorted(shares.items(), key=lambda item: -item[1]))

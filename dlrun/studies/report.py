@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from dlrun.base.text import harmless_cell
 from dlrun.records.folder import RunFolder
 from dlrun.studies.conclusion import WRITTEN, Conclusion, Finalist
 from dlrun.studies.folder import BEST
@@ -138,3 +141,40 @@ def _written(conclusion: Conclusion) -> dict[str, Any] | None:
 def _on_front(trial: Trial, objective: Objective) -> dict[str, Any]:
     others = trial.outcome.others if trial.outcome else {}
     return {"trial": trial.id, objective.metric: trial.value, **others}
+
+
+FILE = "trials.csv"
+
+_COLUMNS = ("trial", "state", "value", "epochs", "seconds", "run", "reason")
+
+
+def write_table(folder: RunFolder, trials: Sequence[Trial]) -> None:
+    """Write `trials.csv`, a row a trial; what a trial does not have stays empty. Raises StorageError.
+
+    Args:
+        folder: The study.
+        trials: All of them, by number.
+    """
+    labels = list(dict.fromkeys(label for trial in trials for label in trial.point))
+    others = list(dict.fromkeys(name for trial in trials if trial.outcome for name in trial.outcome.others))
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow([*_COLUMNS, *(f"objective {name}" for name in others), *map(harmless_cell, labels)])
+    for trial in trials:
+        outcome = trial.outcome
+        ended = (
+            (outcome.value, outcome.epochs, outcome.seconds, outcome.run, outcome.reason) if outcome else (None,) * 5
+        )
+        further = [outcome.others.get(name) if outcome else None for name in others]
+        writer.writerow([trial.id, trial.state, *map(_cell, (*ended, *further, *map(trial.point.get, labels)))])
+    folder.write_text(FILE, buffer.getvalue())
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return repr(value)
+    return harmless_cell(str(value))

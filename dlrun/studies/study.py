@@ -24,11 +24,10 @@ from dlrun.studies.listener import SearchListeners, StudyListener, StudyListener
 from dlrun.studies.loop import SearchLoop
 from dlrun.studies.objective import Objective, mode_of, objective_of
 from dlrun.studies.order import Order, StudyResult
-from dlrun.studies.points import config_at, with_monitor
 from dlrun.studies.report import write_report
 from dlrun.studies.state.ask_tell import Study
 from dlrun.studies.state.trial import Suggestion, Trial
-from dlrun.studies.trials import Limit, TrialRuns, trial_name
+from dlrun.studies.trials import Limit, TrialRuns, config_at, trial_name, with_monitor
 from dlrun.studies.watch import Watchable, logged
 from dlrun.studies.workers.devices import gpus, num_jobs
 from dlrun.studies.workers.job import Job, Waits

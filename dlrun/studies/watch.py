@@ -17,9 +17,9 @@ from dlrun.studies.folder import BEST, amend_facts
 from dlrun.studies.lines import StudyLines
 from dlrun.studies.listener import Settled, Standing, StudyListener, StudyListeners
 from dlrun.studies.objective import Objective
+from dlrun.studies.report import write_table
 from dlrun.studies.state.ask_tell import Study
 from dlrun.studies.state.trial import Suggestion, Trial
-from dlrun.studies.table import write_table
 from dlrun.studies.workers.job import Epoch
 
 LOG = "output.log"

@@ -24,8 +24,8 @@ from dlrun.experiment.load import load_text
 from dlrun.records.folder import RunFolder
 from dlrun.records.status import Heartbeat
 from dlrun.studies.folder import StudyFacts, claim_study, digest_of
+from dlrun.studies.report import write_table
 from dlrun.studies.state.replay import read_trials
-from dlrun.studies.table import write_table
 
 BAR = 1.0
 ROOT = Path(__file__).resolve().parents[2]

@@ -20,10 +20,9 @@ from dlrun.experiment.load import load_text
 from dlrun.studies.listener import SearchListener
 from dlrun.studies.loop import SearchLoop
 from dlrun.studies.objective import Objective
-from dlrun.studies.points import config_at
 from dlrun.studies.state.ask_tell import Study
 from dlrun.studies.state.trial import Suggestion
-from dlrun.studies.trials import Limit, TrialRuns
+from dlrun.studies.trials import Limit, TrialRuns, config_at
 from dlrun.studies.workers.job import Job
 from dlrun.studies.workers.local import LocalWorkers
 

@@ -11,7 +11,7 @@ import pytest
 from dlrun.errors import DataError
 from dlrun.experiment.load import load_text
 from dlrun.experiment.preprocessing.target import BOUNDED
-from dlrun.predictions import overlap
+from dlrun.predictions import evaluate as evaluating
 from dlrun.predictions.evaluate import evaluate_file
 from dlrun.predictions.files.data import open_data
 from dlrun.predictions.labels import encode
@@ -149,7 +149,7 @@ def test_rows_are_not_compared_with_data_that_have_changed(people_frame, tmp_pat
     (tmp_path / "train.csv").unlink()
     note, *_ = evaluated(run.path, tmp_path / "some.csv").notes
     assert note == f"{not_compared}'{tmp_path}/train.csv' cannot be read any more"
-    monkeypatch.setattr(overlap, "_MOST_VALUES", 80)
+    monkeypatch.setattr(evaluating, "_MOST_VALUES", 80)
     assert evaluated(run.path, tmp_path / "some.csv").notes[0] == f"{not_compared}they are too many"
 
 

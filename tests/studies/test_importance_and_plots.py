@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from dlrun.reports.study_plots import plot_parallel, plot_progress, plot_slices, scale
-from dlrun.studies.importance import LEAST_TRIALS, importance
+from dlrun.studies.plots import LEAST_TRIALS, importance
 
 
 def points(number: int) -> list[dict[str, Any]]:

@@ -6,8 +6,8 @@ import csv
 from pathlib import Path
 
 from dlrun.records.folder import RunFolder
+from dlrun.studies.report import FILE, write_table
 from dlrun.studies.state.trial import Outcome, Trial
-from dlrun.studies.table import FILE, write_table
 
 
 def test_text_cells_are_no_formulas_and_numbers_stay_numbers(tmp_path: Path) -> None:

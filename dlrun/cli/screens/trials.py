@@ -71,7 +71,7 @@ def trials_of(folder: RunFolder, *, is_running: bool) -> StudyTrials | None:
         StorageError: A file cannot be read.
     """
     from dlrun.studies.folder import read_facts
-    from dlrun.studies.table import FILE
+    from dlrun.studies.report import FILE
 
     facts = read_facts(folder)
     if facts is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -10,7 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    import keras
+
     from dlrun.experiment.validation.plan import Rows
+
 
 OnSlice = Callable[[int, Mapping[str, float]], None]
 """Hears the number of steps of the epoch that are done and the training metrics so far."""
@@ -62,3 +66,15 @@ class Engine(Protocol):
         Raises:
             Interrupted: A signal waited; raised between two chunks.
         """
+
+
+ACTIVATION_BYTES = 64 * 2**20
+"""Memory that the largest pair of neighbouring activations may take while predicting."""
+
+
+def rows_at_once(model: keras.Model) -> int:
+    """Return the rows whose two largest activations fit `ACTIVATION_BYTES`, between 32 and 8192, a power of two."""
+    sizes = sorted(math.prod(int(size or 1) for size in layer.output.shape[1:]) for layer in model.layers)
+    largest = sum(sizes[-2:])
+    fitting = ACTIVATION_BYTES // (4 * max(largest, 1))
+    return int(2 ** min(max(math.floor(math.log2(max(fitting, 1))), 5), 13))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlrun.base import interruption
-from dlrun.learners.engines.inference import rows_at_once
+from dlrun.learners.engines.engine import rows_at_once
 from dlrun.learners.variables import assign, optimizer_of
 
 if TYPE_CHECKING:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from dlrun.base import files
 from dlrun.base.text import parse_json, printable
 from dlrun.errors import StorageError, UsageError
 from dlrun.records.exclusive import Busy, Lock
-from dlrun.records.folder import RunFolder
-from dlrun.studies.state.events import fault_of
+from dlrun.records.folder import RunFolder, check_id
+from dlrun.studies.state.trial import State
 
 FORMAT = 1
 """Version of the lines."""
@@ -143,3 +145,81 @@ def _parse(path: Path, content: bytes, *, reports: bool) -> Iterator[dict[str, A
 def _damaged(path: Path, number: int, fault: str = "") -> StorageError:
     what = f" ({printable(fault)})" if fault else ""
     return StorageError(f"{printable(str(path))} is damaged: line {number} is no line of a journal{what}")
+
+
+Count = Annotated[int, Field(ge=0, lt=2**63)]
+RunId = Annotated[str, AfterValidator(check_id)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class _Form(BaseModel):
+    model_config = ConfigDict(strict=True, defer_build=True)
+
+
+class _Begun(_Form):
+    mode: Literal["min", "max"]
+    others: dict[str, Literal["min", "max"]]
+
+
+class _Asked(_Form):
+    trial: Count
+    point: dict[str, Any]
+    overrides: dict[str, Any]
+
+
+class _AskedAgain(_Form):
+    trial: Count
+    attempt: Count
+    to_the_end: bool
+
+
+class _Reported(_Form):
+    trial: Count
+    epoch: Count
+    value: Finite | None
+
+
+class _Outcome(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", defer_build=True)
+
+    state: State
+    value: Finite | None = None
+    run: RunId | None = None
+    reason: str | None = None
+    epochs: Count | None = None
+    seconds: Finite | None = None
+    others: dict[str, Finite] = Field(default_factory=dict)
+
+
+class _Told(_Form):
+    trial: Count
+    outcome: _Outcome
+    last_epoch: Count
+    then: str
+    stopped: str | None = None
+
+
+_FORMS: dict[str, type[_Form]] = {
+    "study": _Begun,
+    "asked": _Asked,
+    "again": _AskedAgain,
+    "reported": _Reported,
+    "told": _Told,
+}
+
+
+def fault_of(event: Mapping[str, Any]) -> str:
+    """Say what is wrong with the form of a line; empty if nothing is.
+
+    Args:
+        event: A line with the name of its event; one of an unknown name has any form.
+    """
+    form = _FORMS.get(event["event"])
+    if form is None:
+        return ""
+    try:
+        form.model_validate(event)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
+    return ""

@@ -40,9 +40,8 @@ _REFUSED = 3
 """Exit code of the process that loads the data if they cannot be used."""
 
 _LATER_MODULES = (
-    "dlrun.config",
-    "dlrun.experiment.experiment",
-    "dlrun.runs.plots",
+    "dlrun.experiment.load",
+    "dlrun.runs.record",
     "dlrun.runs.run",
     "dlrun.studies.plots",
     "dlrun.studies.rescore",
