@@ -70,7 +70,7 @@ evaluation: {bootstrap: 20}
 
 def load_tools() -> Any:
     """Load what the tests stop and compare runs with."""
-    spec = importlib.util.spec_from_file_location("stopping", HERE.parent / "resume" / "conftest.py")
+    spec = importlib.util.spec_from_file_location("stopping", HERE.parent / "runs" / "resume" / "conftest.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
