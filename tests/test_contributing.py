@@ -1,4 +1,4 @@
-"""CONTRIBUTING.md: its three diffs apply to the repository, and what they add works."""
+"""CONTRIBUTING.md: its diffs apply to the repository, also after others have followed them, and what they add works."""
 
 from __future__ import annotations
 
@@ -8,17 +8,30 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+MEMBERS = {
+    "layer": ("unit_norm", "UnitNorm"),
+    "scheme": ("monte_carlo", "MonteCarlo"),
+    "search": ("halton", "Halton"),
+    "command": ("where", None),
+}
+"""What the page adds: the name in a config or on the command line, and the class."""
+
 CONFIG = """\
 name: new-members
-dataset: linnerud
+dataset: {kind: diabetes, limit: 60}
 model: {kind: network, layers: [unit_norm, dense: 4]}
 training: {epochs: 1}
 validation: {kind: monte_carlo, draws: 2}
+tuner: {kind: halton, trials: 3, space: {model.layers.1.dense.units: {int: [2, 8]}}}
 """
+
+Command = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="module")
@@ -28,60 +41,95 @@ def diffs(repository: Path) -> list[str]:
     return re.findall(r"^```diff\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
 
 
+def others(diff: str) -> str:
+    """Rename the members of a diff, as somebody would who has followed it with an idea of their own."""
+    for name, class_name in MEMBERS.values():
+        diff = re.sub(rf"\b{name}\b", f"other_{name}", diff)
+        diff = diff if class_name is None else re.sub(rf"\b{class_name}(?=\b|Sampler)", f"Other{class_name}", diff)
+    return diff
+
+
+def apply(copy: Path, diff: str) -> None:
+    applied = subprocess.run(
+        ["git", "apply", "--verbose", "-"],
+        cwd=copy,
+        env={**os.environ, "GIT_CEILING_DIRECTORIES": str(copy.parent)},
+        input=diff,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert applied.returncode == 0, f"CONTRIBUTING.md shows a diff that no longer applies:\n{applied.stderr}\n{diff}"
+
+
 @pytest.fixture(scope="module")
 def changed(repository: Path, diffs: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the program and its contract tests with all diffs applied."""
+    """A copy of the program and its contract tests with all diffs applied, after others have applied theirs."""
     if shutil.which("git") is None:
         pytest.skip("git is not here")
     copy = tmp_path_factory.mktemp("changed")
     for part in ("dlrun", "tests/contracts"):
         shutil.copytree(repository / part, copy / part, ignore=shutil.ignore_patterns("__pycache__"))
-    for diff in diffs:
-        applied = subprocess.run(
-            ["git", "apply", "--verbose", "-"],
-            cwd=copy,
-            env={**os.environ, "GIT_CEILING_DIRECTORIES": str(copy.parent)},
-            input=diff,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert applied.returncode == 0, f"CONTRIBUTING.md shows a diff that no longer applies:\n{applied.stderr}"
+    for diff in [*map(others, diffs), *diffs]:
+        apply(copy, diff)
     return copy
 
 
-def test_there_are_three_small_diffs(diffs: list[str]) -> None:
-    added = [len(re.findall(r"^\+(?!\+\+ )", diff, re.MULTILINE)) for diff in diffs]
-    assert len(added) == 3
-    assert max(added) <= 50
+@pytest.fixture(scope="module")
+def command(changed: Path, tmp_path_factory: pytest.TempPathFactory) -> Command:
+    """The changed program, in a folder with a config that names its new members."""
+    folder = tmp_path_factory.mktemp("work")
+    (folder / "config.yaml").write_text(CONFIG)
+
+    def run(*arguments: str, path: Path | None = None) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "dlrun", *arguments],
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, filter(None, (changed, path))))},
+            capture_output=True,
+            text=True,
+            timeout=180,
+            check=False,
+        )
+
+    return run
 
 
-def test_the_diffs_change_what_they_name(repository: Path, diffs: list[str], changed: Path) -> None:
-    for diff in diffs:
-        for name in re.findall(r"^\+\+\+ b/(.+)$", diff, re.MULTILINE):
-            before = repository / name
-            assert not before.exists() or (changed / name).read_text() != before.read_text()
-
-
-def test_new_members_train_together(changed: Path, tmp_path: Path) -> None:
-    (tmp_path / "config.yaml").write_text(CONFIG)
-    ended = subprocess.run(
-        [sys.executable, "-m", "dlrun", "train", "--json"],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(changed), "DLRUN_RUNS": str(tmp_path / "runs")},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+@pytest.fixture(scope="module")
+def trained(command: Command) -> dict[str, Any]:
+    """A run of the config."""
+    ended = command("train", "--json")
     assert ended.returncode == 0, ended.stderr
-    run = json.loads(ended.stdout)
-    assert run["metrics"]["task"] == "regression"
-    assert len(run["metrics"]["folds"]) == 2
-    assert run["metrics"]["num_parameters"] == 3 * 4 + 4 + 4 + 1
+    run: dict[str, Any] = json.loads(ended.stdout)
+    return run
 
-    folder = Path(run["path"])
+
+def test_the_diffs_are_small_and_touch_few_files(diffs: list[str]) -> None:
+    assert len(diffs) == len(MEMBERS)
+    for diff in diffs:
+        assert len(re.findall(r"^\+(?!\+\+ )", diff, re.MULTILINE)) <= 50
+        files = re.findall(r"^\+\+\+ b/(dlrun/.+)$", diff, re.MULTILINE)
+        assert len(files) == (1 if "dlrun/cli/" in diff else 2)
+        assert not re.search(r"^-(?!--)", diff, re.MULTILINE), "others may have changed a line that an example changes"
+
+
+def test_a_new_layer_and_a_new_scheme_train(trained: dict[str, Any]) -> None:
+    assert len(trained["metrics"]["folds"]) == 2
+    assert trained["metrics"]["num_parameters"] == 10 * 4 + 4 + 4 + 1
+    folder = Path(trained["path"])
     dataset = json.loads((folder / "dataset.json").read_text())
-    assert (dataset["name"], dataset["num_rows"], dataset["inputs"]["shape"]) == ("linnerud", 20, [20, 3])
-    assert [fold["validation"]["rows"] for fold in dataset["folds"]] == [3, 3]
+    assert [fold["validation"]["rows"] for fold in dataset["folds"]] == [10, 10]
     assert "unit_norm" in (folder / "config.yaml").read_text()
+
+
+def test_a_new_command_is_in_the_help_and_works(command: Command, trained: dict[str, Any]) -> None:
+    assert "Print the folder of a run." in command("--help").stdout
+    assert command("where", "latest").stdout == f"{trained['path']}\n"
+    assert json.loads(command("where", "latest", "--json").stdout)["path"] == trained["path"]
+
+
+def test_a_new_kind_of_search_searches(command: Command, trained: dict[str, Any]) -> None:
+    ended = command("tune", "--json", "--jobs", "1")
+    assert ended.returncode == 0, ended.stderr
+    points = (Path(json.loads(ended.stdout)["path"]) / "trials.csv").read_text().splitlines()
+    assert len(points) == 4
