@@ -9,7 +9,6 @@ import sys
 
 import pytest
 
-from dlrun import errors
 from dlrun.base import limits
 from dlrun.base.limits import MemoryLimit, death, is_death_by_memory, is_exhausted, memory_limit, out_of_memory, own
 from dlrun.errors import DataError, ModelTooLarge, OutOfMemory, OutOfResources, RunFailed
@@ -21,9 +20,9 @@ MAPPING = ImportError("libtensorflow_cc.so.2: failed to map segment from shared 
 @pytest.fixture
 def limited(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that has come near to a limit of 500 MB."""
-    for module in (limits, errors):
+    for module in (limits,):
         monkeypatch.setattr(module, "memory_limit", lambda: LIMIT)
-    monkeypatch.setattr(errors, "near_limit", lambda: LIMIT)
+    monkeypatch.setattr(limits, "near_limit", lambda: LIMIT)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +110,7 @@ def test_limits_are_read_and_measured(kind: str, option: str) -> None:
 SPIN = """
 import importlib.machinery, resource, sys
 resource.setrlimit(resource.RLIMIT_AS, (2**32, resource.RLIM_INFINITY))
-from dlrun import limits
+from dlrun.base import limits
 
 def spin(self, spec):
     while True:

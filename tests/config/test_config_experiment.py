@@ -103,7 +103,10 @@ def test_every_ready_config_is_valid() -> None:
 
 
 def test_loading_imports_nothing_heavy() -> None:
-    code = "import sys; from dlrun.config import QUICKSTART, load; load(QUICKSTART); print(*sys.modules)"
+    code = (
+        "import sys; from dlrun.config.find import QUICKSTART; from dlrun.experiment.load import load; "
+        "load(QUICKSTART); print(*sys.modules)"
+    )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = {module.partition(".")[0] for module in result.stdout.split()}
     assert "dlrun" in loaded

@@ -1,4 +1,4 @@
-"""One door: what lies in the folder of a run is opened, listed and removed by `records/inside.py` and by nothing else.
+"""One door: what lies in the folder of a run is opened, listed and removed by `base/inside.py` and by nothing else.
 
 The syntax tree of every module that handles runs is searched for calls to the file system on paths. An `Inside` is no
 path and cannot be opened by its name, which mypy checks; so what is left to find are paths that were made otherwise.
@@ -17,37 +17,35 @@ MODULES = sorted(
     [
         *(
             path
-            for part in ("records", "tuning", "predicting", "reporting", "ensembling", "cli")
+            for part in ("records", "runs", "studies", "predictions", "reports", "ensembles", "cli")
             for path in (ROOT / part).rglob("*.py")
         ),
         *ROOT.glob("*.py"),
     ]
 )
 
-DOOR = {"records/files.py", "records/way.py", "records/place.py", "records/inside.py"}
+DOOR = {"base/files.py", "base/way.py", "base/place.py", "base/inside.py"}
 """Where descriptors are made."""
 
 ALLOWED = {
-    "records/environment.py": "reads the machine and the repository around the user's code",
     "records/folder.py": "makes the folder of a new run among the others",
     "records/index.py": "lists the folder of all runs",
     "records/ledger.py": "is a file beside the runs",
     "records/process.py": "reads /proc",
-    "records/removing.py": "lists the folder of all runs",
-    "ensembling/candidates.py": "finds what patterns of the user match",
-    "predicting/stored.py": "opens the bundle that the user names",
-    "predicting/bundling.py": "writes the bundle that the user names",
-    "predicting/writing.py": "writes the predictions where the user wants them",
+    "records/removal.py": "lists the folder of all runs",
+    "ensembles/members/candidates.py": "finds what patterns of the user match",
+    "records/stored.py": "opens the bundle that the user names",
+    "predictions/bundle.py": "writes the bundle that the user names",
+    "predictions/files/write.py": "writes the predictions where the user wants them",
     "cli/completion.py": "offers what lies around the user",
-    "cli/configs.py": "reads the config that the user names",
-    "cli/doctor.py": "looks at the machine",
-    "cli/ensemble.py": "tells paths of the user from settings",
-    "cli/export.py": "writes what the user names",
-    "cli/init.py": "writes a config where the user wants it",
+    "cli/arguments.py": "reads the config that the user names",
+    "cli/commands/doctor.py": "looks at the machine",
+    "cli/commands/ensemble.py": "tells paths of the user from settings",
+    "cli/commands/export.py": "writes what the user names",
+    "cli/commands/init.py": "writes a config where the user wants it",
     "cli/references.py": "tells bundles of the user from runs",
     "cli/app.py": "opens the null device",
-    "limits.py": "asks the system what memory this process takes",
-    "trusting.py": "looks at what lies around a config that the user names",
+    "runs/trust.py": "looks at what lies around a config that the user names",
     "api.py": "takes paths of the user",
 }
 """Modules that open paths of the user, of the system or of the folder of all runs, and why."""

@@ -9,6 +9,7 @@ import sys
 import numpy as np
 import pytest
 
+from dlrun.base import machine
 from dlrun.experiment.datasets.dataset import DatasetFacts
 from dlrun.experiment.experiment import Experiment
 from dlrun.experiment.models.gradient_boosting import GradientBoosting
@@ -18,7 +19,6 @@ from dlrun.experiment.resolve import resolve
 from dlrun.experiment.training import rules
 from dlrun.learners.estimator import EstimatorLearner
 from dlrun.learners.learner import FitJob
-from dlrun.records import environment
 
 LARGE = rules.ESTIMATOR_THREADED_WORK
 
@@ -90,11 +90,11 @@ def test_libraries_are_held_to_the_threads_while_an_estimator_fits_and_predicts(
 
 
 def test_free_processors(monkeypatch) -> None:
-    monkeypatch.setattr(environment, "usable_cpus", lambda: 4)
+    monkeypatch.setattr(machine, "usable_cpus", lambda: 4)
     monkeypatch.setattr(os, "cpu_count", lambda: 8)
     for running, expected in ((1, 4), (4, 4), (6, 3), (8, 1), (40, 1), (0, 4)):
-        monkeypatch.setattr(environment, "_running", lambda running=running: running)
-        assert environment.free_cpus() == expected
+        monkeypatch.setattr(machine, "_running", lambda running=running: running)
+        assert machine.free_cpus() == expected
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_free_processors(monkeypatch) -> None:
     ],
 )
 def test_quota_of_a_container(lines: list[str], expected: int | None) -> None:
-    assert environment._quota(lines) == expected
+    assert machine._quota(lines) == expected
 
 
 def test_waiting_threads_sleep_unless_the_user_says_otherwise() -> None:

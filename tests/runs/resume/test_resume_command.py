@@ -33,7 +33,7 @@ validation: {kind: kfold, folds: 3}
 DRIVER = """
 import os, signal, sys, time
 from pathlib import Path
-from dlrun.config import load
+from dlrun.experiment.load import load
 from dlrun.runs.run import run_experiment
 from dlrun.learners.listener import Listener
 
