@@ -53,9 +53,20 @@ class MemoryLimit:
     def is_near(self) -> bool:
         """Whether so much of it is taken that a refusal is likely: libraries ask for hundreds of megabytes at once."""
         with contextlib.suppress(OSError, ValueError):
-            found = re.search(rf"^{self.measured}:\s+(\d+) kB", Path("/proc/self/status").read_text(), re.MULTILINE)
-            return found is not None and 2 * 1024 * int(found[1]) >= self.num_bytes
+            return 2 * self.taken() >= self.num_bytes
         return False
+
+    def taken(self, pid: int | str = "self") -> int:
+        """Return how many bytes a process has taken of it; 0 if the system does not measure them.
+
+        Args:
+            pid: The process; by default this one.
+
+        Raises:
+            OSError: There is no such process, or the system does not tell.
+        """
+        found = re.search(rf"^{self.measured}:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+        return 0 if found is None else 1024 * int(found[1])
 
 
 def memory_limit() -> MemoryLimit | None:
@@ -106,7 +117,7 @@ def death(code: int) -> str:
     if name == "SIGKILL":
         return f"{name}, which the system sends when memory runs out"
     if name == "SIGPROF":
-        return f"{name}, as a library did not come to an end of being loaded"
+        return f"{name}, as a library came to no end of asking for memory"
     limit = memory_limit()
     return f"{name}; {limit}" if limit is not None and name in _FATAL else name
 

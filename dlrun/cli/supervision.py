@@ -2,7 +2,7 @@
 
 Libraries of C and C++ abort, crash or exit when memory is refused to them, or ask for it for ever: no Python runs then
 that could put it into words. So where a limit is set, the command is carried out by a child, and its parent, which has
-loaded nothing and so has room, waits for the end. Without a limit there is no child.
+loaded nothing and so has room, waits for the end, and ends what asks for ever. Without a limit there is no child.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from dlrun.base.limits import MemoryLimit, bound_loading, death
+from dlrun.cli.asking import Watch
 
 _PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
 _STOPPED_BY = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
@@ -22,6 +23,7 @@ _STOPPED_BY = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 _AWAITED = {*_PASSED_ON, signal.SIGCHLD, signal.SIGTSTP, signal.SIGCONT}
 _SECONDS_TO_HEAR = 2.0
+_SECONDS_BETWEEN_LOOKS = 3.0
 _PR_SET_PDEATHSIG = 1
 _REMEDY = """\
 {remedy} Fewer threads take less of it (OMP_NUM_THREADS=1), and so do smaller batches and fewer jobs.
@@ -43,7 +45,7 @@ def supervised(program: Callable[[], int], limit: MemoryLimit) -> NoReturn:
         os.close(ended)
         _be_child(program, told, parent)
     os.close(told)
-    status = _wait(child)
+    status = _wait(child, Watch(child, limit))
     if os.read(ended, 1):
         os._exit(os.waitstatus_to_exitcode(status))
     code = os.waitstatus_to_exitcode(status)
@@ -82,14 +84,14 @@ def _die_with(parent: int) -> None:
         os._exit(1)
 
 
-def _wait(child: int) -> int:
+def _wait(child: int, watch: Watch) -> int:
     """Pass on what comes until the child has ended; return its status.
 
     A second Ctrl-C ends a child that does not hear it, as a library asks for memory that it does not get.
     """
     num_stops = 0
     while True:
-        number = signal.sigwait(_AWAITED)
+        number = _next_signal(watch)
         if number == signal.SIGTSTP:
             os.kill(child, signal.SIGSTOP)
             os.kill(os.getpid(), signal.SIGSTOP)
@@ -102,6 +104,15 @@ def _wait(child: int) -> int:
         pid, status = os.waitpid(child, os.WNOHANG)
         if pid:
             return status
+
+
+def _next_signal(watch: Watch) -> int:
+    """Look after what is carried out until a signal arrives; return the signal."""
+    if sys.platform != "linux":
+        return signal.sigwait(_AWAITED)
+    while (arrived := signal.sigtimedwait(_AWAITED, _SECONDS_BETWEEN_LOOKS)) is None:
+        watch.look()
+    return arrived.si_signo
 
 
 def _tell(code: int, limit: MemoryLimit) -> None:

@@ -41,6 +41,16 @@ def load(way="well"):
     if way in ("wait", "deaf"):
         print("waiting", os.getpid(), os.getpgid(0), flush=True)
         time.sleep(60)
+    if way == "call":
+        from dlrun.base.limits import memory_limit
+
+        import mmap
+        from scipy.linalg import lapack
+
+        limit, taken = memory_limit(), []
+        while limit.num_bytes - limit.taken() > 2**24:
+            taken.append(mmap.mmap(-1, 2**20, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))
+        lapack.dpotrf(np.eye(100))
     x = np.random.default_rng(1).normal(size=(60, 3))
     return x, (x[:, 0] > 0).astype(int)
 """
@@ -106,7 +116,7 @@ def told_in_words(ended: Ended) -> bool:
 RANGES = [
     (("check", "linear.yaml"), "-v", (20, 40, 100, 200, 400)),
     (("train", "linear.yaml"), "-v", (40, 150, 300, 450, 550, 650)),
-    (("train", "linear.yaml"), "-d", (30, 150, 600)),
+    (("train", "linear.yaml"), "-d", (30, 150, 300, 600)),
     (("train", "network.yaml"), "-v", (500, 1500, 1800, 2000)),
     (("train", "network.yaml"), "-d", (300, 500)),
     (("tune", "tune-linear.yaml", "-j", "2"), "-v", (300, 500, 600)),
@@ -181,6 +191,13 @@ def test_a_killed_program_is_told(limited: Limited) -> None:
     ended = limited("train", "own.yaml", "dataset.arguments.way=kill")
     assert ended.code == 1
     assert "SIGKILL, which the system sends when memory runs out" in ended.err
+
+
+def test_a_call_that_asks_for_memory_for_ever_is_ended(limited: Limited) -> None:
+    ended = limited("train", "own.yaml", "dataset.arguments.way=call", limit="-d 1000000")
+    assert not told_in_words(ended)
+    assert "memory ran out: the program died: SIGPROF, as a library came to no end of asking for memory" in ended.err
+    assert "this process may take 976 MB (ulimit -d)" in ended.err
 
 
 def test_data_that_the_system_kills_the_loading_of_are_told(limited: Limited) -> None:
