@@ -205,9 +205,18 @@ def own(error: BaseException, otherwise: BaseException | None = None) -> BaseExc
     if number in NO_MORE and not isinstance(error, ConnectionError):
         message, remedy = NO_MORE[number]
         return OutOfResources(message, remedy=remedy)
-    if otherwise is None and isinstance(error, _OF_LIBRARIES) and (limit := near_limit()) is not None:
+    of_library = isinstance(error, _OF_LIBRARIES) or _is_of_import(error)
+    if otherwise is None and of_library and (limit := near_limit()) is not None:
         return out_of_memory(f"it seems: {limit}, and a library fails with {type(error).__name__}: {error}")
     return otherwise or error
+
+
+def _is_of_import(error: BaseException) -> bool:
+    """Tell whether Python itself failed while it imported: without memory it does so by errors that make no sense."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace is not None and trace.tb_frame.f_code.co_filename.startswith("<frozen importlib")
 
 
 def out_of_memory(detail: str = "", remedy: str | None = None) -> OutOfMemory:

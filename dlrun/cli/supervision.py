@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from dlrun.base.limits import MemoryLimit, bound_loading, death
-from dlrun.cli.asking import Watch
+from dlrun.cli.endless import Watch
 
 _PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
 _STOPPED_BY = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
@@ -45,11 +45,13 @@ def supervised(program: Callable[[], int], limit: MemoryLimit) -> NoReturn:
         os.close(ended)
         _be_child(program, told, parent)
     os.close(told)
-    status = _wait(child, Watch(child, limit))
-    if os.read(ended, 1):
-        os._exit(os.waitstatus_to_exitcode(status))
+    status, stops = _wait(child, Watch(child, limit))
     code = os.waitstatus_to_exitcode(status)
-    if -code in _STOPPED_BY or code - 128 in _STOPPED_BY:
+    # OpenBLAS sends its own process a SIGINT where there is no room for its threads; people's come by way of this one.
+    by_library = code in (-signal.SIGINT, 128 + signal.SIGINT) and signal.SIGINT not in stops
+    if os.read(ended, 1) and not by_library:
+        os._exit(code)
+    if not by_library and (-code in _STOPPED_BY or code - 128 in _STOPPED_BY):
         os._exit(128 + abs(code) % 128)
     _tell(code, limit)
     os._exit(1)
@@ -84,12 +86,12 @@ def _die_with(parent: int) -> None:
         os._exit(1)
 
 
-def _wait(child: int, watch: Watch) -> int:
-    """Pass on what comes until the child has ended; return its status.
+def _wait(child: int, watch: Watch) -> tuple[int, list[int]]:
+    """Pass on what comes until the child has ended; return its status, and those passed on that end a command.
 
     A second Ctrl-C ends a child that does not hear it, as a library asks for memory that it does not get.
     """
-    num_stops = 0
+    stops: list[int] = []
     while True:
         number = _next_signal(watch)
         if number == signal.SIGTSTP:
@@ -97,13 +99,13 @@ def _wait(child: int, watch: Watch) -> int:
             os.kill(os.getpid(), signal.SIGSTOP)
         elif number != signal.SIGCHLD:
             os.kill(child, number)
-            num_stops += number in _STOPPED_BY
-            if num_stops > 1 and signal.sigtimedwait({signal.SIGCHLD}, _SECONDS_TO_HEAR) is None:
+            stops += [number] if number in _STOPPED_BY else []
+            if len(stops) > 1 and signal.sigtimedwait({signal.SIGCHLD}, _SECONDS_TO_HEAR) is None:
                 os.kill(child, signal.SIGKILL)
                 os._exit(128 + number)
         pid, status = os.waitpid(child, os.WNOHANG)
         if pid:
-            return status
+            return status, stops
 
 
 def _next_signal(watch: Watch) -> int:

@@ -6,6 +6,7 @@ import errno
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 
 import pytest
 
@@ -74,6 +75,21 @@ def test_within_a_limit_it_is_named_with_the_way_to_raise_it() -> None:
     for other in (DataError("x"), ZeroDivisionError("x"), OSError(errno.EINVAL, "x")):
         assert own(other) is other
     assert own(SystemError("x"), DataError("y")).args == ("y",)
+
+
+@pytest.mark.usefixtures("limited")
+def test_within_a_limit_errors_of_import_itself_are_likely_to_come_from_it() -> None:
+    assert "a library fails with TypeError: unsupported operand" in str(own(failed_in("<frozen importlib._bootstrap>")))
+    elsewhere = failed_in("other.py")
+    assert own(elsewhere) is elsewhere
+
+
+def failed_in(file: str) -> TypeError:
+    namespace: dict[str, Callable[[], None]] = {}
+    exec(compile("def fail(): None + 1", file, "exec"), namespace)
+    with pytest.raises(TypeError) as caught:
+        namespace["fail"]()
+    return caught.value
 
 
 def test_deaths_are_told_and_those_of_memory_known() -> None:

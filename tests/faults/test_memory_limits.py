@@ -34,6 +34,8 @@ def load(way="well"):
         os.abort()
     if way == "exit":
         os._exit(1)
+    if way == "interrupt":
+        signal.raise_signal(signal.SIGINT)
     if way == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
     if way == "deaf":
@@ -148,6 +150,12 @@ def test_a_library_that_ends_the_program_is_told(limited: Limited, way: str) -> 
     message = json.loads(ended.out)["error"]["message"]
     assert ("the program died: SIGABRT" if way == "abort" else "a library ended the program") in message
     assert "this process may take 7,812 MB (ulimit -v)" in message
+
+
+def test_an_interrupt_that_a_library_sends_itself_is_no_stop_by_people(limited: Limited) -> None:
+    ended = limited("train", "own.yaml", "dataset.arguments.way=interrupt")
+    assert ended.code == 1
+    assert "memory ran out: a library ended the program; this process may take" in ended.err
 
 
 def test_other_ends_have_their_codes_within_a_limit(limited: Limited) -> None:

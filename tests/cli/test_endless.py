@@ -11,8 +11,8 @@ from collections.abc import Iterator
 import pytest
 
 from dlrun.base.limits import MemoryLimit
-from dlrun.cli import asking
-from dlrun.cli.asking import Call, Toll, Watch, asks_in_vain
+from dlrun.cli import endless
+from dlrun.cli.endless import Call, Toll, Watch, asks_in_vain
 
 MEGABYTE = 2**20
 ROOM = 5 * MEGABYTE
@@ -118,7 +118,7 @@ LIMIT = MemoryLimit(300 * MEGABYTE, "-d", "VmData")
 
 def watched(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int | None:
     """Watch a real program for 3 s with far more suspicion than in earnest; return its exit code if it was ended."""
-    monkeypatch.setattr(asking, "_SECONDS", 0.3)
+    monkeypatch.setattr(endless, "_SECONDS", 0.3)
     with subprocess.Popen([sys.executable, "-c", PROGRAM, *arguments]) as process:
         watch = Watch(process.pid, LIMIT)
         deadline = time.monotonic() + (3 if arguments[0] != "ask" else 30)
