@@ -14,7 +14,7 @@ from dlrun.experiment.experiment import Experiment
 from dlrun.experiment.models.estimator import EstimatorSettings
 from dlrun.experiment.models.network.network import Network, OutputHead
 from dlrun.experiment.optimizers.schedules import Cosine
-from dlrun.experiment.training import estimate, rules
+from dlrun.experiment.training import rules
 from dlrun.experiment.training.losses import BinaryCrossentropy, CategoricalCrossentropy, Loss, MeanSquaredError
 from dlrun.experiment.training.training import Training
 
@@ -102,8 +102,8 @@ def _resolve_training(experiment: Experiment, facts: DatasetFacts, device: Devic
     where: Device = device if training.device == "auto" else training.device
     num_rows = facts.num_rows - facts.num_own_test_rows
     steps = math.ceil(num_rows / training.batch_size) * training.epochs
-    convolutional, random = estimate.convolves(model.layers), estimate.draws(model.layers)
-    batch_work = estimate.work(model.layers, facts.input_shape, facts.num_outputs) * training.batch_size
+    convolutional, random = model.convolves, model.draws
+    batch_work = model.work(facts.input_shape, facts.num_outputs) * training.batch_size
     chosen = {
         "loss": _LOSSES[facts.task] if training.loss == "auto" else _suited(training.loss, facts),
         "monitor": monitor,

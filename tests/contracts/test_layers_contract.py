@@ -13,8 +13,10 @@ from pydantic import TypeAdapter, ValidationError
 
 from dlrun.base.settings import members
 from dlrun.config.docs import descriptions
+from dlrun.experiment.models.network.layers.layer import Flow, shape_of
 from dlrun.experiment.models.network.layers.layers import Layer
 from dlrun.experiment.models.network.network import Network, OutputHead
+from dlrun.experiment.models.network.summary import summary
 
 IMAGE, STEPS, ROW = (9, 8, 3), (9, 4), (6,)
 BLOCK = {"activation": "elu", "batch_norm": {"position": "after"}, "dropout": 0.2, "l1": 1e-3, "l2": 1e-3}
@@ -73,6 +75,16 @@ def _written(name: str) -> object:
     return name if settings is None else {name: settings}
 
 
+def _padded(name: str) -> object:
+    """The example, with windows that are padded if it has any."""
+    settings = EXAMPLES[name][0]
+    layer_class = members(Layer)[name]
+    if "padding" not in layer_class.model_fields:
+        return _written(name)
+    given = settings if isinstance(settings, dict) else {str(layer_class.main): settings}
+    return {name: {**given, "padding": "same"}}
+
+
 def _build(layer: object, shape: tuple[int, ...]) -> tuple[keras.Model, np.ndarray]:
     tokens = isinstance(layer, dict) and "embedding" in layer
     keras.utils.set_random_seed(3)
@@ -115,6 +127,26 @@ def test_trains_and_loads_in_plain_keras(name: str, tmp_path: Path) -> None:
     loaded = keras.models.load_model(tmp_path / "model.keras")
     assert [layer.name for layer in loaded.layers] == [layer.name for layer in model.layers]
     np.testing.assert_array_equal(loaded(x), model(x))
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_tells_without_keras_what_comes_out_and_what_it_takes(name: str) -> None:
+    """Threads and the compilation are chosen by it, for windows that are padded and without projections."""
+    written, shape = _padded(name), EXAMPLES[name][1]
+    model, _ = _build(written, shape)
+    flow = TypeAdapter(Layer).validate_python(written).pass_on(Flow(shape))
+    before_flatten = model.get_layer("flatten_1").input
+    assert flow.shape == shape_of(before_flatten)
+    rows = [row for row in summary(model) if not row.name.endswith("projection") and row.name != "output"]
+    assert flow.multiply_adds == sum(row.multiply_adds for row in rows)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_tells_whether_it_draws(name: str) -> None:
+    layer = TypeAdapter(Layer).validate_python(_written(name))
+    model, x = _build(_written(name), EXAMPLES[name][1])
+    differs = not np.array_equal(model(x, training=True), model(x, training=True))
+    assert layer.draws == differs
 
 
 @pytest.mark.parametrize(("layer", "shape"), VARIANTS)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field
@@ -10,7 +11,7 @@ from dlrun.base.settings import Items, Settings
 from dlrun.errors import ModelError
 from dlrun.experiment.models.network.layers.dense import flat
 from dlrun.experiment.models.network.layers.initializers import KernelInitializer, kernel_initializer
-from dlrun.experiment.models.network.layers.layer import Place, apply_layers
+from dlrun.experiment.models.network.layers.layer import Flow, Place, apply_layers
 from dlrun.experiment.models.network.layers.layers import Layer
 
 if TYPE_CHECKING:
@@ -100,6 +101,28 @@ class Network(Settings):
 
     output: Output = Output()
     """The output layer."""
+
+    @property
+    def convolves(self) -> bool:
+        """Whether any layer is a convolution."""
+        return any(layer.convolves for layer in self.layers)
+
+    @property
+    def draws(self) -> bool:
+        """Whether any layer draws random numbers while training."""
+        return any(layer.draws for layer in self.layers)
+
+    def work(self, input_shape: tuple[int, ...], num_outputs: int) -> int:
+        """Estimate the multiply-adds of one row's forward pass; see `Flow`.
+
+        Args:
+            input_shape: Shape of one row.
+            num_outputs: Units of the output layer.
+        """
+        flow = Flow(tuple(input_shape))
+        for layer in self.layers:
+            flow = layer.pass_on(flow)
+        return flow.multiply_adds + prod(flow.shape) * num_outputs
 
     def build(
         self,

@@ -50,14 +50,5 @@ def summary(model: keras.Model) -> list[LayerRow]:
 
 def _multiply_adds(layer: keras.Layer) -> int:
     """Count a kernel's weights once for each position of the output; every kernel meets each position once."""
-    from keras import layers
-
-    kernels: tuple[str, ...] = ()
-    if isinstance(layer, layers.Dense | layers.Conv1D | layers.Conv2D):
-        kernels = ("kernel",)
-    elif isinstance(layer, layers.SeparableConv1D | layers.SeparableConv2D):
-        kernels = ("depthwise_kernel", "pointwise_kernel")
-    elif isinstance(layer, layers.DepthwiseConv2D):
-        kernels = ("kernel",)
-    positions = prod(layer.output.shape[1:-1])
-    return int(positions * sum(prod(getattr(layer, kernel).shape) for kernel in kernels))
+    num_weights = sum(prod(weight.shape) for weight in layer.weights if weight.name.endswith("kernel"))
+    return int(prod(layer.output.shape[1:-1]) * num_weights)

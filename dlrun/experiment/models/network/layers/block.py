@@ -58,6 +58,11 @@ class Block(Settings):
     def _normalizes_first(self) -> bool:
         return self.batch_norm is not None and self.batch_norm.position == "before"
 
+    @property
+    def draws(self) -> bool:
+        """Whether it draws random numbers while training."""
+        return self.dropout > 0
+
     def regularizer(self) -> "keras.regularizers.Regularizer | None":
         """Return the penalty on a kernel, a fresh one for each; None if there is none."""
         from keras import regularizers

@@ -31,6 +31,9 @@ class Conv1D(KernelBlock, Window1D, Filters):
         x = layers.Conv1D(self.filters, **window_of(self), **self.around(), name=place.name)(x)
         return self.finish(x, place)
 
+    def _mix(self, channels: int, positions: int) -> tuple[int, int]:
+        return self.filters, positions * channels * self.filters
+
 
 class Conv2D(KernelBlock, Window2D, Filters):
     """Convolution over images, of shape (height, width, channels).
@@ -47,3 +50,6 @@ class Conv2D(KernelBlock, Window2D, Filters):
         check_window(x, place, self.kernel_size, self.padding, dilation=self.dilation_rate)
         x = layers.Conv2D(self.filters, **window_of(self), **self.around(), name=place.name)(x)
         return self.finish(x, place)
+
+    def _mix(self, channels: int, positions: int) -> tuple[int, int]:
+        return self.filters, positions * channels * self.filters

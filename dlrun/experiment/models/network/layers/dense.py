@@ -1,11 +1,12 @@
 """Fully connected layers."""
 
+from math import prod
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
 from dlrun.experiment.models.network.layers.block import KernelBlock
-from dlrun.experiment.models.network.layers.layer import LayerSettings, Place, holds_numbers, shape_of
+from dlrun.experiment.models.network.layers.layer import Flow, LayerSettings, Place, holds_numbers, shape_of
 
 if TYPE_CHECKING:
     import keras
@@ -35,6 +36,9 @@ class Dense(KernelBlock, Units):
         x = flat(x, place)
         x = layers.Dense(self.units, **self.around(), name=place.name)(x)
         return self.finish(x, place)
+
+    def pass_on(self, flow: Flow) -> Flow:
+        return flow.to((self.units,), prod(flow.shape) * self.units)
 
 
 def flat(x: "keras.KerasTensor", place: Place) -> "keras.KerasTensor":

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from dlrun.errors import ModelError
 from dlrun.experiment.models.network.layers.initializers import InitializerName
-from dlrun.experiment.models.network.layers.layer import LayerSettings, Place, holds_numbers, shape_of, show
+from dlrun.experiment.models.network.layers.layer import Flow, LayerSettings, Place, holds_numbers, shape_of, show
 
 if TYPE_CHECKING:
     import keras
@@ -43,3 +43,6 @@ class Embedding(LayerSettings):
         return layers.Embedding(
             self.input_dim, self.output_dim, embeddings_initializer=self.initializer, name=place.name
         )(x)
+
+    def pass_on(self, flow: Flow) -> Flow:
+        return flow.to((*flow.shape, self.output_dim))

@@ -1,4 +1,4 @@
-"""LayerSettings: the base of every layer, and Place, which says where a layer stands."""
+"""LayerSettings: the base of every layer; Place, which says where one stands; Flow, what has come through."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -73,6 +73,34 @@ class Place:
         )
 
 
+@dataclass(frozen=True)
+class Flow:
+    """What a row has become behind some layers, and what that took, told by their settings without Keras.
+
+    Windows are taken to be padded: this is for choosing threads and slices; `dlrun check --model` counts exactly.
+
+    Args:
+        shape: Shape of the row.
+        multiply_adds: Multiplications of an input by a weight so far.
+    """
+
+    shape: Shape
+    multiply_adds: int = 0
+
+    def to(self, shape: Shape, multiply_adds: int = 0) -> "Flow":
+        """Return what a layer makes of it: another shape, and the multiply-adds that this takes."""
+        return Flow(shape, self.multiply_adds + multiply_adds)
+
+    def over(self, num_axes: int) -> "Flow":
+        """Return it with a channel, if it has but the axes that a window moves over."""
+        return self if len(self.shape) > num_axes else self.to((*self.shape, 1))
+
+    def stepped(self, strides: int | tuple[int, ...]) -> Shape:
+        """Return the positions, of all axes but the channels', that a padded window with these strides stops at."""
+        each = (strides,) * len(self.shape) if isinstance(strides, int) else strides
+        return tuple(max(1, -(-size // step)) for size, step in zip(self.shape[:-1], each, strict=False))
+
+
 class LayerSettings(Settings, ABC):
     """Base of every layer."""
 
@@ -92,6 +120,20 @@ class LayerSettings(Settings, ABC):
         Raises:
             ModelError: The layer does not fit the shape of `x`.
         """
+
+    @property
+    def convolves(self) -> bool:
+        """Whether the layer is a convolution, or holds one."""
+        return False
+
+    @property
+    def draws(self) -> bool:
+        """Whether the layer draws random numbers while training."""
+        return False
+
+    def pass_on(self, flow: Flow) -> Flow:
+        """Return what the layer makes of what comes in; as it is, for layers without kernels that keep the shape."""
+        return flow
 
     def resolved(self) -> Self:
         """Return the layer with every choice made that was left to dlrun."""

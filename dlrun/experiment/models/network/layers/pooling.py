@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from dlrun.experiment.models.network.layers.layer import LayerSettings, Pair, Place
+from dlrun.experiment.models.network.layers.layer import Flow, LayerSettings, Pair, Place
 from dlrun.experiment.models.network.layers.windows import check_window, image, steps
 
 if TYPE_CHECKING:
@@ -31,6 +31,10 @@ class Pool1D(LayerSettings):
         check_window(x, place, (self.pool_size,), self.padding, what="pool")
         return self._layer(place.name)(x)
 
+    def pass_on(self, flow: Flow) -> Flow:
+        flow = flow.over(1)
+        return flow.to((*flow.stepped(self.strides or self.pool_size), flow.shape[-1]))
+
     @abstractmethod
     def _layer(self, name: str) -> "keras.Layer":
         """Return the Keras layer that pools."""
@@ -55,9 +59,27 @@ class Pool2D(LayerSettings):
         check_window(x, place, self.pool_size, self.padding, what="pool")
         return self._layer(place.name)(x)
 
+    def pass_on(self, flow: Flow) -> Flow:
+        flow = flow.over(2)
+        return flow.to((*flow.stepped(self.strides or self.pool_size), flow.shape[-1]))
+
     @abstractmethod
     def _layer(self, name: str) -> "keras.Layer":
         """Return the Keras layer that pools."""
+
+
+class GlobalPool1D(LayerSettings):
+    """Base of pooling over all steps."""
+
+    def pass_on(self, flow: Flow) -> Flow:
+        return flow.to(flow.over(1).shape[-1:])
+
+
+class GlobalPool2D(LayerSettings):
+    """Base of pooling over a whole image."""
+
+    def pass_on(self, flow: Flow) -> Flow:
+        return flow.to(flow.over(2).shape[-1:])
 
 
 class MaxPooling1D(Pool1D):
@@ -104,7 +126,7 @@ class AveragePooling2D(Pool2D):
         return layers.AveragePooling2D(self.pool_size, self.strides, self.padding, "channels_last", name=name)
 
 
-class GlobalMaxPooling1D(LayerSettings):
+class GlobalMaxPooling1D(GlobalPool1D):
     """Keep the largest value of each channel over all steps."""
 
     kind: Literal["global_max_pooling1d"] = "global_max_pooling1d"
@@ -115,7 +137,7 @@ class GlobalMaxPooling1D(LayerSettings):
         return layers.GlobalMaxPooling1D("channels_last", name=place.name)(steps(x, place))
 
 
-class GlobalAveragePooling1D(LayerSettings):
+class GlobalAveragePooling1D(GlobalPool1D):
     """Keep the mean value of each channel over all steps."""
 
     kind: Literal["global_average_pooling1d"] = "global_average_pooling1d"
@@ -126,7 +148,7 @@ class GlobalAveragePooling1D(LayerSettings):
         return layers.GlobalAveragePooling1D("channels_last", name=place.name)(steps(x, place))
 
 
-class GlobalMaxPooling2D(LayerSettings):
+class GlobalMaxPooling2D(GlobalPool2D):
     """Keep the largest value of each channel over the whole image."""
 
     kind: Literal["global_max_pooling2d"] = "global_max_pooling2d"
@@ -137,7 +159,7 @@ class GlobalMaxPooling2D(LayerSettings):
         return layers.GlobalMaxPooling2D("channels_last", name=place.name)(image(x, place))
 
 
-class GlobalAveragePooling2D(LayerSettings):
+class GlobalAveragePooling2D(GlobalPool2D):
     """Keep the mean value of each channel over the whole image."""
 
     kind: Literal["global_average_pooling2d"] = "global_average_pooling2d"

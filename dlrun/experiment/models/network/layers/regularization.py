@@ -10,11 +10,20 @@ if TYPE_CHECKING:
     import keras
 
 
-class Dropout(LayerSettings):
+class _Dropping(LayerSettings):
+    """Base of layers that zero a random share while training."""
+
+    main: ClassVar[str | None] = "rate"
+
+    @property
+    def draws(self) -> bool:
+        return True
+
+
+class Dropout(_Dropping):
     """Zero a random share of the inputs while training (Srivastava et al. 2014)."""
 
     kind: Literal["dropout"] = "dropout"
-    main: ClassVar[str | None] = "rate"
 
     rate: float = Field(ge=0, lt=1)
     """Share of the inputs to zero."""
@@ -25,11 +34,10 @@ class Dropout(LayerSettings):
         return layers.Dropout(self.rate, name=place.name)(x)
 
 
-class SpatialDropout(LayerSettings):
+class SpatialDropout(_Dropping):
     """Zero a random share of whole channels while training (Tompson et al. 2015)."""
 
     kind: Literal["spatial_dropout"] = "spatial_dropout"
-    main: ClassVar[str | None] = "rate"
 
     rate: float = Field(ge=0, lt=1)
     """Share of the channels to zero."""
@@ -46,11 +54,10 @@ class SpatialDropout(LayerSettings):
         raise place.mismatch(x, expected, "Use `- dropout` where the input has no channels.")
 
 
-class AlphaDropout(LayerSettings):
+class AlphaDropout(_Dropping):
     """Drop a random share of the inputs and keep mean and variance; for selu networks (Klambauer et al. 2017)."""
 
     kind: Literal["alpha_dropout"] = "alpha_dropout"
-    main: ClassVar[str | None] = "rate"
 
     rate: float = Field(ge=0, lt=1)
     """Share of the inputs to drop."""

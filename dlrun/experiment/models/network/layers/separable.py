@@ -39,6 +39,9 @@ class SeparableConv1D(WindowBlock, Depth, Window1D, Filters):
         )(x)
         return self.finish(x, place)
 
+    def _mix(self, channels: int, positions: int) -> tuple[int, int]:
+        return self.filters, (positions + self.filters) * channels * self.depth_multiplier
+
 
 class SeparableConv2D(WindowBlock, Depth, EvenWindow2D, Filters):
     """Convolution over each channel of an image alone, then one that mixes the channels of each pixel.
@@ -58,6 +61,9 @@ class SeparableConv2D(WindowBlock, Depth, EvenWindow2D, Filters):
         )(x)
         return self.finish(x, place)
 
+    def _mix(self, channels: int, positions: int) -> tuple[int, int]:
+        return self.filters, (positions + self.filters) * channels * self.depth_multiplier
+
 
 class DepthwiseConv2D(WindowBlock, Depth, EvenWindow2D):
     """Convolution over each channel of an image alone; the channels are not mixed.
@@ -75,6 +81,9 @@ class DepthwiseConv2D(WindowBlock, Depth, EvenWindow2D):
         check_window(x, place, self.kernel_size, self.padding, dilation=self.dilation_rate)
         x = layers.DepthwiseConv2D(**window_of(self), **self.around(), **_depthwise(self), name=place.name)(x)
         return self.finish(x, place)
+
+    def _mix(self, channels: int, positions: int) -> tuple[int, int]:
+        return channels * self.depth_multiplier, positions * channels * self.depth_multiplier
 
 
 def _depthwise(layer: SeparableConv1D | SeparableConv2D | DepthwiseConv2D) -> dict[str, Any]:

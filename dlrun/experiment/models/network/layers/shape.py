@@ -7,7 +7,7 @@ from pydantic import Field
 
 from dlrun.base.settings import Items
 from dlrun.errors import ModelError
-from dlrun.experiment.models.network.layers.layer import LayerSettings, Place, Positive, shape_of, show
+from dlrun.experiment.models.network.layers.layer import Flow, LayerSettings, Place, Positive, shape_of, show
 
 if TYPE_CHECKING:
     import keras
@@ -23,6 +23,9 @@ class Flatten(LayerSettings):
         from keras import layers
 
         return layers.Flatten("channels_last", name=place.name)(x)
+
+    def pass_on(self, flow: Flow) -> Flow:
+        return flow.to((prod(flow.shape),))
 
 
 class Reshape(LayerSettings):
@@ -46,3 +49,6 @@ class Reshape(LayerSettings):
                 remedy=f"Choose a shape whose sizes multiply to {found}.",
             )
         return layers.Reshape(self.shape, name=place.name)(x)
+
+    def pass_on(self, flow: Flow) -> Flow:
+        return flow.to(self.shape)

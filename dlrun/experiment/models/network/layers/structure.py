@@ -7,7 +7,15 @@ from pydantic import Field
 from dlrun.base.settings import Items
 from dlrun.errors import ModelError
 from dlrun.experiment.models.network.layers.activation import ActivationName
-from dlrun.experiment.models.network.layers.layer import LayerSettings, Place, Shape, apply_layers, shape_of, show
+from dlrun.experiment.models.network.layers.layer import (
+    Flow,
+    LayerSettings,
+    Place,
+    Shape,
+    apply_layers,
+    shape_of,
+    show,
+)
 
 if TYPE_CHECKING:
     import keras
@@ -15,7 +23,30 @@ if TYPE_CHECKING:
     from dlrun.experiment.models.network.layers.layers import Layer
 
 
-class Repeat(LayerSettings):
+class HoldsLayers(LayerSettings):
+    """Base of layers that hold layers."""
+
+    if TYPE_CHECKING:
+        layers: Items[Layer]
+
+    @property
+    def convolves(self) -> bool:
+        return any(layer.convolves for layer in self.layers)
+
+    @property
+    def draws(self) -> bool:
+        return any(layer.draws for layer in self.layers)
+
+    def pass_on(self, flow: Flow) -> Flow:
+        for layer in self.layers:
+            flow = layer.pass_on(flow)
+        return flow
+
+    def resolved(self) -> Self:
+        return self.model_copy(update={"layers": tuple(layer.resolved() for layer in self.layers)})
+
+
+class Repeat(HoldsLayers):
     """Build the same layers several times, one behind the other, each time with weights of its own."""
 
     kind: Literal["repeat"] = "repeat"
@@ -32,11 +63,21 @@ class Repeat(LayerSettings):
             x = apply_layers(self.layers, x, place, repetition)
         return x
 
-    def resolved(self) -> Self:
-        return self.model_copy(update={"layers": tuple(layer.resolved() for layer in self.layers)})
+    @property
+    def convolves(self) -> bool:
+        return self.times > 0 and super().convolves
+
+    @property
+    def draws(self) -> bool:
+        return self.times > 0 and super().draws
+
+    def pass_on(self, flow: Flow) -> Flow:
+        for _ in range(self.times):
+            flow = super().pass_on(flow)
+        return flow
 
 
-class Residual(LayerSettings):
+class Residual(HoldsLayers):
     """Add the input to the output of some layers (He et al. 2015)."""
 
     kind: Literal["residual"] = "residual"
@@ -63,9 +104,6 @@ class Residual(LayerSettings):
         if self.activation == "linear":
             return x
         return layers.Activation(self.activation, name=place.part("activation"))(x)
-
-    def resolved(self) -> Self:
-        return self.model_copy(update={"layers": tuple(layer.resolved() for layer in self.layers)})
 
 
 def project(x: "keras.KerasTensor", shape: Shape, place: Place) -> "keras.KerasTensor":

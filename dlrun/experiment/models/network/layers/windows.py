@@ -1,13 +1,15 @@
 """The settings and checks that convolutions share: filters, and the window that moves over the input."""
 
+from abc import abstractmethod
 from collections.abc import Sequence
+from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from dlrun.errors import ModelError
-from dlrun.experiment.models.network.layers.layer import LayerSettings, Pair, Place, shape_of, show
+from dlrun.experiment.models.network.layers.layer import Flow, LayerSettings, Pair, Place, shape_of, show
 
 if TYPE_CHECKING:
     import keras
@@ -22,8 +24,42 @@ class Filters(LayerSettings):
     """Number of output channels."""
 
 
-class Window1D(LayerSettings):
+class Window(LayerSettings):
+    """Base of convolutions, along any number of axes."""
+
+    if TYPE_CHECKING:
+        kernel_size: int | tuple[int, int]
+        strides: int | tuple[int, int]
+
+    num_axes: ClassVar[int] = 2
+
+    @property
+    def convolves(self) -> bool:
+        return True
+
+    def pass_on(self, flow: Flow) -> Flow:
+        """Move the window over what comes in; every weight meets each position once."""
+        flow = flow.over(self.num_axes)
+        size = self.kernel_size
+        positions = prod(size) if isinstance(size, tuple) else size**self.num_axes
+        channels, num_weights = self._mix(flow.shape[-1], positions)
+        grid = flow.stepped(self.strides)
+        return flow.to((*grid, channels), prod(grid) * num_weights)
+
+    @abstractmethod
+    def _mix(self, channels: int, positions: int) -> tuple[int, int]:
+        """Return the channels that come out, and the number of weights.
+
+        Args:
+            channels: Those that come in.
+            positions: How many of them the window covers.
+        """
+
+
+class Window1D(Window):
     """Base of layers that move a window over steps."""
+
+    num_axes: ClassVar[int] = 1
 
     kernel_size: int = Field(default=3, ge=1)
     """Steps that the window covers."""
@@ -43,7 +79,7 @@ class Window1D(LayerSettings):
         return self
 
 
-class Window2D(LayerSettings):
+class Window2D(Window):
     """Base of layers that move a window over images."""
 
     kernel_size: Pair = (3, 3)
@@ -64,7 +100,7 @@ class Window2D(LayerSettings):
         return self
 
 
-class EvenWindow2D(LayerSettings):
+class EvenWindow2D(Window):
     """Base of layers whose window moves and stretches alike on both axes, as TensorFlow asks of depthwise kernels."""
 
     kernel_size: Pair = (3, 3)

@@ -6,7 +6,6 @@ import pytest
 
 from dlrun.experiment.models.network.network import Network, OutputHead
 from dlrun.experiment.models.network.summary import summary
-from dlrun.experiment.training import estimate, rules
 
 NETWORKS = {
     "dense": ([{"dense": 64}, {"dense": 32}], (20,)),
@@ -19,6 +18,7 @@ NETWORKS = {
     ),
     "depthwise": ([{"depthwise_conv2d": {"padding": "same"}}, "global_max_pooling2d"], (8, 8, 4)),
     "conv1d": ([{"conv1d": {"filters": 6, "padding": "same"}}, {"max_pooling1d": 2}, "flatten"], (16, 2)),
+    "reshape": ([{"reshape": [8, 8, 1]}, {"conv2d": {"filters": 4, "padding": "same"}}, "flatten"], (64,)),
     "repeat": ([{"repeat": {"times": 3, "layers": [{"dense": 8}]}}], (5,)),
 }
 
@@ -29,33 +29,19 @@ def test_the_estimate_is_the_exact_count_where_windows_are_padded(name: str) -> 
     network = Network.model_validate({"layers": layers})
     built = network.build(shape, OutputHead(3, "softmax"))
     exact = sum(row.multiply_adds for row in summary(built))
-    assert estimate.work(network.layers, shape, 3) == exact
+    assert network.work(shape, 3) == exact
 
 
 def test_repeats_and_residuals_are_looked_into() -> None:
     inner = {"residual": [{"conv2d": 4}, {"spatial_dropout": 0.1}]}
     network = Network.model_validate({"layers": [{"repeat": {"times": 2, "layers": [inner]}}]})
-    assert [layer.kind for layer in estimate.flattened(network.layers)] == ["conv2d", "spatial_dropout"] * 2
-    assert estimate.convolves(network.layers)
-    assert estimate.draws(network.layers)
+    assert network.convolves
+    assert network.draws
+    none = Network.model_validate({"layers": [{"repeat": {"times": 0, "layers": [inner]}}]})
+    assert not none.convolves
+    assert not none.draws
 
 
 def test_dropout_inside_of_a_dense_layer_draws() -> None:
-    assert estimate.draws(Network.model_validate({"layers": [{"dense": {"units": 3, "dropout": 0.1}}]}).layers)
-    assert not estimate.draws(Network.model_validate({"layers": [{"dense": 3}]}).layers)
-
-
-def test_rules() -> None:
-    assert rules.threads(10, convolutional=False, cores=8) == 1
-    assert rules.threads(10**9, convolutional=False, cores=8) == 8
-    assert rules.threads(10, convolutional=True, cores=8) == 8
-    assert rules.jit(10**6, device="cpu", convolutional=False, random=False, num_steps=20_000)
-    assert rules.jit(5 * 10**7, device="cpu", convolutional=False, random=False, num_steps=2_000)
-    assert not rules.jit(10**5, device="cpu", convolutional=False, random=False, num_steps=2_000)
-    assert not rules.jit(10**8, device="cpu", convolutional=True, random=False, num_steps=10**5)
-    assert rules.jit(10**8, device="gpu", convolutional=True, random=False, num_steps=10**5)
-    assert not rules.jit(10**8, device="cpu", convolutional=False, random=True, num_steps=10**5)
-    assert rules.slice_steps(10**15) == 1
-    assert rules.slice_steps(1) == rules.MOST_SLICE_STEPS
-    assert rules.engine(10**6) == "resident"
-    assert rules.engine(10**15) == "streaming"
+    assert Network.model_validate({"layers": [{"dense": {"units": 3, "dropout": 0.1}}]}).draws
+    assert not Network.model_validate({"layers": [{"dense": 3}]}).draws
