@@ -65,18 +65,16 @@ def idle_pruner(experiment: Experiment) -> str | None:
         experiment: As it was written.
     """
     tuner = experiment.tuner
-    if tuner is None or tuner.pruner.kind == "none":
+    if tuner is None or tuner.pruner.never:
         return None
-    pruner, searched = tuner.pruner, tuner.searched
-    if pruner.per == "fold" and "fold" not in experiment.validation.kind:
-        return (
-            f"the pruner {pruner.kind} stops nothing: it looks at folds, and validation is {experiment.validation.kind}"
-        )
+    pruner, searched, validation = tuner.pruner, tuner.searched, experiment.validation
+    if pruner.per == "fold" and validation.num_folds == 1:
+        return f"the pruner {pruner.kind} stops nothing: it looks at folds, and validation is {validation.kind}"
     if pruner.per == "fold" or searched & {"model", "model.kind", "training", "training.epochs"}:
         return None
     if experiment.model.kind != "network":
         return f"the pruner {pruner.kind} stops nothing: a {experiment.model.kind} model has no epochs"
-    first = getattr(pruner, "min_epochs", getattr(pruner, "epochs", 0))
+    first = pruner.first_step
     if first >= experiment.training.epochs:
         return f"the pruner {pruner.kind} stops nothing: it waits for epoch {first} of {experiment.training.epochs}"
     return None

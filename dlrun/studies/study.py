@@ -229,7 +229,7 @@ class _Driver:
         self._deadline = None if self.order.seconds is None else time.monotonic() + self.order.seconds
         latency_rows = self.tuner.latency_rows if "latency" in self.objective.names else 0
         pruner = self.tuner.pruner
-        waits: Waits = "never" if pruner.kind == "none" else "folds" if pruner.per == "fold" else "epochs"
+        waits: Waits = "never" if pruner.never else "folds" if pruner.per == "fold" else "epochs"
 
         def job_of(suggestion: Suggestion) -> Job:
             config = self._config_at(suggestion.overrides, {"name": trial_name(suggestion.trial)})

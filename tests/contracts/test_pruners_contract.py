@@ -70,6 +70,21 @@ def test_decides_on_any_reports(kind: str, values: list[list[float]], data: Any)
 
 
 @every_pruner
+def test_knows_the_first_step_that_may_be_the_last_of_a_trial(kind: str) -> None:
+    names = {"min_epochs", "epochs", "min_folds"} & PRUNERS[kind].model_fields.keys()
+    rule = ADAPTER.validate_python({"kind": kind, **dict.fromkeys(names, 4)})
+    assert rule.never is (kind == "none")
+    assert rule.first_step == (4 if names else 1)
+    settled = {trial: [float(trial)] * 9 for trial in range(60)}
+    for step in range(1, rule.first_step + 1):
+        curves = {trial: curve[:step] for trial, curve in settled.items()}
+        finished = {} if kind in ("asha", "hyperband", "racing") else {trial: settled[trial] for trial in range(20)}
+        race = race_of(curves | finished, set(finished), best=0, max_epochs=9, num_trials=60)
+        stopped = any(rule.stops(trial, step, race) for trial in range(20, 60))
+        assert stopped is (step == rule.first_step and not rule.never)
+
+
+@every_pruner
 def test_never_stops_trial_0_nor_the_best_one(kind: str, tmp_path: Path) -> None:
     settings = {"min_epochs": 1} if "min_epochs" in PRUNERS[kind].model_fields else {}
     written = {

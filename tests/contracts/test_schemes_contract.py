@@ -78,7 +78,7 @@ def test_parts_are_disjoint_and_cover_all_rows(kind: str, dataset: Dataset, seed
         for part in (fold.training, fold.validation, plan.test):
             assert part.dtype == np.int64
             assert np.all(np.diff(part) > 0)
-    assert [fold.number for fold in plan.folds] == list(range(len(plan.folds)))
+    assert [fold.number for fold in plan.folds] == list(range(SCHEMES[kind]().num_folds))
 
 
 @every_scheme
@@ -94,6 +94,17 @@ def test_the_test_part_has_the_share_asked_for(kind: str, dataset: Dataset, seed
         for code in np.unique(dataset.y):
             rows = np.flatnonzero(dataset.y == code)
             assert abs(np.isin(plan.test, rows).sum() - test_fraction * len(rows)) <= 1
+
+
+@every_scheme
+def test_knows_whether_the_seed_of_the_experiment_divides_the_rows(kind: str) -> None:
+    dataset = make_dataset("regression", 100)
+    for written in ({}, {"seed": 5}, {"shuffle": False}):
+        if not written.keys() <= SCHEMES[kind].model_fields.keys():
+            continue
+        scheme = SCHEMES[kind].model_validate(written)
+        one, other = (scheme.split(dataset, seed).arrays() for seed in (1, 2))
+        assert scheme.has_own_order == all(np.array_equal(one[part], other[part]) for part in one)
 
 
 @every_scheme

@@ -34,6 +34,10 @@ class Holdout(Scheme):
     def num_parts(self) -> int:
         return 2
 
+    @property
+    def num_folds(self) -> int:
+        return 1
+
     def check(self, facts: DatasetFacts) -> None:
         super().check(facts)
         num_divided = facts.num_rows - facts.num_own_test_rows

@@ -32,6 +32,10 @@ class KFold(Scheme):
     def num_parts(self) -> int:
         return self.folds
 
+    @property
+    def num_folds(self) -> int:
+        return self.folds
+
     def check(self, facts: DatasetFacts) -> None:
         super().check(facts)
         refuse_fewer_rows_than_folds(facts.num_rows - self.num_test_rows(facts), self.folds)

@@ -66,6 +66,16 @@ class Scheme(Settings):
     def num_parts(self) -> int:
         """Number of parts, besides the test part, that no row is in twice."""
 
+    @property
+    @abstractmethod
+    def num_folds(self) -> int:
+        """Number of times that a learner is fitted, each time with other validation rows."""
+
+    @property
+    def has_own_order(self) -> bool:
+        """Whether the rows are divided alike whatever the seed of the experiment is."""
+        return self.ordered or self.seed != "auto"
+
     @model_validator(mode="after")
     def _not_stratified_in_order(self) -> Self:
         if self.stratify is True and self.ordered:

@@ -24,6 +24,10 @@ class ASHA(Rule):
     reduction: int = Field(3, ge=2)
     """One of how many trials goes on."""
 
+    @property
+    def first_step(self) -> int:
+        return self.min_epochs
+
     def stops(self, trial: int, step: int, race: Race) -> bool:
         if not is_rung(step, self.min_epochs, self.reduction):
             return False

@@ -37,6 +37,10 @@ class Hyperband(Rule):
             raise PydanticCustomError("order", "expected an integer >= min_epochs ({least}), found {most}", found)
         return self
 
+    @property
+    def first_step(self) -> int:
+        return self.min_epochs
+
     def stops(self, trial: int, step: int, race: Race) -> bool:
         order = self._order(race)
         bracket = order[trial % len(order)]

@@ -23,6 +23,10 @@ class Median(Rule):
     min_epochs: int = Field(3, ge=1)
     """Epochs that every trial is given."""
 
+    @property
+    def first_step(self) -> int:
+        return self.min_epochs
+
     def stops(self, trial: int, step: int, race: Race) -> bool:
         if step < self.min_epochs:
             return False

@@ -15,8 +15,16 @@ class Rule(Settings, ABC):
     per: ClassVar[Literal["epoch", "fold"]] = "epoch"
     """What a trial reports: its objective after every epoch of the first fold, or the score of every fold."""
 
+    never: ClassVar[bool] = False
+    """Whether no trial is stopped, whatever it reports."""
+
     resumable: ClassVar[bool] = False
     """Whether a trial that was stopped may be carried to the end later, and is to store its state for that."""
+
+    @property
+    def first_step(self) -> int:
+        """First epoch or fold after which a trial may be stopped."""
+        return 1
 
     @abstractmethod
     def stops(self, trial: int, step: int, race: Race) -> bool:

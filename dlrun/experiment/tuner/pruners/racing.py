@@ -24,6 +24,10 @@ class Racing(Rule):
     keep: int = Field(5, ge=1)
     """Number of trials that go on."""
 
+    @property
+    def first_step(self) -> int:
+        return self.epochs
+
     def stops(self, trial: int, step: int, race: Race) -> bool:
         del trial
         return step == self.epochs and (race.num_trials is None or race.num_trials > self.keep)

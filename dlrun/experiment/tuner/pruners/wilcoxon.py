@@ -25,6 +25,10 @@ class Wilcoxon(Rule):
     min_folds: int = Field(2, ge=1)
     """Folds that every trial is given."""
 
+    @property
+    def first_step(self) -> int:
+        return self.min_folds
+
     def stops(self, trial: int, step: int, race: Race) -> bool:
         if race.best is None or race.best == trial or race.best not in race.curves or step < self.min_folds:
             return False
