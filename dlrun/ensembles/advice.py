@@ -4,15 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from dlrun.base.settings import kind_of
 from dlrun.ensembles.members.members import Member
-
-_KINDS = {
-    "gradient_boosting": "gradient-boosted trees",
-    "random_forest": "random forest",
-    "network": "network",
-    "linear": "linear model",
-}
-"""Kinds of model that err differently on measured numbers and columns, in the order of how much they usually add."""
+from dlrun.experiment.models.model_settings import ModelSettings
+from dlrun.experiment.models.models import model_kinds
 
 _OF_COLUMNS = frozenset({"table", "features", "indicators"})
 _ALIKE = 0.9
@@ -27,13 +22,16 @@ def advise(members: Sequence[Member], num_groups: int, mean_correlation: float |
         num_groups: How many are left if near copies count once.
         mean_correlation: Mean correlation of their errors; None if there is but one.
     """
+    kinds = model_kinds()
     present = {member.model for member in members}
+    num_with_epochs = sum(kind in kinds and kinds[kind].has_epochs for kind in present)
     advice = []
-    if present == {"network"} and num_groups < len(members):
+    if num_with_epochs == len(present) and num_groups < len(members):
         advice.append("Vary the layers, not only the seed: other widths, depths, activations or kinds of layers.")
     if members[0].facts.get("input_kind") in _OF_COLUMNS:
-        advice += [_train(members, kind) for kind in _KINDS if kind not in present and kind != "network"]
-        if "network" not in present:
+        absent = [model for kind, model in kinds.items() if model.adds_on_columns and kind not in present]
+        advice += [_train(members, model) for model in sorted(absent, key=lambda model: -model.adds_on_columns)]
+        if not num_with_epochs:
             advice.append("No network is among the members: train one, `dlrun init` writes a config.")
     if not advice and mean_correlation is not None and mean_correlation > _ALIKE:
         advice.append(
@@ -43,6 +41,6 @@ def advise(members: Sequence[Member], num_groups: int, mean_correlation: float |
     return advice[:_MOST]
 
 
-def _train(members: Sequence[Member], kind: str) -> str:
-    config = members[0].run.file("config.yaml")
-    return f"No {_KINDS[kind]} among the members: dlrun train {config} model={kind} --name {kind.replace('_', '-')}"
+def _train(members: Sequence[Member], model: type[ModelSettings]) -> str:
+    config, kind = members[0].run.file("config.yaml"), kind_of(model)
+    return f"No {model.phrase} among the members: dlrun train {config} model={kind} --name {kind.replace('_', '-')}"

@@ -139,7 +139,7 @@ def make_ready(experiment: Experiment, clock: Clock, dataset: Dataset | None = N
         dataset = experiment.dataset.load() if dataset is None else dataset
         check_values(dataset)
         check_class_weights(experiment.training.class_weights, dataset)
-        if experiment.model.kind == "network":
+        if experiment.model.has_epochs:
             check_targets(experiment.training.loss, dataset)
         plan = experiment.validation.split(dataset, experiment.seed)
         report = check_parts(dataset, plan)

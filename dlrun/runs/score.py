@@ -17,8 +17,10 @@ from dlrun.experiment.evaluation.evaluation import evaluate, mean_scores, prepar
 from dlrun.experiment.evaluation.intervals import bootstrap, percentiles
 from dlrun.experiment.evaluation.metric import Scorer
 from dlrun.experiment.evaluation.metrics import higher_is_better
+from dlrun.experiment.evaluation.suggestions import ModelFacts
 from dlrun.experiment.evaluation.undefined import find_undefined
 from dlrun.experiment.experiment import Experiment
+from dlrun.experiment.models.models import model_kinds
 from dlrun.runs.average import RowLosses, average, joined
 from dlrun.runs.fit import FittedFold, Part, Target
 
@@ -218,7 +220,7 @@ def diagnosis(experiment: Experiment, dataset: Dataset, metrics: Mapping[str, An
         monitor=monitor,
         mode="max" if monitor and higher_is_better(monitor) else "min",
         num_epochs_allowed=experiment.training.epochs if monitor else None,
-        learner=experiment.model.kind,
+        model=_model_facts(experiment),
         refit=experiment.training.refit,
         weighted=experiment.training.class_weights is not None,
         test=metrics["test"],
@@ -226,6 +228,12 @@ def diagnosis(experiment: Experiment, dataset: Dataset, metrics: Mapping[str, An
         unseen=_unseen(dataset, outcome, with_test=metrics["test"] is not None),
     )
     return found.to_json()
+
+
+def _model_facts(experiment: Experiment) -> ModelFacts:
+    model = experiment.model
+    others = [kind for kind, known in model_kinds().items() if not known.has_epochs and kind != model.kind]
+    return ModelFacts(model.has_epochs, model.is_simplest, tuple(others))
 
 
 def _unseen(dataset: Dataset, outcome: Outcome, *, with_test: bool) -> dict[str, list[str]]:

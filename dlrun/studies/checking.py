@@ -72,7 +72,7 @@ def idle_pruner(experiment: Experiment) -> str | None:
         return f"the pruner {pruner.kind} stops nothing: it looks at folds, and validation is {validation.kind}"
     if pruner.per == "fold" or searched & {"model", "model.kind", "training", "training.epochs"}:
         return None
-    if experiment.model.kind != "network":
+    if not experiment.model.has_epochs:
         return f"the pruner {pruner.kind} stops nothing: a {experiment.model.kind} model has no epochs"
     first = pruner.first_step
     if first >= experiment.training.epochs:

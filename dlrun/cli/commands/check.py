@@ -157,7 +157,7 @@ def describe(facts: DatasetFacts, experiment: Experiment, columns: Mapping[str, 
         ["validation", experiment.validation.kind],
         ["metrics", ", ".join(experiment.evaluation.metrics)],
     ]
-    if experiment.model.kind == "network":
+    if experiment.model.has_epochs:
         rows += [
             ["loss", str(getattr(training.loss, "kind", training.loss))],
             ["optimizer", f"{experiment.optimizer.kind}, learning rate {experiment.optimizer.learning_rate:g}"],

@@ -16,7 +16,9 @@ from dlrun.base.words import number, words
 from dlrun.experiment.evaluation.curves import Curve, curves
 from dlrun.experiment.evaluation.facts import Facts, Scores
 from dlrun.experiment.evaluation.metrics import LOSS
-from dlrun.experiment.evaluation.suggestions import Finding, suggest
+from dlrun.experiment.evaluation.suggestions import Finding, ModelFacts, suggest
+
+_NETWORK = ModelFacts()
 
 _NOT_LEARNED = 0.98
 """Share of the baseline's loss above which training has not got anywhere."""
@@ -73,7 +75,7 @@ def diagnose(
     monitor: str | None = None,
     mode: Literal["min", "max"] = "min",
     num_epochs_allowed: int | None = None,
-    learner: str = "network",
+    model: ModelFacts = _NETWORK,
     refit: bool = False,
     weighted: bool = False,
     test: Scores | None = None,
@@ -92,7 +94,7 @@ def diagnose(
         monitor: Name of the value that early stopping watches, such as `val_loss`.
         mode: Whether lower or higher values of the monitor are better.
         num_epochs_allowed: Most epochs that a fit could have taken.
-        learner: Kind of the model, such as `network`.
+        model: What is known of the model's kind.
         refit: Whether the learner is refitted on training and validation rows already.
         weighted: Whether rows weigh differently in the training loss, so that the baseline's is no measure of it.
         test: Scores on the test rows, if they were looked at.
@@ -116,7 +118,7 @@ def diagnose(
     rates = [curve.learning_rate for curve in facts.curves if curve.learning_rate is not None]
     suggestions = suggest(
         finding,
-        learner=learner,
+        model=model,
         learning_rate=rates[0] if rates else None,
         num_epochs=num_epochs_allowed,
         too_fast=any(curve.is_jagged(facts.baseline_loss) for curve in facts.curves),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 Finding = Literal[
@@ -18,10 +19,25 @@ Finding = Literal[
 """Where an experiment stands on the way from not training to overfitting."""
 
 
+@dataclass(frozen=True)
+class ModelFacts:
+    """What suggestions need to know of the kind of a model.
+
+    Args:
+        has_epochs: Whether it is trained epoch by epoch.
+        is_simplest: Whether there is no smaller one worth comparing with.
+        others: Other kinds that a config needs but to name.
+    """
+
+    has_epochs: bool = True
+    is_simplest: bool = False
+    others: tuple[str, ...] = ()
+
+
 def suggest(
     finding: Finding,
     *,
-    learner: str,
+    model: ModelFacts,
     learning_rate: float | None,
     num_epochs: int | None,
     too_fast: bool,
@@ -32,17 +48,17 @@ def suggest(
 
     Args:
         finding: Where the experiment stands.
-        learner: Kind of the model, such as `network`.
+        model: What is known of the model's kind.
         learning_rate: Highest learning rate of the fit, if known.
         num_epochs: Most epochs that a fit may take, if known.
         too_fast: Whether the training loss leaps about.
         memorizes: Whether the training rows are predicted well.
         refit: Whether the learner is refitted on training and validation rows already.
     """
-    if learner == "network":
+    if model.has_epochs:
         found = _for_network(finding, learning_rate, num_epochs, too_fast, memorizes)
     else:
-        found = _for_estimator(finding, learner)
+        found = _for_estimator(finding, model)
     return tuple(suggestion for suggestion in found if not (refit and suggestion == _REFIT))
 
 
@@ -60,9 +76,9 @@ def _for_network(
     return (*slower, *_FOR_NETWORKS[finding])
 
 
-def _for_estimator(finding: Finding, learner: str) -> tuple[str, ...]:
-    others = ", ".join(f"model={kind}" for kind in _ESTIMATORS if kind != learner)
-    smaller = () if finding == "good" and learner == "linear" else _FOR_OTHERS[finding]
+def _for_estimator(finding: Finding, model: ModelFacts) -> tuple[str, ...]:
+    others = ", ".join(f"model={kind}" for kind in model.others)
+    smaller = () if finding == "good" and model.is_simplest else _FOR_OTHERS[finding]
     return (*(text.format(others=others) for text in smaller), *((_REFIT,) if finding == "good" else ()))
 
 
@@ -78,8 +94,6 @@ def _change_rate(learning_rate: float | None, too_fast: bool) -> str:
 
 
 _REFIT = "Once settled, let it learn from the validation rows too: training.refit=true"
-
-_ESTIMATORS = ("linear", "random_forest", "gradient_boosting")
 
 _BY_HEART = (
     "It knows the training rows by heart: check that labels and rows belong together.",

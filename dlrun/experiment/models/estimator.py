@@ -1,15 +1,15 @@
 """EstimatorSettings: the base of models that scikit-learn fits at one go."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from dlrun.base.settings import Settings
 from dlrun.errors import StorageError
 from dlrun.experiment.datasets.dataset import Task
+from dlrun.experiment.models.model_settings import ModelSettings
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,10 +37,8 @@ class Form:
         return {"multiclass": self.num_outputs, "regression": 0}.get(self.task, 2)
 
 
-class EstimatorSettings(Settings, ABC):
+class EstimatorSettings(ModelSettings):
     """Base of models that scikit-learn fits at one go."""
-
-    kind: str
 
     same_bits: ClassVar[bool] = True
     """Whether a fit comes to the same bits with any number of threads."""

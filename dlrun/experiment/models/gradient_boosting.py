@@ -1,12 +1,13 @@
 """Gradient-boosted trees."""
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
 from dlrun.experiment.datasets.dataset import Task
 from dlrun.experiment.models.estimator import EstimatorSettings, Form, classes_found, exactly, one_for_each
+from dlrun.experiment.models.model_settings import Space
 from dlrun.experiment.models.stored_trees import boosted_tree
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ class GradientBoosting(EstimatorSettings):
     """Trees that correct each other, on binned inputs (Friedman 2001, Ke et al. 2017; scikit-learn's histogram one)."""
 
     kind: Literal["gradient_boosting"] = "gradient_boosting"
+    phrase: ClassVar[str] = "gradient-boosted trees"
+    adds_on_columns: ClassVar[int] = 3
 
     num_iterations: int = Field(default=100, ge=1, le=100_000)
     """Most rounds; a round adds a tree, or one for each class."""
@@ -50,6 +53,16 @@ class GradientBoosting(EstimatorSettings):
 
     held_out: float = Field(default=0.1, gt=0, lt=1)
     """Share of the training rows that early stopping holds out."""
+
+    def default_space(self) -> Space:
+        return {
+            "model.num_iterations": {"logint": [30, 500]},
+            "model.learning_rate": {"loguniform": [0.01, 0.5]},
+            "model.max_leaf_nodes": {"logint": [4, 128]},
+            "model.min_samples_leaf": {"logint": [1, 100]},
+            "model.l2": {"loguniform": [1e-6, 10.0]},
+            "model.max_features": {"uniform": [0.3, 1.0]},
+        }
 
     def work(self, num_rows: int, num_columns: int, num_outputs: int) -> int:
         return self.num_iterations * num_rows * num_columns * num_outputs

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from dlrun.experiment.datasets.dataset import Task
 from dlrun.experiment.models.estimator import EstimatorSettings, Form, classes_found, one_for_each
+from dlrun.experiment.models.model_settings import Space
 
 if TYPE_CHECKING:
     from dlrun.experiment.models.skops_archive import Part
@@ -16,6 +17,9 @@ class Linear(EstimatorSettings):
     """Logistic regression for classes and labels, ridge regression for numbers (scikit-learn)."""
 
     kind: Literal["linear"] = "linear"
+    phrase: ClassVar[str] = "linear model"
+    is_simplest: ClassVar[bool] = True
+    adds_on_columns: ClassVar[int] = 1
 
     l2: float = Field(default=1.0, ge=0, allow_inf_nan=False)
     """Strength of the penalty on squared weights: Ridge's alpha, and 1/C of LogisticRegression; 0 is none."""
@@ -27,6 +31,9 @@ class Linear(EstimatorSettings):
     """Gradient at which that solver stops."""
 
     same_bits: ClassVar[bool] = False  # how products of matrices are divided decides in which order they are summed
+
+    def default_space(self) -> Space:
+        return {"model.l2": {"loguniform": [1e-4, 1e3]}}
 
     def work(self, num_rows: int, num_columns: int, num_outputs: int) -> int:
         return num_rows * num_columns * (num_columns + 100 * num_outputs) // 100

@@ -6,9 +6,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-from dlrun.base.settings import ByKind
+from dlrun.base.settings import ByKind, members
 from dlrun.experiment.models.gradient_boosting import GradientBoosting
 from dlrun.experiment.models.linear import Linear
+from dlrun.experiment.models.model_settings import ModelSettings
 from dlrun.experiment.models.network.network import Network
 from dlrun.experiment.models.random_forest import RandomForest
 
@@ -21,3 +22,8 @@ Model = Annotated[
     Field(discriminator="kind"),
     ByKind(),
 ]
+
+
+def model_kinds() -> dict[str, type[ModelSettings]]:
+    """Map the name of every kind of model to its class."""
+    return {kind: known for kind, known in members(Model).items() if issubclass(known, ModelSettings)}

@@ -2,12 +2,13 @@
 
 import math
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field
 
 from dlrun.experiment.datasets.dataset import Task
 from dlrun.experiment.models.estimator import EstimatorSettings, Form, classes_found, exactly
+from dlrun.experiment.models.model_settings import Space
 from dlrun.experiment.models.stored_trees import decision_tree
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ class RandomForest(EstimatorSettings):
     """The mean of decision trees grown on random samples of rows and columns (Breiman 2001; scikit-learn)."""
 
     kind: Literal["random_forest"] = "random_forest"
+    phrase: ClassVar[str] = "random forest"
+    adds_on_columns: ClassVar[int] = 2
 
     num_trees: int = Field(default=100, ge=1, le=100_000)
     """Number of trees."""
@@ -39,6 +42,14 @@ class RandomForest(EstimatorSettings):
 
     max_samples: float | None = Field(default=None, gt=0, le=1)
     """Share of the rows that are drawn for a tree; null draws as many as there are."""
+
+    def default_space(self) -> Space:
+        return {
+            "model.num_trees": {"logint": [50, 500]},
+            "model.min_samples_leaf": {"logint": [1, 20]},
+            "model.max_features": {"uniform": [0.1, 1.0]},
+            "model.max_depth": {"choice": [None, 4, 8, 16]},
+        }
 
     def work(self, num_rows: int, num_columns: int, num_outputs: int) -> int:  # noqa: ARG002
         return self.num_trees * num_rows * max(1, math.isqrt(num_columns)) * num_rows.bit_length()

@@ -12,6 +12,7 @@ import pytest
 from dlrun.base.words import number, words
 from dlrun.experiment.evaluation.curves import Curve, curves
 from dlrun.experiment.evaluation.diagnosis import Diagnosis, diagnose
+from dlrun.experiment.evaluation.suggestions import ModelFacts
 
 BASELINE = {"loss": 2.303, "accuracy": 0.1}
 
@@ -33,6 +34,10 @@ def turning(start: float, lowest: float, end: float, num_epochs: int, at: int) -
     down = [lowest + (start - lowest) * (1 - epoch / (at - 1)) ** 2 for epoch in range(at)]
     up = [lowest + (end - lowest) * (epoch + 1) / (num_epochs - at) for epoch in range(num_epochs - at)]
     return down + up
+
+
+FOREST = ModelFacts(has_epochs=False, others=("linear", "gradient_boosting"))
+LINEAR = ModelFacts(has_epochs=False, is_simplest=True, others=("random_forest", "gradient_boosting"))
 
 
 def network(
@@ -137,7 +142,7 @@ CASES: dict[str, Diagnosis] = {
         validation={"loss": 1.1, "rmse": 3.1},
         baseline={"loss": 4.0, "rmse": 6.3},
         intervals={"loss": [1.0, 1.2], "rmse": [2.9, 3.3]},
-        learner="random_forest",
+        model=FOREST,
     ),
     "balanced: early stopping after a steady rise": network(
         history(
@@ -153,7 +158,7 @@ CASES: dict[str, Diagnosis] = {
         train={"loss": 0.30, "accuracy": 0.90},
         validation={"loss": 0.45, "accuracy": 0.85},
         baseline=BASELINE,
-        learner="linear",
+        model=LINEAR,
     ),
     "unseen classes: test rows of a class that came last": diagnose(
         metric="accuracy",
@@ -163,7 +168,7 @@ CASES: dict[str, Diagnosis] = {
         test={"loss": 9.0, "accuracy": 0.3},
         test_baseline=BASELINE,
         unseen={"test": ["virginica"]},
-        learner="linear",
+        model=LINEAR,
     ),
     "does not generalize: test rows unlike the others": diagnose(
         metric="accuracy",
@@ -172,7 +177,7 @@ CASES: dict[str, Diagnosis] = {
         baseline=BASELINE,
         test={"loss": 0.9, "accuracy": 0.0},
         test_baseline=BASELINE,
-        learner="linear",
+        model=LINEAR,
     ),
     "does not generalize: a linear model": diagnose(
         metric="rmse",
@@ -180,7 +185,7 @@ CASES: dict[str, Diagnosis] = {
         validation={"rmse": 6.3, "r2": -0.01},
         baseline={"rmse": 6.3, "r2": -0.01},
         intervals={"rmse": [6.0, 6.6], "r2": [-0.03, 0.01]},
-        learner="linear",
+        model=LINEAR,
     ),
 }
 

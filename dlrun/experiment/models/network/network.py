@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import Field
 
 from dlrun.base.settings import Items, Settings
 from dlrun.errors import ModelError
+from dlrun.experiment.models.model_settings import ModelSettings, Space
 from dlrun.experiment.models.network.layers.dense import flat
 from dlrun.experiment.models.network.layers.initializers import KernelInitializer, kernel_initializer
 from dlrun.experiment.models.network.layers.layer import Flow, Place, apply_layers
@@ -91,10 +92,17 @@ class Output(Settings):
         return self.model_copy(update=update)
 
 
-class Network(Settings):
+_FEW_BLOCKS = 3
+"""Layers up to which each one's normalization and penalty are searched; beyond, only the first of them."""
+
+
+class Network(ModelSettings):
     """A neural network: layers one behind the other, and an output layer that follows from the task."""
 
     kind: Literal["network"] = "network"
+    phrase: ClassVar[str] = "network"
+    has_epochs: ClassVar[bool] = True
+    has_parameters: ClassVar[bool] = True
 
     layers: Items[Layer] = ()
     """The hidden layers, from the input on; none makes a linear model."""
@@ -123,6 +131,17 @@ class Network(Settings):
         for layer in self.layers:
             flow = layer.pass_on(flow)
         return flow.multiply_adds + prod(flow.shape) * num_outputs
+
+    def default_space(self) -> Space:
+        """Return what its layers are searched by, and how often a `repeat` builds its own."""
+        placed = [one for index, layer in enumerate(self.layers) for one in layer.placed(f"model.layers.{index}")]
+        blocks = [(path, layer) for path, layer in placed if layer.has_kernel]
+        space: Space = {}
+        for number, (path, layer) in enumerate(blocks):
+            space |= layer.default_space(path, whole=len(blocks) <= _FEW_BLOCKS or number == 0)
+        for path, layer in placed:
+            space |= {} if layer.has_kernel else layer.default_space(path, whole=True)
+        return space
 
     def build(
         self,

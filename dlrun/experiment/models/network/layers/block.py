@@ -1,10 +1,11 @@
 """Block: what a dense or convolution layer brings beside its kernel."""
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import Field
 
 from dlrun.base.settings import Auto, Settings, Switch
+from dlrun.experiment.models.model_settings import Space
 from dlrun.experiment.models.network.layers.activation import ActivationName
 from dlrun.experiment.models.network.layers.initializers import (
     KernelInitializer,
@@ -18,12 +19,19 @@ if TYPE_CHECKING:
     import keras
 
 
+def widths(width: int) -> dict[str, Any]:
+    """Return what a search tries of the width of a layer, around the one that is written."""
+    return {"logint": [max(width // 4, 1), max(width * 4, 2)]}
+
+
 class Block(Settings):
     """Activation, normalization, dropout and penalties around a kernel.
 
     The order is: kernel, batch normalization (`position: before`), activation, batch normalization
     (`position: after`), dropout.
     """
+
+    has_kernel: ClassVar[bool] = True
 
     activation: ActivationName = "relu"
     """Activation function, as named in Keras; `linear` is none."""
@@ -62,6 +70,15 @@ class Block(Settings):
     def draws(self) -> bool:
         """Whether it draws random numbers while training."""
         return self.dropout > 0
+
+    def default_space(self, path: str, *, whole: bool) -> Space:
+        """Return what a search tries of the block; see `LayerSettings.default_space`."""
+        if not whole:
+            return {}
+        space: Space = {}
+        if self.batch_norm is None or not self.batch_norm.model_fields_set:
+            space[f"{path}.batch_norm"] = {"choice": [False, True]}
+        return space | {f"{path}.l2": {"loguniform": [1e-6, 1e-2]}}
 
     def regularizer(self) -> "keras.regularizers.Regularizer | None":
         """Return the penalty on a kernel, a fresh one for each; None if there is none."""

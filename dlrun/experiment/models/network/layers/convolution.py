@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING, Literal
 
-from dlrun.experiment.models.network.layers.block import KernelBlock
+from dlrun.experiment.models.model_settings import Space
+from dlrun.experiment.models.network.layers.block import KernelBlock, widths
 from dlrun.experiment.models.network.layers.layer import Place
 from dlrun.experiment.models.network.layers.windows import (
     Filters,
@@ -31,6 +32,9 @@ class Conv1D(KernelBlock, Window1D, Filters):
         x = layers.Conv1D(self.filters, **window_of(self), **self.around(), name=place.name)(x)
         return self.finish(x, place)
 
+    def default_space(self, path: str, *, whole: bool) -> Space:
+        return {f"{path}.filters": widths(self.filters)} | super().default_space(path, whole=whole)
+
     def _mix(self, channels: int, positions: int) -> tuple[int, int]:
         return self.filters, positions * channels * self.filters
 
@@ -50,6 +54,9 @@ class Conv2D(KernelBlock, Window2D, Filters):
         check_window(x, place, self.kernel_size, self.padding, dilation=self.dilation_rate)
         x = layers.Conv2D(self.filters, **window_of(self), **self.around(), name=place.name)(x)
         return self.finish(x, place)
+
+    def default_space(self, path: str, *, whole: bool) -> Space:
+        return {f"{path}.filters": widths(self.filters)} | super().default_space(path, whole=whole)
 
     def _mix(self, channels: int, positions: int) -> tuple[int, int]:
         return self.filters, positions * channels * self.filters

@@ -5,11 +5,16 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from dlrun.experiment.models.network.layers.block import KernelBlock
+from dlrun.experiment.models.model_settings import Space
+from dlrun.experiment.models.network.layers.block import KernelBlock, widths
 from dlrun.experiment.models.network.layers.layer import Flow, LayerSettings, Place, holds_numbers, shape_of
 
 if TYPE_CHECKING:
     import keras
+
+
+_MOST_DROPOUT = 0.6
+"""Share up to which a search tries to zero outputs."""
 
 
 class Units(LayerSettings):
@@ -36,6 +41,11 @@ class Dense(KernelBlock, Units):
         x = flat(x, place)
         x = layers.Dense(self.units, **self.around(), name=place.name)(x)
         return self.finish(x, place)
+
+    def default_space(self, path: str, *, whole: bool) -> Space:
+        dropout = {"uniform": [0.0, max(_MOST_DROPOUT, self.dropout)]}
+        sizes = {f"{path}.units": widths(self.units), f"{path}.dropout": dropout}
+        return sizes | super().default_space(path, whole=whole)
 
     def pass_on(self, flow: Flow) -> Flow:
         return flow.to((self.units,), prod(flow.shape) * self.units)

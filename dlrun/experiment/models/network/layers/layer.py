@@ -1,7 +1,7 @@
 """LayerSettings: the base of every layer; Place, which says where one stands; Flow, what has come through."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 
@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from dlrun.base.settings import Settings, kind_of
 from dlrun.errors import ModelError
+from dlrun.experiment.models.model_settings import Space
 
 if TYPE_CHECKING:
     import keras
@@ -134,6 +135,26 @@ class LayerSettings(Settings, ABC):
     def pass_on(self, flow: Flow) -> Flow:
         """Return what the layer makes of what comes in; as it is, for layers without kernels that keep the shape."""
         return flow
+
+    has_kernel: ClassVar[bool] = False
+    """Whether the layer has a kernel of searchable size."""
+
+    def placed(self, path: str) -> Iterator[tuple[str, "LayerSettings"]]:
+        """Yield the layer and all that it holds, each with its path in the config.
+
+        Args:
+            path: Path of the item of the list that the layer is, such as `model.layers.0`.
+        """
+        yield f"{path}.{self.kind}", self
+
+    def default_space(self, path: str, *, whole: bool) -> Space:  # noqa: ARG002
+        """Return what a search tries of the layer unless the config says so, around the values as written.
+
+        Args:
+            path: Path of the layer, such as `model.layers.0.dense`.
+            whole: Whether to search all that it has, not its size alone.
+        """
+        return {}
 
     def resolved(self) -> Self:
         """Return the layer with every choice made that was left to dlrun."""

@@ -3,7 +3,8 @@
 from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from dlrun.experiment.models.network.layers.block import WindowBlock
+from dlrun.experiment.models.model_settings import Space
+from dlrun.experiment.models.network.layers.block import WindowBlock, widths
 from dlrun.experiment.models.network.layers.initializers import depthwise_initializer, pointwise_initializer
 from dlrun.experiment.models.network.layers.layer import Place
 from dlrun.experiment.models.network.layers.windows import (
@@ -39,6 +40,9 @@ class SeparableConv1D(WindowBlock, Depth, Window1D, Filters):
         )(x)
         return self.finish(x, place)
 
+    def default_space(self, path: str, *, whole: bool) -> Space:
+        return {f"{path}.filters": widths(self.filters)} | super().default_space(path, whole=whole)
+
     def _mix(self, channels: int, positions: int) -> tuple[int, int]:
         return self.filters, (positions + self.filters) * channels * self.depth_multiplier
 
@@ -60,6 +64,9 @@ class SeparableConv2D(WindowBlock, Depth, EvenWindow2D, Filters):
             self.filters, **window_of(self), **self.around(), **_depthwise(self), **_pointwise(self), name=place.name
         )(x)
         return self.finish(x, place)
+
+    def default_space(self, path: str, *, whole: bool) -> Space:
+        return {f"{path}.filters": widths(self.filters)} | super().default_space(path, whole=whole)
 
     def _mix(self, channels: int, positions: int) -> tuple[int, int]:
         return self.filters, (positions + self.filters) * channels * self.depth_multiplier

@@ -1,11 +1,13 @@
 """Layers that hold layers: repeat and residual."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import Field
 
 from dlrun.base.settings import Items
 from dlrun.errors import ModelError
+from dlrun.experiment.models.model_settings import Space
 from dlrun.experiment.models.network.layers.activation import ActivationName
 from dlrun.experiment.models.network.layers.layer import (
     Flow,
@@ -28,6 +30,11 @@ class HoldsLayers(LayerSettings):
 
     if TYPE_CHECKING:
         layers: Items[Layer]
+
+    def placed(self, path: str) -> Iterator[tuple[str, LayerSettings]]:
+        yield from super().placed(path)
+        for index, layer in enumerate(self.layers):
+            yield from layer.placed(f"{path}.{self.kind}.layers.{index}")
 
     @property
     def convolves(self) -> bool:
@@ -62,6 +69,9 @@ class Repeat(HoldsLayers):
         for repetition in range(self.times):
             x = apply_layers(self.layers, x, place, repetition)
         return x
+
+    def default_space(self, path: str, *, whole: bool) -> Space:  # noqa: ARG002
+        return {f"{path}.times": {"int": [min(1, self.times), max(2 * self.times, 2)]}}
 
     @property
     def convolves(self) -> bool:
