@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from dlrun.cli.commands import doctor
-from dlrun.cli.commands.doctor import CACHED_FILES, find_cache, find_devices, find_disk, find_missing
+from dlrun.cli.commands.doctor import find_cache, find_devices, find_disk, find_missing
+
+FETCHED = {"mnist", "fashion_mnist", "cifar10", "cifar100", "imdb", "reuters", "california_housing"}
 
 
 def healthy(**changes: Any) -> dict[str, Any]:
@@ -47,7 +49,7 @@ def test_cached_datasets(tmp_path, datasets_folder) -> None:
     found = find_cache(str(datasets_folder / "keras"))
     assert found["path"] == datasets_folder / "keras" / "datasets"
     assert found["cached"] == ["fashion_mnist"]
-    assert set(found["cached"] + found["not_cached"]) == set(CACHED_FILES)
+    assert set(found["cached"] + found["not_cached"]) == FETCHED
     assert find_cache(str(tmp_path))["cached"] == []
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from dlrun.experiment.load import load_text
 
+from dlrun.experiment.load import load_text
 from dlrun.experiment.models.models import model_kinds
 from dlrun.experiment.models.network.network import Network, OutputHead
 from dlrun.studies.default_space import with_default_tuner

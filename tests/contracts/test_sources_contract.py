@@ -30,6 +30,14 @@ def made(kind: str, **settings: Any) -> Source:
 
 
 @pytest.mark.parametrize("kind", sorted(SOURCES))
+def test_settings_that_leave_rows_alone_may_be_searched(kind: str) -> None:
+    source = SOURCES[kind]
+    assert issubclass(source, Source)
+    assert source.of_inputs <= source.model_fields.keys()
+    assert not source.of_inputs & {"path", "target", "limit", "task", "kind"}
+
+
+@pytest.mark.parametrize("kind", sorted(SOURCES))
 def test_source_is_documented(kind: str) -> None:
     source = SOURCES[kind]
     assert issubclass(source, Source)

@@ -20,6 +20,7 @@ def with_tuner(config: str, *settings: str, space: str = "model.layers.0.dense.u
     ("space", "message"),
     [
         ("dataset.limit: {int: [50, 100]}", "dataset.limit cannot be searched: all trials are scored on the same rows"),
+        ("dataset.limits: {int: [50, 100]}", "unknown setting 'limits'."),
         ("dataset: {choice: [iris, wine]}", "dataset cannot be searched: all trials are scored on the same rows"),
         ("validation.fraction: {uniform: [0.1, 0.3]}", "validation.fraction cannot be searched: all trials are scored"),
         ("evaluation.bootstrap: {int: [10, 20]}", "evaluation.bootstrap cannot be searched: all trials are scored in"),

@@ -29,17 +29,6 @@ _DEVICES_SECONDS = 120
 _LEAST_FREE_BYTES = 10**9
 _GIB = 2**30
 
-CACHED_FILES = {
-    "mnist": ("mnist.npz",),
-    "fashion_mnist": ("fashion-mnist/train-images-idx3-ubyte.gz",),
-    "cifar10": ("cifar-10-batches-py-target/cifar-10-batches-py/data_batch_1", "cifar-10-batches-py/data_batch_1"),
-    "cifar100": ("cifar-100-python-target/cifar-100-python/train", "cifar-100-python/train"),
-    "imdb": ("imdb.npz",),
-    "reuters": ("reuters.npz",),
-    "california_housing": ("california_housing.npz",),
-}
-"""For each dataset that Keras fetches, files in its cache of which one tells that it is there."""
-
 
 def doctor(runs_dir: RunsDir = DEFAULT_RUNS_DIR, json: Json = False) -> None:
     """Tell what is here, and what is missing.
@@ -112,8 +101,10 @@ def find_cache(home: str | None) -> dict[str, Any]:
     Args:
         home: Value of the environment variable KERAS_HOME; None if it is not set.
     """
+    from dlrun.experiment.datasets.sources.sources import kept_by_keras
+
     folder = Path(home or "~/.keras").expanduser().absolute() / "datasets"
-    there = {name: any((folder / file).exists() for file in files) for name, files in CACHED_FILES.items()}
+    there = {kind: any((folder / file).exists() for file in files) for kind, files in kept_by_keras().items()}
     return {
         "path": folder,
         "cached": [name for name, cached in there.items() if cached],

@@ -20,23 +20,6 @@ _SHARED = {
 }
 """Sections that are the same in all trials, and why."""
 
-_OF_INPUTS = frozenset(
-    (
-        "drop",
-        "types",
-        "missing",
-        "as_images",
-        "num_words",
-        "length",
-        "encoding",
-        "input_kind",
-        "target_transform",
-        "target_margin",
-        "arguments",
-    )
-)
-"""Settings of datasets that leave rows and targets as they are."""
-
 
 class Tried(Protocol):
     """What is asked of a tuner here."""
@@ -56,14 +39,11 @@ class Searched(Settings):
     def faults_of_whole(cls, settings: Any, data: Any, marks: Any, faults: Sequence[Any]) -> list[Any]:
         if settings is None:
             return check_rest_of_space(data, faults, marks, cls)
-        return check_space(data, settings.tuner, marks, cls)
+        return check_space(settings, data, marks, cls)
 
 
 def check_space(
-    data: Mapping[str, Any],
-    tuner: Tried | None,
-    marks: Marks,
-    settings_class: type[Settings],
+    settings: Settings, data: Mapping[str, Any], marks: Marks, settings_class: type[Settings]
 ) -> list[Fault]:
     """Try the ends of every range, every option of every choice and every point of a list on the config.
 
@@ -71,11 +51,12 @@ def check_space(
     is not found.
 
     Args:
-        data: Plain values of the config, which are valid.
-        tuner: Its tuner; None if it has none.
+        settings: The config; nothing is checked without a tuner.
+        data: Plain values that it was made of.
         marks: Where they were written.
         settings_class: Class of the whole config.
     """
+    tuner: Tried | None = getattr(settings, "tuner", None)
     if tuner is None:
         return []
     base = {name: value for name, value in data.items() if name != "tuner"}
@@ -83,7 +64,7 @@ def check_space(
     faults: dict[tuple[Path, str], Fault] = {}
     for path, values in tuner.extremes():
         mark = marks.of_key(path)
-        fault = _shared_setting(base, values, path, mark) or _try(
+        fault = _shared_setting(settings, values, path, mark) or _try(
             base, values, path, mark, settings_class, weighed=weighed
         )
         if fault:
@@ -116,12 +97,14 @@ def check_rest_of_space(
     except ValidationError:
         return []
     left_out = {fault.path[2] for fault in faults if fault.path[1] == "space" and len(fault.path) > 2}
-    unknown = [_unknown(rest, str(path), marks, settings_class) for path in left_out]
-    found = check_space(rest, getattr(settings, "tuner", None), marks, settings_class)
+    unknown = [_unknown(settings, rest, str(path), marks, settings_class) for path in left_out]
+    found = check_space(settings, rest, marks, settings_class)
     return [*found, *(fault for fault in unknown if fault)]
 
 
-def _unknown(data: Mapping[str, Any], setting: str, marks: Marks, settings_class: type[Settings]) -> Fault | None:
+def _unknown(
+    settings: Settings, data: Mapping[str, Any], setting: str, marks: Marks, settings_class: type[Settings]
+) -> Fault | None:
     """Tell whether a setting that is searched by a wrong distribution does not even exist."""
     path: Path = ("tuner", "space", setting)
     base = {name: value for name, value in data.items() if name != "tuner"}
@@ -132,7 +115,7 @@ def _unknown(data: Mapping[str, Any], setting: str, marks: Marks, settings_class
         )
     except NoSuchSetting as error:
         return Fault(mark, path, error.message, error.hint)
-    return _shared_setting(base, {setting: None}, path, mark)
+    return _shared_setting(settings, {setting: None}, path, mark)
 
 
 def _leave_out(tuner: dict[str, Any], path: Path) -> None:
@@ -145,24 +128,23 @@ def _leave_out(tuner: dict[str, Any], path: Path) -> None:
         tuner.pop(str(name), None)
 
 
-def _shared_setting(base: Mapping[str, Any], values: Mapping[str, Any], path: Path, mark: Mark) -> Fault | None:
+def _shared_setting(settings: Any, values: Mapping[str, Any], path: Path, mark: Mark) -> Fault | None:
     """Refuse a setting that all trials must share, or their scores could not be compared."""
-    scheme = base.get("validation")
     for setting in values:
         section, _, rest = setting.partition(".")
         reason = _SHARED.get(section)
-        if section == "dataset" and rest.split(".")[0] not in _OF_INPUTS:
+        if section == "dataset" and not _leaves_rows(settings.dataset, rest.split(".")[0]):
             reason = "all trials are scored on the same rows and targets"
-        if section == "seed" and not _has_own_order(scheme):
+        if section == "seed" and not settings.validation.has_own_order:
             reason = "it divides the rows, and all trials are scored on the same; with a validation.seed it does not"
         if reason:
             return Fault(mark, path, f"{setting} cannot be searched: {reason}")
     return None
 
 
-def _has_own_order(scheme: Any) -> bool:
-    """Tell whether a validation scheme divides the rows whatever the seed of the experiment is."""
-    return isinstance(scheme, Mapping) and (isinstance(scheme.get("seed"), int) or scheme.get("shuffle") is False)
+def _leaves_rows(source: Any, setting: str) -> bool:
+    """Tell whether a setting of a dataset leaves rows and targets alone, as one does that it does not have."""
+    return setting in source.of_inputs or (setting != "" and setting not in type(source).model_fields)
 
 
 def _try(
@@ -183,15 +165,14 @@ def _try(
         except NoSuchSetting as error:
             return Fault(mark, path, error.message, error.hint)
     try:
-        tried = settings_class.model_validate(data)
+        tried: Any = settings_class.model_validate(data)
     except ValidationError as error:
         fault = messages.explain(error, data, marks, settings_class)[0]
         shown = ", ".join(show(value) for value in values.values())
         is_float = any(isinstance(value, float) for value in values.values())
         hint = "Search integers with int, logint or quniform." if is_float and "an integer" in fault.message else ""
         return Fault(mark, path, f"{shown} would be refused: {fault.message}", fault.hint or hint)
-    kind = getattr(getattr(tried, "model", None), "kind", "network")
-    if weighed and kind != "network" and not values.keys().isdisjoint(("model", "model.kind")):
-        message = f"a {kind} model has no number of parameters, which is an objective"
+    if weighed and not tried.model.has_parameters and not values.keys().isdisjoint(("model", "model.kind")):
+        message = f"a {tried.model.kind} model has no number of parameters, which is an objective"
         return Fault(mark, path, message, "Choose the objective latency or seconds, or leave this model out.")
     return None

@@ -1,6 +1,6 @@
 """California housing: what houses cost in the census block groups of 1990 (R. Pace and R. Barry, 1997)."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -18,12 +18,13 @@ class CaliforniaHousing(Source):
     """Median house values in dollars, eight features each; the last fifth of the rows is the test part, as in Keras."""
 
     kind: Literal["california_housing"] = "california_housing"
+    kept_by_keras: ClassVar[tuple[str, ...]] = ("california_housing.npz",)
 
     version: Literal["large", "small"] = "large"
     """`large` has 20,640 rows, `small` the first 600 of them."""
 
     def load(self) -> Dataset:
-        (path,) = cached_files("california_housing", ["california_housing.npz"])
+        (path,) = cached_files("california_housing", self.kept_by_keras)
         with Archive(path) as archive:
             x, y = archive.read("x"), archive.read("y")
         if x.ndim != 2 or x.shape[1] != len(_FEATURES) or y.shape != x.shape[:1] or len(x) < _NUM_ROWS["large"]:

@@ -3,7 +3,7 @@
 import pickle
 from abc import abstractmethod
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,6 +53,10 @@ class Cifar10(ColourImages):
     """Ten kinds of animals and vehicles."""
 
     kind: Literal["cifar10"] = "cifar10"
+    kept_by_keras: ClassVar[tuple[str, ...]] = (
+        "cifar-10-batches-py-target/cifar-10-batches-py/data_batch_1",
+        "cifar-10-batches-py/data_batch_1",
+    )
 
     def _level(self) -> str:
         return ""
@@ -70,6 +74,10 @@ class Cifar100(ColourImages):
     """A hundred kinds of things, grouped into twenty."""
 
     kind: Literal["cifar100"] = "cifar100"
+    kept_by_keras: ClassVar[tuple[str, ...]] = (
+        "cifar-100-python-target/cifar-100-python/train",
+        "cifar-100-python/train",
+    )
 
     labels: Literal["fine", "coarse"] = "fine"
     """`fine` for the 100 classes, `coarse` for the 20 groups."""

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -42,6 +42,8 @@ class Csv(Table):
     """A CSV file with a header. `.gz` files are unpacked, empty lines are skipped, columns of dates are refused."""
 
     kind: Literal["csv"] = "csv"
+
+    of_inputs: ClassVar[frozenset[str]] = Table.of_inputs | {"missing", "encoding"}
 
     separator: Annotated[str, BeforeValidator(_spelled_out)] = Field(",", min_length=1, max_length=1)
     """Character between the columns, such as `;` or `\\t`."""

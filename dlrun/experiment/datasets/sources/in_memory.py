@@ -1,7 +1,7 @@
 """Rows that Python code hands over: arrays, or data frames whose columns are prepared as those of a table."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,8 @@ _FORM = (
 
 class InMemory(Source):
     """Rows that Python code hands over."""
+
+    of_inputs: ClassVar[frozenset[str]] = Source.of_inputs | {"drop", "types", "input_kind"}
 
     target: Names[str] = ()
     """Columns to predict, a name or a list of names, where the rows are one data frame that holds them too."""

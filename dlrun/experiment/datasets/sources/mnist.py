@@ -44,11 +44,12 @@ class Mnist(GreyImages):
     """Handwritten digits (Y. LeCun et al., 1998)."""
 
     kind: Literal["mnist"] = "mnist"
+    kept_by_keras: ClassVar[tuple[str, ...]] = ("mnist.npz",)
 
     class_names = tuple("0123456789")
 
     def _read(self, images: tuple[NDArray[Any], NDArray[Any]], labels: tuple[NDArray[Any], NDArray[Any]]) -> None:
-        (path,) = cached_files("mnist", ["mnist.npz"])
+        (path,) = cached_files("mnist", self.kept_by_keras)
         with Archive(path) as archive:
             for part, name, num_rows in ((0, "train", _NUM_TRAIN), (1, "test", _NUM_TEST)):
                 for key, out in ((f"x_{name}", images[part]), (f"y_{name}", labels[part])):
@@ -61,6 +62,7 @@ class FashionMnist(GreyImages):
     """Articles of clothing (H. Xiao et al., 2017)."""
 
     kind: Literal["fashion_mnist"] = "fashion_mnist"
+    kept_by_keras: ClassVar[tuple[str, ...]] = ("fashion-mnist/train-images-idx3-ubyte.gz",)
 
     class_names = (
         "T-shirt/top",

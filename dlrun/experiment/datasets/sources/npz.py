@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,8 @@ class Npz(Source):
     """
 
     kind: Literal["npz"] = "npz"
+
+    of_inputs: ClassVar[frozenset[str]] = Source.of_inputs | {"input_kind"}
 
     path: str = Field(min_length=1)
     """The file; relative paths start at the current directory."""

@@ -59,6 +59,8 @@ class Digits(Packaged):
 
     kind: Literal["digits"] = "digits"
 
+    of_inputs: ClassVar[frozenset[str]] = Packaged.of_inputs | {"as_images"}
+
     as_images: bool = False
     """Give images of shape (8, 8, 1) instead of 64 features."""
 

@@ -29,6 +29,8 @@ class Python(InMemory):
 
     kind: Literal["python"] = "python"
 
+    of_inputs: ClassVar[frozenset[str]] = InMemory.of_inputs | {"arguments"}
+
     runs_code: ClassVar[bool] = True
 
     @property

@@ -17,6 +17,12 @@ class Source(Settings, ABC):
     runs_code: ClassVar[bool] = False
     """Whether loading runs code that the config names."""
 
+    of_inputs: ClassVar[frozenset[str]] = frozenset({"target_transform", "target_margin"})
+    """Settings that leave rows and targets as they are, so that runs which differ in them can be compared."""
+
+    kept_by_keras: ClassVar[tuple[str, ...]] = ()
+    """Files in Keras' cache of datasets, one of which tells that the rows are there; none if Keras fetches nothing."""
+
     @property
     def code(self) -> tuple[Any, ...]:
         """What tells the code that loading runs, and how it is called; empty if it runs none."""

@@ -81,6 +81,8 @@ _TOPICS = (
 class Texts(Source):
     """Texts as lists of word numbers."""
 
+    of_inputs: ClassVar[frozenset[str]] = Source.of_inputs | {"num_words", "length", "encoding"}
+
     num_words: int = Field(10_000, ge=4)
     """Numbers to tell apart, padding, start and unknown included: the most frequent words are kept."""
 
@@ -147,13 +149,14 @@ class Imdb(Texts):
     """50,000 film reviews, negative or positive (A. Maas et al., 2011); 25,000 of them are the test part."""
 
     kind: Literal["imdb"] = "imdb"
+    kept_by_keras: ClassVar[tuple[str, ...]] = ("imdb.npz",)
 
     own_task = "binary"
     own_rows = (25_000, 25_000)
     class_names = ("negative", "positive")
 
     def _read(self) -> list[tuple[Lists, NDArray[Any]]]:
-        (path,) = cached_files("imdb", ["imdb.npz"])
+        (path,) = cached_files("imdb", self.kept_by_keras)
         with Archive(path) as archive:
             parts = [(_texts(path, f"x_{part}"), archive.read(f"y_{part}")) for part in ("train", "test")]
         order = np.random.RandomState(_SHUFFLE_SEED)
@@ -164,13 +167,14 @@ class Reuters(Texts):
     """11,228 newswires on 46 topics (D. Lewis, 1987); the last fifth of them is the test part, as in Keras."""
 
     kind: Literal["reuters"] = "reuters"
+    kept_by_keras: ClassVar[tuple[str, ...]] = ("reuters.npz",)
 
     own_task = "multiclass"
     own_rows = (8_982, 2_246)
     class_names = _TOPICS
 
     def _read(self) -> list[tuple[Lists, NDArray[Any]]]:
-        (path,) = cached_files("reuters", ["reuters.npz"])
+        (path,) = cached_files("reuters", self.kept_by_keras)
         with Archive(path) as archive:
             texts, labels = _texts(path, "x"), archive.read("y")
         order = np.random.RandomState(_SHUFFLE_SEED)

@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -27,6 +27,8 @@ _NAMED = 8
 
 class Table(Source):
     """Columns with names: some are inputs, one or more are the target."""
+
+    of_inputs: ClassVar[frozenset[str]] = Source.of_inputs | {"drop", "types"}
 
     path: str = Field(min_length=1)
     """The file; relative paths start at the current directory."""
