@@ -16,6 +16,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, GetCoreSchemaHandle
 from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from dlrun.base.requirement import Requirement
+
 Auto = Literal["auto"]
 """The word that leaves a choice to dlrun; the resolved config says what was chosen."""
 
@@ -38,6 +40,9 @@ class Settings(BaseModel):
 
     main: ClassVar[str | None] = None
     """The setting that a bare value goes to, as in `- dense: 64`."""
+
+    requires: ClassVar[tuple[Requirement, ...]] = ()
+    """Optional packages that the section cannot do without."""
 
     stays: ClassVar[frozenset[str]] = frozenset()
     """Settings that stay as they are written when an override sets another kind."""

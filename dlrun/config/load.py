@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from dlrun.base.settings import Settings
 from dlrun.config import messages, overrides
+from dlrun.config.lacking import find_lacking
 from dlrun.config.marks import Fault, Marks, Path, in_file, in_order
 from dlrun.config.read import read_mapping
 from dlrun.errors import ConfigError
@@ -63,13 +64,17 @@ def validate(data: Any, marks: Marks, settings_class: type[SettingsType]) -> Set
 
 
 def check(data: Any, marks: Marks, settings_class: type[SettingsType]) -> tuple[SettingsType | None, list[Fault]]:
-    """Validate plain values, and the search space against them; return the settings if there are any, and faults."""
+    """Validate plain values, and the search space against them; return the settings if there are any, and faults.
+
+    A package that is missing is one of them.
+    """
     try:
         settings = settings_class.model_validate(data)
     except ValidationError as error:
         faults = messages.explain(error, data, marks, settings_class)
         return None, faults + settings_class.faults_of_whole(None, data, marks, faults)
-    return settings, settings_class.faults_of_whole(settings, data, marks, ())
+    lacking = find_lacking(settings, marks)
+    return settings, lacking + settings_class.faults_of_whole(settings, data, marks, ())
 
 
 def _is_unknown(fault: Fault, unknown: set[Path]) -> bool:

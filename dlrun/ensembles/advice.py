@@ -29,7 +29,8 @@ def advise(members: Sequence[Member], num_groups: int, mean_correlation: float |
     if num_with_epochs == len(present) and num_groups < len(members):
         advice.append("Vary the layers, not only the seed: other widths, depths, activations or kinds of layers.")
     if members[0].facts.get("input_kind") in _OF_COLUMNS:
-        absent = [model for kind, model in kinds.items() if model.adds_on_columns and kind not in present]
+        known = {kind: model for kind, model in kinds.items() if model.adds_on_columns and model.is_installed()}
+        absent = [model for kind, model in known.items() if kind not in present]
         advice += [_train(members, model) for model in sorted(absent, key=lambda model: -model.adds_on_columns)]
         if not num_with_epochs:
             advice.append("No network is among the members: train one, `dlrun init` writes a config.")

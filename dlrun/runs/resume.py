@@ -14,6 +14,7 @@ import numpy as np
 
 from dlrun.base import files
 from dlrun.base.text import json_text
+from dlrun.base.clock import Clock
 from dlrun.config.write import to_yaml
 from dlrun.errors import DataError, DlrunError, StorageError, UsageError
 from dlrun.experiment.load import load_text
@@ -30,7 +31,7 @@ from dlrun.records.lock import locked
 from dlrun.records.status import State, Status, read_status
 from dlrun.runs.kept import Kept
 from dlrun.runs.record import present_environment
-from dlrun.runs.run import Clock, Ready, Run, carry_out, make_ready, settled
+from dlrun.runs.run import Ready, Run, carry_out, make_ready, settled
 from dlrun.runs.trust import require_trust
 
 if TYPE_CHECKING:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dlrun.base import interruption
+from dlrun.base.clock import Clock
+from dlrun.config.lacking import refuse_lacking
 from dlrun.config.write import to_yaml
 from dlrun.experiment.datasets.checks import check_values
 from dlrun.experiment.datasets.dataset import Dataset
@@ -34,7 +35,6 @@ from dlrun.runs.score import Outcome, best_num_epochs, diagnosis, num_bounded, s
 from dlrun.runs.snapshots import write_snapshots
 
 if TYPE_CHECKING:
-    from dlrun.experiment.datasets.dataset import Dataset
     from dlrun.experiment.load import LoadedConfig
 
 
@@ -134,6 +134,7 @@ def make_ready(experiment: Experiment, clock: Clock, dataset: Dataset | None = N
         ConfigError, DataError, ModelError, UsageError: The experiment cannot be carried out.
         RunFailed: Memory does not suffice.
     """
+    refuse_lacking(experiment)
     with enough_memory(experiment):
         clock.stage("load")
         dataset = experiment.dataset.load() if dataset is None else dataset
@@ -275,36 +276,3 @@ def _latency(ready: Ready, outcome: Outcome, num_rows: int) -> float:
     rows = outcome.all[-1].fold.training
     prepared = prepare(ready.experiment, ready.dataset, ready.learner, rows)
     return latency(ready.learner, prepared.x, num_rows)
-
-
-@dataclass
-class Clock:
-    """Announces the stages and measures them; `earlier` are seconds of processes before this one."""
-
-    listener: Listener
-    started: float = field(default_factory=time.perf_counter)
-    began: dict[str, float] = field(default_factory=dict)
-    earlier: float = 0.0
-
-    def stage(self, name: str) -> None:
-        self.began[name] = time.perf_counter()
-        self.listener.stage(name)
-
-    @property
-    def spent(self) -> float:
-        """Seconds of this process so far."""
-        return time.perf_counter() - self.started
-
-    def seconds(self, outcome: Outcome) -> dict[str, float | None]:
-        """Return the seconds of each stage and of all until the scores are written; `per_epoch` is the epochs' median.
-
-        The total of a resumed run counts all processes, its stages what the last one has done.
-        """
-        ends = [*list(self.began.values())[1:], time.perf_counter()]
-        stages = {name: end - begin for (name, begin), end in zip(self.began.items(), ends, strict=True)}
-        epochs = sorted(seconds for fitted in outcome.all for seconds in fitted.fit.epoch_seconds)
-        return {
-            "total": self.earlier + self.spent,
-            **stages,
-            "per_epoch": epochs[len(epochs) // 2] if epochs else None,
-        }

@@ -232,8 +232,8 @@ def diagnosis(experiment: Experiment, dataset: Dataset, metrics: Mapping[str, An
 
 def _model_facts(experiment: Experiment) -> ModelFacts:
     model = experiment.model
-    others = [kind for kind, known in model_kinds().items() if not known.has_epochs and kind != model.kind]
-    return ModelFacts(model.has_epochs, model.is_simplest, tuple(others))
+    known = {kind: each for kind, each in model_kinds().items() if not each.has_epochs and each.is_installed()}
+    return ModelFacts(model.has_epochs, model.is_simplest, tuple(kind for kind in known if kind != model.kind))
 
 
 def _unseen(dataset: Dataset, outcome: Outcome, *, with_test: bool) -> dict[str, list[str]]:

@@ -33,7 +33,7 @@ def test_nothing_is_missing() -> None:
     [
         ({"packages": {"skops": None}}, "the package skops", "pip install skops", True),
         ({"tensorflow": {"devices": [], "cuda": False, "error": "no AVX"}}, "loads: no AVX", "pip install", True),
-        ({"tensorflow": {"devices": ["CPU:0"], "cuda": True, "error": None}}, "NVIDIA H200", "'dlrun[gpu]'", False),
+        ({"tensorflow": {"devices": ["CPU:0"], "cuda": True, "error": None}}, "NVIDIA H200", '"dlrun[gpu]"', False),
         ({"disk": {"path": "/runs", "free_bytes": 10**12, "writable": False}}, "write to /runs", "--runs-dir", True),
         ({"disk": {"path": "/runs", "free_bytes": 10**8, "writable": True}}, "room in /runs", "free some", False),
     ],

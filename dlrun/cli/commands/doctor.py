@@ -13,6 +13,7 @@ from typing import Any
 
 import typer
 
+from dlrun.base.requirement import install
 from dlrun.cli.options import DEFAULT_RUNS_DIR, Json, RunsDir
 from dlrun.cli.output import Output, table
 
@@ -44,6 +45,7 @@ def doctor(runs_dir: RunsDir = DEFAULT_RUNS_DIR, json: Json = False) -> None:
     found: dict[str, Any] = {
         "python": sys.version.split()[0],
         "packages": versions(),
+        "optional": find_optional(),
         "hardware": hardware(),
         "tensorflow": find_devices(),
         "disk": find_disk(runs_dir),
@@ -55,6 +57,17 @@ def doctor(runs_dir: RunsDir = DEFAULT_RUNS_DIR, json: Json = False) -> None:
         out.result(found)
     if any(item["needed"] for item in found["missing"]):
         raise typer.Exit(1)
+
+
+def find_optional() -> list[dict[str, Any]]:
+    """List the packages that only some sections of a config need: `package`, `version`, `needed_by`, `remedy`."""
+    from dlrun.config.lacking import requirements
+    from dlrun.experiment.experiment import Experiment
+
+    return [
+        {"package": package.package, "version": package.version, "needed_by": users, "remedy": package.command}
+        for package, users in requirements(Experiment).items()
+    ]
 
 
 def find_devices() -> dict[str, Any]:
@@ -127,7 +140,7 @@ def find_missing(found: Mapping[str, Any]) -> list[dict[str, Any]]:
         add(f"a TensorFlow that loads: {tensorflow['error']}", "pip install --force-reinstall tensorflow", needed=True)
     cards, disk = found["hardware"]["gpus"], found["disk"]
     if cards and not tensorflow["error"] and not any(name.startswith("GPU") for name in tensorflow["devices"]):
-        add(f"CUDA libraries for {cards[0]}", "pip install 'dlrun[gpu]'", needed=False)
+        add(f"CUDA libraries for {cards[0]}", install("gpu"), needed=False)
     if not disk["writable"]:
         add(f"the right to write to {disk['path']}", "choose another --runs-dir", needed=True)
     if disk["free_bytes"] < _LEAST_FREE_BYTES:
@@ -144,6 +157,7 @@ def _tell(out: Output, found: Mapping[str, Any]) -> None:
         ["dlrun", __version__],
         ["python", found["python"]],
         *([name, version or "missing"] for name, version in found["packages"].items()),
+        *([f"{item['package']} (optional)", _state(item)] for item in found["optional"]),
         ["processor", f"{machine['cpu']}, {machine['usable_cpus']} of {machine['num_cpus']} cores usable"],
         ["memory", "unknown" if memory is None else f"{memory / _GIB:.1f} GiB"],
         ["graphics", ", ".join(machine["gpus"]) or "no NVIDIA card"],
@@ -158,3 +172,8 @@ def _tell(out: Output, found: Mapping[str, Any]) -> None:
         out.say(f"{'missing' if item['needed'] else 'advice'}: {item['what']}. Remedy: {item['remedy']}")
     if not found["missing"]:
         out.say("Nothing is missing.")
+
+
+def _state(item: Mapping[str, Any]) -> str:
+    """Tell the version of an optional package, or who needs it and how to get it."""
+    return item["version"] or f"missing, for {', '.join(item['needed_by'])}: {item['remedy']}"

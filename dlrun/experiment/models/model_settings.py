@@ -30,6 +30,11 @@ class ModelSettings(Settings, ABC):
     """How much it usually adds to an ensemble on measured numbers and columns, beside other kinds: more than those with
     a smaller number; 0 for kinds that need a config of their own."""
 
+    @classmethod
+    def is_installed(cls) -> bool:
+        """Whether every package is here that it needs."""
+        return all(requirement.is_met for requirement in cls.requires)
+
     @abstractmethod
     def default_space(self) -> Space:
         """Return what a search tries of it unless the config says so; paths begin with `model.`."""

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from dlrun.base.settings import Settings
 from dlrun.base.words import show
 from dlrun.config import messages
+from dlrun.config.lacking import find_lacking
 from dlrun.config.marks import Fault, Mark, Marks, Path
 from dlrun.config.overrides import Assignment, NoSuchSetting, assign
 
@@ -172,6 +173,9 @@ def _try(
         is_float = any(isinstance(value, float) for value in values.values())
         hint = "Search integers with int, logint or quniform." if is_float and "an integer" in fault.message else ""
         return Fault(mark, path, f"{shown} would be refused: {fault.message}", fault.hint or hint)
+    lacking = find_lacking(tried, marks)
+    if lacking:
+        return Fault(mark, path, lacking[0].message, lacking[0].hint)
     if weighed and not tried.model.has_parameters and not values.keys().isdisjoint(("model", "model.kind")):
         message = f"a {tried.model.kind} model has no number of parameters, which is an objective"
         return Fault(mark, path, message, "Choose the objective latency or seconds, or leave this model out.")

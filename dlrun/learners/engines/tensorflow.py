@@ -6,6 +6,7 @@ import contextlib
 from typing import Any, Literal
 
 from dlrun.base.backend import import_keras
+from dlrun.base.requirement import install
 from dlrun.errors import UsageError
 
 
@@ -69,7 +70,7 @@ def _choose_device(tf: Any, device: str) -> None:
     if device == "gpu" and not gpus:
         raise UsageError(
             "training.device is 'gpu', but TensorFlow finds no GPU on this machine",
-            remedy="Install the CUDA libraries with: pip install 'dlrun[gpu]', or set training.device=cpu.",
+            remedy=f"Install the CUDA libraries with: {install('gpu')}, or set training.device=cpu.",
         )
     try:
         if device == "cpu":
