@@ -19,7 +19,7 @@ from dlrun.records.history import read_history
 from dlrun.records.index import is_trial
 from dlrun.records.kinds import require_run
 from dlrun.records.status import read_status
-from dlrun.runs.run import Run, run_experiment
+from dlrun.runs.run import AsTrial, Run, run_experiment
 from dlrun.runs.trust import require_trust
 
 
@@ -94,7 +94,7 @@ def reproduce_run(
         source=loaded,
         argv=argv,
         listener=listener,
-        trial=is_trial(folder),
+        trial=AsTrial() if is_trial(folder) else None,
     )
     return compare(folder, run)
 

@@ -14,7 +14,6 @@ import numpy as np
 
 from dlrun.base import files
 from dlrun.base.text import json_text
-from dlrun.base.clock import Clock
 from dlrun.config.write import to_yaml
 from dlrun.errors import DataError, DlrunError, StorageError, UsageError
 from dlrun.experiment.load import load_text
@@ -29,9 +28,10 @@ from dlrun.records.kinds import require_run
 from dlrun.records.ledger import home
 from dlrun.records.lock import locked
 from dlrun.records.status import State, Status, read_status
+from dlrun.runs.clock import Clock
 from dlrun.runs.kept import Kept
 from dlrun.runs.record import present_environment
-from dlrun.runs.run import Ready, Run, carry_out, make_ready, settled
+from dlrun.runs.run import AsTrial, Ready, Run, carry_out, make_ready, settled
 from dlrun.runs.trust import require_trust
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def resume_run(
     argv: Sequence[str] = (),
     listener: Listener | None = None,
     dataset: Dataset | None = None,
-    latency_rows: int = 0,
+    trial: AsTrial | None = None,
     pruned: bool = False,
 ) -> Run:
     """Go on with a run from its last checkpoint. The test rows of a study's trial are not scored, as in the study.
@@ -66,7 +66,7 @@ def resume_run(
         argv: The command line, for the record.
         listener: Hears of the progress.
         dataset: What the run's `dataset` section loads, if that has been done already.
-        latency_rows: As in `run_experiment`.
+        trial: As in `run_experiment`; a run inside a study is a trial even without it.
         pruned: Whether a run that its study has stopped early may go on too.
 
     Raises:
@@ -92,8 +92,8 @@ def resume_run(
         clock.listener.note(f"going on from {kept.place}")
         if environment:
             clock.listener.note(f"the environment is another one, so bits may differ: {'; '.join(environment)}")
-        trial = is_trial(folder)
-        return carry_out(ready, folder, kept, clock, earlier=status, trial=trial, latency_rows=latency_rows)
+        trial = trial or (AsTrial() if is_trial(folder) else None)
+        return carry_out(ready, folder, kept, clock, earlier=status, trial=trial)
 
 
 def _resumable(folder: RunFolder, ended: AbstractSet[State]) -> Status | None:

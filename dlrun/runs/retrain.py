@@ -85,12 +85,12 @@ class Retraining:
             RunFailed: A run predicts otherwise than it did.
             DlrunError: As `run_experiment`.
         """
-        from dlrun.runs.run import run_experiment
+        from dlrun.runs.run import AsTrial, run_experiment
 
         made = {}
         for number, (run, experiment) in enumerate(self.runs, 1):
             dataset = self.datasets[to_yaml(experiment.dataset)]
-            new = run_experiment(experiment, runs_dir=folder, dataset=dataset, trial=True)
+            new = run_experiment(experiment, runs_dir=folder, dataset=dataset, trial=AsTrial())
             difference = _compare(run, RunFolder(new.path), experiment)
             exactly = "the same predictions" if difference == 0 else f"predictions within {difference:.1g}"
             tell(f"trained again {number} of {len(self.runs)}: {run.id}, {exactly}")

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dlrun.base import interruption
-from dlrun.base.clock import Clock
 from dlrun.config.lacking import refuse_lacking
 from dlrun.config.write import to_yaml
 from dlrun.experiment.datasets.checks import check_values
@@ -28,6 +27,7 @@ from dlrun.records.folder import RunFolder, check_place
 from dlrun.records.lock import locked
 from dlrun.records.status import Status
 from dlrun.runs.average import RowLosses
+from dlrun.runs.clock import Clock
 from dlrun.runs.fit import Context, FittedFold, Prepared, fit_fold, prepare, refit, refit_rows
 from dlrun.runs.kept import Identity, Kept
 from dlrun.runs.record import Recording, illustrate, recording, write_inputs
@@ -57,6 +57,17 @@ class Run:
         return self.path.name
 
 
+@dataclass(frozen=True)
+class AsTrial:
+    """That a run is one of a search: its test rows are predicted but not scored, and nothing is drawn.
+
+    Args:
+        latency_rows: Rows of the forward passes that are timed after training; 0 times none.
+    """
+
+    latency_rows: int = 0
+
+
 def run_experiment(
     experiment: Experiment,
     *,
@@ -65,8 +76,7 @@ def run_experiment(
     argv: Sequence[str] = (),
     listener: Listener | None = None,
     dataset: Dataset | None = None,
-    trial: bool = False,
-    latency_rows: int = 0,
+    trial: AsTrial | None = None,
 ) -> Run:
     """Carry out an experiment and keep its record.
 
@@ -77,8 +87,7 @@ def run_experiment(
         argv: The command line, for the record.
         listener: Hears of the progress.
         dataset: What `experiment.dataset` loads, if that has been done already.
-        trial: Whether the run is one of a search: its test rows are predicted but not scored, and nothing is drawn.
-        latency_rows: Rows of the forward passes that are timed after training; 0 times none.
+        trial: That the run is one of a search; None for a run of its own.
 
     Raises:
         ConfigError, DataError, ModelError, UsageError: Nothing was started; no folder is left behind.
@@ -93,7 +102,7 @@ def run_experiment(
     folder = RunFolder.claim(runs_dir, ready.experiment.name)
     with locked(folder):
         write_inputs(folder, ready.experiment, devices=devices(ready.experiment), source=source, argv=argv)
-        return carry_out(ready, folder, Kept(), clock, trial=trial, latency_rows=latency_rows)
+        return carry_out(ready, folder, Kept(), clock, trial=trial)
 
 
 @dataclass(frozen=True)
@@ -169,8 +178,7 @@ def carry_out(
     clock: Clock,
     *,
     earlier: Status | None = None,
-    trial: bool = False,
-    latency_rows: int = 0,
+    trial: AsTrial | None = None,
 ) -> Run:
     """Train, score and write, from wherever an earlier process has come to.
 
@@ -180,8 +188,7 @@ def carry_out(
         kept: What the earlier process has stored; empty for a new run.
         clock: Announces the stages.
         earlier: Status of a run that is resumed now; None for a new run.
-        trial: As in `run_experiment`.
-        latency_rows: As in `run_experiment`; for a resumed run, the learner is to be fitted in this process.
+        trial: As in `run_experiment`; where latency is timed, the learner is to be fitted in this process.
 
     Raises:
         RunFailed, StorageError, Interrupted: As `run_experiment`.
@@ -224,7 +231,7 @@ def carry_out(
             clock.stage("refit")
             again = _refit(ready, context, record, folds)
         outcome = Outcome(tuple(folds), again, RowLosses.of(experiment, dataset, ready.learner, folds))
-        measured = {"latency": _latency(ready, outcome, latency_rows)} if latency_rows else {}
+        measured = {"latency": _latency(ready, outcome, trial.latency_rows)} if trial and trial.latency_rows else {}
 
         clock.stage("evaluate")
         for part, number in num_bounded(experiment, dataset, outcome).items():

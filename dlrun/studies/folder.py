@@ -24,6 +24,7 @@ from dlrun.studies.state.facts import StudyDiffers
 if TYPE_CHECKING:
     from dlrun.experiment.experiment import Experiment
     from dlrun.experiment.load import LoadedConfig
+    from dlrun.runs.run import AsTrial
 
 FILE = STUDY
 BEST = "best.yaml"
@@ -170,8 +171,8 @@ def config_of(folder: RunFolder) -> LoadedConfig:
     return load_text(folder.read_text("source.yaml"), f"{folder.id}/source.yaml", overrides)
 
 
-def latency_rows_of(run: RunFolder) -> int:
-    """Return how many rows are predicted at once to time a run after training; 0 if it is no trial that is timed.
+def as_trial(run: RunFolder) -> AsTrial | None:
+    """Return what a run is told as a trial of its study; None if it is none.
 
     A trial whose fit another process has ended is not timed: a study does it anew.
 
@@ -181,11 +182,13 @@ def latency_rows_of(run: RunFolder) -> int:
     Raises:
         ConfigError, StorageError: The config of its study cannot be read any more.
     """
-    if not is_trial(run) or Kept.read(run).fits:
-        return 0
+    from dlrun.runs.run import AsTrial
+
     study = run.outer
-    tuner = None if study is None else config_of(study).experiment.tuner
-    return tuner.latency_rows if tuner is not None and "latency" in tuner.objectives else 0
+    if study is None or not is_trial(run):
+        return None
+    tuner = None if Kept.read(run).fits else config_of(study).experiment.tuner
+    return AsTrial() if tuner is None else AsTrial(tuner.timed_rows)
 
 
 def best_config(folder: RunFolder) -> str:

@@ -227,7 +227,6 @@ class _Driver:
         runs = TrialRuns(folder.file(TRIALS), sign, self._limit, self._tell_of_full_disk)
         runs.recall(study.trials, study.paused)
         self._deadline = None if self.order.seconds is None else time.monotonic() + self.order.seconds
-        latency_rows = self.tuner.latency_rows if "latency" in self.objective.names else 0
         pruner = self.tuner.pruner
         waits: Waits = "never" if pruner.never else "folds" if pruner.per == "fold" else "epochs"
 
@@ -241,7 +240,7 @@ class _Driver:
                 config,
                 waits,
                 argv=self.order.argv,
-                latency_rows=latency_rows,
+                latency_rows=self.tuner.timed_rows,
                 resumable=pruner.resumable,
             )
 

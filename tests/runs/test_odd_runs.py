@@ -10,7 +10,7 @@ import pytest
 
 from dlrun.errors import ConfigError, DataError, RunFailed
 from dlrun.experiment.load import load_text
-from dlrun.runs.run import Run, run_experiment
+from dlrun.runs.run import AsTrial, Run, run_experiment
 
 NETWORK = """
 dataset: iris
@@ -57,8 +57,7 @@ def test_latency_is_timed_on_inputs_of_the_last_fits_width(train: Any, tmp_path:
     run = train(
         f"dataset: {{kind: csv, path: {tmp_path / 'rare.csv'}, target: y}}\nmodel: {model}\n"
         "validation: {kind: kfold, folds: 4}\nevaluation: {bootstrap: 0}\ntraining: {epochs: 1}\n",
-        trial=True,
-        latency_rows=4,
+        trial=AsTrial(latency_rows=4),
     )
     assert 0 < run.metrics["latency"] < 1
 

@@ -32,11 +32,11 @@ def resume(
     from dlrun.cli.references import find_or_latest
     from dlrun.cli.screens.outcome import report, watching
     from dlrun.runs.resume import resume_run
-    from dlrun.studies.folder import latency_rows_of
+    from dlrun.studies.folder import as_trial
 
     out = Output(json=json, quiet=quiet)
     folder = find_or_latest(runs_dir, run, None)
     with watching(out, context) as listener:
-        argv, rows = ["dlrun", *sys.argv[1:]], latency_rows_of(folder)
-        ended = resume_run(folder, force=force, trust=trust, argv=argv, listener=listener, latency_rows=rows)
+        argv, trial = ["dlrun", *sys.argv[1:]], as_trial(folder)
+        ended = resume_run(folder, force=force, trust=trust, argv=argv, listener=listener, trial=trial)
     report(out, ended)

@@ -118,6 +118,12 @@ class Tuning(Settings, ABC):
         return self
 
     @property
+    def timed_rows(self) -> int:
+        """Rows of the forward passes that time a trial; 0 if nobody asks for that."""
+        names = () if self.objectives == "auto" else self.objectives
+        return self.latency_rows if any(name.removeprefix("val_") == "latency" for name in names) else 0
+
+    @property
     @abstractmethod
     def searched(self) -> frozenset[str]:
         """Paths of the settings that trials differ in."""

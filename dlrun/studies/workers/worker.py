@@ -139,7 +139,7 @@ def _do(job: Job, shared: Shared, listener: _ToDriver) -> dict[str, Any]:
 
 
 def _run(job: Job, experiment: Experiment, dataset: Dataset | None, listener: _ToDriver) -> dict[str, Any]:
-    from dlrun.runs.run import run_experiment
+    from dlrun.runs.run import AsTrial, run_experiment
 
     run = _resume(job, experiment, dataset, listener) or run_experiment(
         experiment,
@@ -147,8 +147,7 @@ def _run(job: Job, experiment: Experiment, dataset: Dataset | None, listener: _T
         argv=job.argv,
         listener=listener,
         dataset=dataset,
-        trial=job.kind == "trial",
-        latency_rows=job.latency_rows,
+        trial=AsTrial(job.latency_rows) if job.kind == "trial" else None,
     )
     return run.metrics
 
@@ -158,6 +157,7 @@ def _resume(job: Job, experiment: Experiment, dataset: Dataset | None, listener:
     from dlrun.records.status import read_status
     from dlrun.runs.kept import Kept
     from dlrun.runs.resume import resume_run
+    from dlrun.runs.run import AsTrial
 
     if job.run is None:
         return None
@@ -173,7 +173,7 @@ def _resume(job: Job, experiment: Experiment, dataset: Dataset | None, listener:
             argv=job.argv,
             listener=listener,
             dataset=dataset,
-            latency_rows=job.latency_rows,
+            trial=AsTrial(job.latency_rows) if job.kind == "trial" else None,
             pruned=True,
         )
     except (StorageError, UsageError) as error:
