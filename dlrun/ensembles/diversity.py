@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlrun.ensembles.members.stack import Stack
-from dlrun.ensembles.methods.combination import Combination, WeightedMean, normalized
+from dlrun.ensembles.methods.combination import Combination, WeightedMean
 from dlrun.ensembles.methods.objective import Objective
 from dlrun.experiment.evaluation.decisions import decide, decide_labels
 
@@ -220,14 +220,3 @@ def _correlation(values: NDArray[np.float64]) -> Matrix:
     correlation = np.divide(products, scales, out=undefined, where=scales > 0)
     clipped: Matrix = np.clip(correlation, -1, 1)
     return clipped
-
-
-def shares_of_groups(weights: NDArray[np.float64], groups: NDArray[np.int64]) -> float:
-    """Return how many groups of near copies share the weight: the inverse of the sum of their squared shares.
-
-    Args:
-        weights: One for each member.
-        groups: From `near_copies`.
-    """
-    sums = np.array([weights[groups == group].sum() for group in np.unique(groups)])
-    return float(1 / np.square(normalized(sums)).sum())

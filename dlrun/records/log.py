@@ -17,11 +17,9 @@ from dlrun.learners.listener import REFIT, EpochReport, Listener
 
 STAGES = {
     "load": "loading the data",
-    "split": "splitting the rows",
     "build": "building the model",
     "fit": "training",
     "refit": "training again on training and validation rows",
-    "test": "scoring the test rows",
     "evaluate": "computing scores and intervals",
     "write": "writing the record",
 }

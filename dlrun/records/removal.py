@@ -67,10 +67,6 @@ class Cleaning:
     def bytes_freed(self) -> int:
         return sum(item.bytes for item in self.items)
 
-    @property
-    def bytes_after(self) -> int:
-        return self.bytes_before - self.bytes_freed
-
 
 def num_bytes(folder: RunFolder) -> int:
     """Return the bytes of all files of a run; links are not followed."""

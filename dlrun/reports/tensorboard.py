@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 from dlrun.base.files import storage_error
@@ -129,31 +129,6 @@ def _storing(place: Inside) -> Iterator[None]:
         yield
     except OSError as error:
         raise storage_error("write TensorBoard events to", place.path, error) from error
-
-
-def write_tensorboard(
-    folder: Inside,
-    history: Sequence[Mapping[str, Any]],
-    settings: Mapping[str, Any],
-    scores: Mapping[str, float | None],
-) -> None:
-    """Write all events of a finished run at once.
-
-    Args:
-        folder: Folder of the events.
-        history: Rows of `history.csv`; may be empty.
-        settings: Resolved config as plain values.
-        scores: Final scores, such as `validation/accuracy`.
-
-    Raises:
-        StorageError: An event could not be written.
-    """
-    folds = {int(row.get("fold", 0)) for row in history} - {REFIT}
-    with TensorBoard(folder, max(1, len(folds))) as board:
-        for row in history:
-            values = {name: value for name, value in row.items() if name not in ("fold", "epoch", "seconds")}
-            board.log(int(row.get("fold", 0)), int(row["epoch"]), values)
-        board.conclude(settings, scores)
 
 
 def flatten(settings: Mapping[str, Any]) -> dict[str, str | bool | float]:

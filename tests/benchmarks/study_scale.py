@@ -25,7 +25,7 @@ from dlrun.records.folder import RunFolder
 from dlrun.records.status import Heartbeat
 from dlrun.studies.folder import StudyFacts, claim_study, digest_of
 from dlrun.studies.report import write_table
-from dlrun.studies.state.replay import read_trials
+from dlrun.studies.state.book import Book
 
 BAR = 1.0
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,7 +46,7 @@ def make_study(runs_dir: Path, num_trials: int) -> RunFolder:
     status = {"state": "finished", "started": moment, "heartbeat": moment, "finished": moment, "pid": 1}
     with Heartbeat(study):
         fill(study.path, num_trials)
-        write_table(study, read_trials(study.path))
+        write_table(study, Book.read(study.path).table())
         for trial in range(num_trials):
             run = study.path / f"trials/20261121-{trial % 240000:06d}-trial-{trial:04d}-{trial % 65536:04x}"
             run.mkdir()

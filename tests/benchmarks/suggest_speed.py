@@ -18,7 +18,7 @@ from pydantic import TypeAdapter
 
 from dlrun.experiment.tuner.tuners import Tuner
 from dlrun.studies.state.ask_tell import Outcome, Study
-from dlrun.studies.state.replay import read_trials
+from dlrun.studies.state.book import Book
 
 SPACE = {
     "optimizer.learning_rate": {"loguniform": [1e-4, 1e-1]},
@@ -74,7 +74,7 @@ def measure(kind: str, pruner: str, num_trials: int) -> dict[str, float]:
         facts = json.loads(lines[0])
         lines[0] = json.dumps(facts | {"kind": kind, "space": space_of(kind, pruner)})
         (folder / "journal.jsonl").write_text("".join(f"{line}\n" for line in lines))
-        table = milliseconds(lambda: read_trials(folder))
+        table = milliseconds(lambda: Book.read(folder).table())
         start = time.perf_counter()
         study = Study.open(folder, tuner_of(kind, pruner), seed=1, mode="min", max_epochs=EPOCHS)
         opened = 1000 * (time.perf_counter() - start)

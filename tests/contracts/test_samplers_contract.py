@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from dlrun.studies.state.replay import repeat
 from pydantic import TypeAdapter
 
 from dlrun.base.settings import members
 from dlrun.config.docs import descriptions
 from dlrun.experiment.tuner.tuners import Tuner
 from dlrun.studies.state.ask_tell import Outcome, Study, Trial
-from dlrun.studies.state.replay import repeat
 
 SAMPLERS: dict[str, Any] = members(Tuner)
 ADAPTER: TypeAdapter[Any] = TypeAdapter(Tuner)

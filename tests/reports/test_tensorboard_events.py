@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from dlrun.base.inside import inside
+from dlrun.base.inside import Inside, inside
 from dlrun.errors import StorageError
 from dlrun.learners.listener import REFIT, EpochReport
-from dlrun.reports.tensorboard import TensorBoard, flatten, write_tensorboard
+from dlrun.reports.tensorboard import TensorBoard, flatten
 
 SETTINGS = {
     "name": "digits",
@@ -58,8 +58,20 @@ def row(epoch: int, fold: int = 0) -> dict[str, float]:
     }
 
 
+def write_events(
+    folder: Inside, rows: list[dict[str, float]], settings: dict[str, Any], scores: dict[str, Any]
+) -> None:
+    """Write all events of a run, as it does one by one."""
+    num_folds = len({row["fold"] for row in rows} - {REFIT})
+    with TensorBoard(folder, max(1, num_folds)) as board:
+        for each in rows:
+            values = {name: value for name, value in each.items() if name not in ("fold", "epoch", "seconds")}
+            board.log(int(each["fold"]), int(each["epoch"]), values)
+        board.conclude(settings, scores)
+
+
 def test_training_and_validation_share_their_tags(tmp_path: Path) -> None:
-    write_tensorboard(inside(tmp_path) / "tensorboard", [row(1), row(2)], SETTINGS, {"validation/loss": 1.0})
+    write_events(inside(tmp_path) / "tensorboard", [row(1), row(2)], SETTINGS, {"validation/loss": 1.0})
     folder = tmp_path / "tensorboard"
     assert scalars(folder / "training") == {
         ("loss", 1): 1.0,
@@ -72,7 +84,7 @@ def test_training_and_validation_share_their_tags(tmp_path: Path) -> None:
 
 
 def test_folds_and_the_refit_have_folders_of_their_own(tmp_path: Path) -> None:
-    write_tensorboard(inside(tmp_path), [row(1, 0), row(1, 1), {"fold": REFIT, "epoch": 1, "loss": 7.0}], {}, {})
+    write_events(inside(tmp_path), [row(1, 0), row(1, 1), {"fold": REFIT, "epoch": 1, "loss": 7.0}], {}, {})
     found = {path.parent.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("events*")}
     assert found == {
         *(f"fold-{fold}/{part}" for fold in (0, 1) for part in ("training", "validation")),
@@ -86,7 +98,7 @@ def test_hyper_parameters_stand_with_the_scores(tmp_path: Path) -> None:
     from tensorboardX.proto.plugin_hparams_pb2 import HParamsPluginData
 
     scores = {"validation/accuracy": 0.9, "test/auc": None, "test/loss": float("inf")}
-    write_tensorboard(inside(tmp_path), [], SETTINGS, scores)
+    write_events(inside(tmp_path), [], SETTINGS, scores)
     assert scalars(tmp_path) == {("validation/accuracy", 0): 0.9}
     plugins = {
         value.tag: HParamsPluginData.FromString(value.metadata.plugin_data.content)

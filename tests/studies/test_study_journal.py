@@ -23,7 +23,6 @@ from dlrun.experiment.tuner.tuners import Tuner
 from dlrun.studies.state.ask_tell import Outcome, Study, StudyLocked
 from dlrun.studies.state.book import Book
 from dlrun.studies.state.journal import FILE, Journal, read_events
-from dlrun.studies.state.replay import read_trials
 
 TUNER: TypeAdapter[Any] = TypeAdapter(Tuner)
 SPACE = {"x": {"uniform": [0, 1]}, "c": {"choice": [1, {"y": {"int": [1, 3]}}]}}
@@ -87,7 +86,7 @@ def test_replayed_equals_live(tmp_path_factory: Any, steps: list[tuple[int, int]
     book = Book(GRID.sampler(4, {"a": 1, "b": 1}).coordinates)
     book.replay(read_events(folder), folder)
     assert state_of(book) == expected
-    table = [(trial.id, trial.point, trial.state, trial.value, trial.outcome) for trial in read_trials(folder)]
+    table = [(trial.id, trial.point, trial.state, trial.value, trial.outcome) for trial in Book.read(folder).table()]
     assert table == [(t.id, t.point, t.state, t.value, t.outcome) for t in expected["trials"]]
 
 
@@ -115,10 +114,10 @@ def test_a_torn_study_goes_on_and_loses_nothing(tmp_path_factory: Any, cut: floa
     path = folder / FILE
     content = path.read_bytes()
     path.write_bytes(content[: int(cut * len(content))])
-    kept = {trial.id: trial.value for trial in read_trials(folder) if trial.state == "finished"}
+    kept = {trial.id: trial.value for trial in Book.read(folder).table() if trial.state == "finished"}
     carry_out(folder, 12)
     assert all(json.loads(line) for line in path.read_bytes().splitlines())
-    trials = read_trials(folder)
+    trials = Book.read(folder).table()
     assert {number: trials[number].value for number in kept} == kept
     assert [(trial.point["a"], trial.point["b"]) for trial in trials] == [(1 + n // 5, 1 + n % 5) for n in range(12)]
 
@@ -154,7 +153,7 @@ def test_a_driver_that_is_killed_anywhere_tries_the_same_points(kind: str, tmp_p
     while not drive(tmp_path / "killed", generator.randint(1, 9)):
         pass
     undisturbed, killed = (
-        [(trial.id, trial.point, trial.value) for trial in read_trials(tmp_path / name)]
+        [(trial.id, trial.point, trial.value) for trial in Book.read(tmp_path / name).table()]
         for name in ("undisturbed", "killed")
     )
     assert killed == undisturbed
@@ -191,7 +190,7 @@ with Study.open(Path({str(tmp_path)!r}), tuner, seed=4, mode="min", written={{"a
         told += [int(line) for line in process.stdout if line.endswith("\n")]
         process.stdout.close()
         process.wait()
-    trials = read_trials(tmp_path)
+    trials = Book.read(tmp_path).table()
     assert told == sorted(set(told))  # one may be told and not printed
     events = [event["trial"] for event in read_events(tmp_path) if event["event"] == "told"]
     assert events == list(range(30))
@@ -207,7 +206,7 @@ def test_a_second_driver_is_refused(tmp_path: Path) -> None:
         message = f"is being carried out by process {os.getpid()} on {socket.gethostname()}"
         with pytest.raises(StudyLocked, match=message):
             open_study(tmp_path)
-        assert len(read_trials(tmp_path)) == 1
+        assert len(Book.read(tmp_path).table()) == 1
         study.ask()
     open_study(tmp_path).close()
 
@@ -252,7 +251,7 @@ def test_a_damaged_line_is_named(line: bytes, message: str, tmp_path: Path) -> N
     live(tmp_path, [(0, 0), (0, 0)])
     lines = (tmp_path / FILE).read_bytes().splitlines()
     (tmp_path / FILE).write_bytes(b"\n".join([*lines[:2], line, *lines[2:], b""]))
-    for read in (read_trials, open_study):
+    for read in (Book.read, open_study):
         with pytest.raises(StorageError, match=message):
             read(tmp_path)
 
@@ -261,7 +260,7 @@ def test_events_of_a_later_version_of_the_format_are_skipped(tmp_path: Path) -> 
     live(tmp_path, [(0, 0)])
     with (tmp_path / FILE).open("ab") as file:
         file.write(b'{"format": 1, "event": "rested", "hours": 8}\n')
-    assert len(read_trials(tmp_path)) == 1
+    assert len(Book.read(tmp_path).table()) == 1
 
 
 def test_a_write_that_fails_leaves_the_journal_and_the_study_as_they_were(

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 
 from dlrun.experiment.tuner.tuners import Tuner
 from dlrun.studies.state.ask_tell import Outcome, Study, StudyDiffers
-from dlrun.studies.state.replay import read_trials
+from dlrun.studies.state.book import Book
 
 TUNER: TypeAdapter[Any] = TypeAdapter(Tuner)
 SPACE = {"x": {"uniform": [0, 1]}}
@@ -44,7 +44,7 @@ def test_trials_are_numbered_and_keep_what_is_told(tmp_path: Path) -> None:
         assert (second.state, second.value, second.outcome, second.last_epoch) == ("finished", 0.25, finished(0.25), 1)
         assert second.overrides == second.point
         assert study.pending() == [0, 2]
-        assert read_trials(tmp_path) == study.trials
+        assert Book.read(tmp_path).table() == study.trials
 
 
 @pytest.mark.parametrize(("mode", "best"), [("min", 2), ("max", 1)])

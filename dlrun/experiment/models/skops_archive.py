@@ -69,10 +69,6 @@ class Part:
             raise self.damaged(f"holds {len(entries):,} entries, expected {_count(number)}")
         return [Part(self._archive, entry, f"{self.where}[{position}]") for position, entry in enumerate(entries)]
 
-    def is_list(self, name: str) -> bool:
-        """Tell whether an attribute is a list."""
-        return self.part(name)._node.get("__loader__") == "ListNode"
-
     def numbers(self, name: str, shape: tuple[int, ...] | None = None) -> NDArray[Any]:
         """Return an attribute that is an array of finite numbers, laid out in the memory as it was.
 
