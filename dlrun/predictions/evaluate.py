@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlrun.errors import DataError, DlrunError
+from dlrun.experiment.datasets.readers.new_rows import Data, located
 from dlrun.experiment.datasets.row_hashes import row_hashes
 from dlrun.experiment.evaluation.baselines import Baseline
 from dlrun.experiment.evaluation.evaluation import evaluate
 from dlrun.experiment.evaluation.intervals import intervals
-from dlrun.predictions.files.chunks import Data, located
 from dlrun.predictions.labels import encode
 from dlrun.predictions.predictor import Description, Predictor
 from dlrun.predictions.unseen import Unseen

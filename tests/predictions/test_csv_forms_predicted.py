@@ -77,10 +77,10 @@ def test_files_without_a_header_with_and_without_the_target(tmp_path) -> None:
         (tmp_path / f"{name}.csv").write_text("another title\n" + new.write_csv(include_header=False))
         assert np.array_equal(predictions(predictor, tmp_path / f"{name}.csv"), expected)
     (tmp_path / "header.csv").write_text("title\n" + frame.write_csv())
-    with pytest.raises(DataError, match="has a header, the run's data had none"):
+    with pytest.raises(DataError, match=r"holds dataset\.names: it is a header"):
         open_data(str(tmp_path / "header.csv"), predictor)
     (tmp_path / "narrow.csv").write_text("title\n1.5\n2.5\n")
-    with pytest.raises(DataError, match=r"the first row has 1 cells, the run's dataset\.names are 3 names"):
+    with pytest.raises(DataError, match=r"dataset\.names holds 3 names, the first row of '.*' holds 1 value"):
         open_data(str(tmp_path / "narrow.csv"), predictor)
 
 

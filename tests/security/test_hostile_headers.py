@@ -10,10 +10,10 @@ import pytest
 
 from dlrun.errors import DataError
 from dlrun.experiment.datasets.readers import csv_lines, headers
+from dlrun.experiment.datasets.readers.csv_file import CsvFile
 from dlrun.experiment.datasets.readers.csv_lines import Layout
 from dlrun.experiment.datasets.sources.csv import Csv
 from dlrun.experiment.datasets.sources.parquet import Parquet
-from dlrun.predictions.files.tables import CsvFile, ParquetFile
 
 _LONGEST_MESSAGE = 2_000
 
@@ -23,7 +23,7 @@ def refused(path: Path) -> str:
     with pytest.raises(DataError) as training:
         Csv(path=str(path), target="y").load()
     with pytest.raises(DataError) as predicting:
-        CsvFile(path, layout=Layout())
+        _ = CsvFile(path, Layout()).header
     assert predicting.value.message == training.value.message
     assert len(training.value.message) + len(str(training.value.remedy)) < _LONGEST_MESSAGE
     return training.value.message
@@ -61,7 +61,7 @@ def test_parquet_has_the_same_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     with pytest.raises(DataError, match="has 3 columns, a table may have 2"):
         Parquet(path=str(path), target="y").load()
     with pytest.raises(DataError, match="has 3 columns, a table may have 2"):
-        ParquetFile(path)
+        _ = Parquet(path=str(path), target="y").file(path).header
 
 
 def test_a_name_as_long_as_a_book(tmp_path: Path) -> None:
@@ -90,7 +90,7 @@ def test_a_line_without_an_end_is_not_read_to_its_end(
     with pytest.raises(DataError, match="line 1 has more than 1,000 characters"):
         Csv(path=str(path), target="y", skip_rows=skip_rows).load()
     with pytest.raises(DataError, match="line 1 has more than 1,000 characters"):
-        CsvFile(path, layout=Layout(skip_rows=skip_rows))
+        _ = CsvFile(path, Layout(skip_rows=skip_rows)).header
 
 
 def test_empty_columns_are_looked_at_down_to_the_limit(tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ def predict(
     from dlrun.predictions.load import load_stored
 
     out = Output(json=json or output is None)
-    found, _ = find_data(data)
+    found = find_data(data)
     if output is not None:
         check_file(output)
         if output.exists() and output.samefile(found):

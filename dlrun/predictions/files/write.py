@@ -23,11 +23,12 @@ from numpy.typing import NDArray
 
 from dlrun.base import files
 from dlrun.errors import DataError, UsageError
-from dlrun.predictions.files.chunks import Data, located
-from dlrun.predictions.files.data import form_of
+from dlrun.experiment.datasets.readers.new_rows import Data, located
 from dlrun.predictions.files.layout import Predicted, as_frame, column_names, harmless
 from dlrun.predictions.predictor import Predictor
 from dlrun.predictions.unseen import Unseen
+
+_FORMS = (".csv", ".parquet", ".npz")
 
 
 def predict_file(
@@ -90,12 +91,12 @@ def writing(path: Path, predictor: Predictor, keep: tuple[str, ...], *, rows: bo
         StorageError: The file cannot be written.
     """
     check_output(path, predictor, keep, rows=rows)
-    form = form_of(path)
+    form = path.suffix.lower()
     with files.publish(path.absolute()) as temporary:
-        if form == "csv":
+        if form == ".csv":
             with temporary.open("wb") as stream:
                 yield CsvWriter(stream, predictor, rows=rows)
-        elif form == "npz":
+        elif form == ".npz":
             with _NpzWriter(temporary, predictor, rows=rows) as writer:
                 yield writer
         else:
@@ -109,9 +110,11 @@ def check_file(path: Path) -> None:
     Raises:
         UsageError: The ending is unknown, or the folder is missing.
     """
-    form_of(path)
-    if path.name.lower().endswith((".gz", ".tsv", ".txt", ".pq")):
-        raise UsageError(f"'{path}' cannot be written", remedy="Known endings are .csv, .parquet and .npz.")
+    if path.suffix.lower() not in _FORMS:
+        raise UsageError(
+            f"'{path}' cannot be written: its name does not tell a form",
+            remedy="Known endings are .csv, .parquet and .npz.",
+        )
     try:
         is_possible = not path.is_dir() and path.absolute().parent.is_dir()
     except OSError as error:  # such as a name that is too long
@@ -133,12 +136,12 @@ def check_output(path: Path | None, predictor: Predictor, keep: tuple[str, ...],
         UsageError: The ending is unknown, the folder is missing, or columns collide.
     """
     if path is not None:
-        if form_of(path) == "npz" and keep:
+        if path.suffix.lower() == ".npz" and keep:
             raise UsageError("an npz file of predictions keeps no columns", remedy="Write .csv or .parquet.")
         check_file(path)
     own = column_names(predictor, rows=rows)
     twice = sorted(name for name, number in Counter(own).items() if number > 1)
-    if twice and (path is None or form_of(path) != "npz"):
+    if twice and (path is None or path.suffix.lower() != ".npz"):
         raise UsageError(
             f"two columns of the predictions would be called '{twice[0]}', as a target has that name",
             remedy="Write an .npz file with --output, which has no columns.",

@@ -1,7 +1,4 @@
-"""The lines of a CSV file as Python's reader takes them: where the header stands, what it holds, and every row.
-
-Training reads with polars and prediction a few rows at a time with Python; both learn from here how a file begins.
-"""
+"""The lines of a CSV file: where the header stands, what it holds, and every row as Python's reader takes it."""
 
 from __future__ import annotations
 
@@ -11,10 +8,12 @@ import csv
 import gzip
 import io
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO, TextIO, cast
+
+from dlrun.experiment.datasets.readers.csv_blocks import pieces_of, without_comments
 
 _GZIP = b"\x1f\x8b"
 
@@ -46,9 +45,38 @@ class Layout:
     skip_rows: int = 0
     comment: str = ""
 
-    def opened(self, path: Path) -> contextlib.AbstractContextManager[TextIO]:
-        """Open a file as text, unpacked, without a mark of the byte order."""
-        return _opened(path, "utf-8-sig" if codecs.lookup(self.encoding).name == "utf-8" else self.encoding)
+    @property
+    def is_utf8(self) -> bool:
+        """Whether the file is written in UTF-8; raises LookupError if nobody knows its encoding."""
+        return codecs.lookup(self.encoding).name == "utf-8"
+
+    @contextlib.contextmanager
+    def opened(self, path: Path, newline: str = "") -> Iterator[TextIO]:
+        """Open a file as text, unpacked, without a mark of the byte order.
+
+        Args:
+            path: The file.
+            newline: What ends a line; line feeds and carriage returns unless given.
+        """
+        encoding = "utf-8-sig" if self.is_utf8 else self.encoding
+        with _unpacked(path) as raw:
+            yield io.TextIOWrapper(raw, encoding, newline=newline)
+
+    def pieces(self, path: Path) -> Iterator[bytes]:
+        """Yield a file as UTF-8, a piece at a time, from its first row on and without comments."""
+        with _unpacked(path) if self.is_utf8 else self._recoded(path) as stream:
+            for _ in range(self.num_before_header(path)):
+                stream.readline()
+            if self.comment:
+                yield from without_comments(_unmarked(stream), self.comment.encode())
+            else:
+                yield from _unmarked(pieces_of(stream.read))
+
+    @contextlib.contextmanager
+    def _recoded(self, path: Path) -> Iterator[BinaryIO]:
+        """Open a file as UTF-8, whatever its encoding."""
+        with self.opened(path, newline="\n") as text:
+            yield cast(BinaryIO, _Recoded(text))
 
     def rows(self, lines: Lines, *, strict: bool = False) -> Iterator[list[str]]:
         """Yield every row that is neither empty nor a comment; the header is the first, unless there are `names`.
@@ -130,9 +158,31 @@ class Lines:
         return line
 
 
+class _Recoded:
+    """Text as a stream of bytes in UTF-8."""
+
+    def __init__(self, text: TextIO) -> None:
+        self._text = text
+
+    def read(self, size: int) -> bytes:
+        return self._text.read(size).encode()
+
+    def readline(self) -> bytes:
+        return self._text.readline().encode()
+
+    def __iter__(self) -> Iterator[bytes]:
+        return (line.encode() for line in self._text)
+
+
 @contextlib.contextmanager
-def _opened(path: Path, encoding: str) -> Iterator[TextIO]:
+def _unpacked(path: Path) -> Iterator[BinaryIO]:
     with path.open("rb") as raw:
         packed = raw.read(2) == _GZIP
         raw.seek(0)
-        yield io.TextIOWrapper(gzip.GzipFile(fileobj=raw) if packed else raw, encoding, newline="")
+        yield cast(BinaryIO, gzip.GzipFile(fileobj=raw)) if packed else raw
+
+
+def _unmarked(parts: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the parts of a file without the mark of the byte order that it may begin with."""
+    for number, part in enumerate(parts):
+        yield part if number else part.removeprefix(codecs.BOM_UTF8)

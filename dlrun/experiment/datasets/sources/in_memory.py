@@ -52,6 +52,14 @@ class InMemory(Source):
     def left_out(self) -> tuple[str, ...]:
         return self.drop
 
+    @property
+    def target_columns(self) -> tuple[str, ...]:
+        return self.target
+
+    @property
+    def categorical_columns(self) -> frozenset[str]:
+        return frozenset(name for name, wanted in self.types.items() if wanted == "categorical")
+
     def _dataset(self, name: str, where: str, given: Any) -> Dataset:
         """Return rows that were handed over as a dataset.
 

@@ -2,20 +2,23 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
 from dlrun.base.settings import Auto
-from dlrun.errors import DataError
+from dlrun.errors import DataError, UsageError
 from dlrun.experiment.datasets.dataset import Dataset, DatasetFacts, InputKind
 from dlrun.experiment.datasets.readers.arrays import ArrayKind, input_kind, typed
 from dlrun.experiment.datasets.readers.files import existing_file, naming
 from dlrun.experiment.datasets.readers.npz_reader import DEFAULT_MAX_BYTES, Archive, Header, missing_array
 from dlrun.experiment.datasets.sources.source import Source
 from dlrun.experiment.datasets.targets import Targets, encode
+
+if TYPE_CHECKING:
+    from dlrun.experiment.datasets.readers.new_rows import Asked, Data
 
 
 class Npz(Source):
@@ -28,6 +31,7 @@ class Npz(Source):
     kind: Literal["npz"] = "npz"
 
     of_inputs: ClassVar[frozenset[str]] = Source.of_inputs | {"input_kind"}
+    endings: ClassVar[tuple[str, ...]] = (".npz",)
 
     path: str = Field(min_length=1)
     """The file; relative paths start at the current directory."""
@@ -65,6 +69,13 @@ class Npz(Source):
         targets = self._encode(y, plan)
         num_test = len(y) - plan.num_rows if plan.x_test else None
         return targets.dataset(path.stem, plan.input_kind, typed(x, plan.input_kind), num_test=num_test, notes=unused)
+
+    def open(self, path: Path, asked: "Asked") -> "Data":
+        from dlrun.experiment.datasets.readers.array_rows import open_arrays
+
+        if asked.keep:
+            raise UsageError("an npz file has no columns to keep", remedy="Leave out --keep.")
+        return open_arrays(path, asked, self.x_key, self.y_key, self.max_bytes)
 
     def facts(self) -> DatasetFacts | None:
         path = existing_file(self.path, "dataset.path")

@@ -1,16 +1,10 @@
 """Tables in Parquet files."""
 
-from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import ClassVar, Literal
 
-from dlrun.experiment.datasets.readers.headers import require_usable
-from dlrun.experiment.datasets.tables.table import Table, unreadable
-
-if TYPE_CHECKING:
-    import polars as pl
-
-_REMEDY = "Check that the file is complete and that it is a Parquet file."
+from dlrun.experiment.datasets.readers.scanned_file import ScannedFile
+from dlrun.experiment.datasets.tables.table import Table
 
 
 class Parquet(Table):
@@ -18,23 +12,9 @@ class Parquet(Table):
 
     kind: Literal["parquet"] = "parquet"
 
-    def _header(self, path: Path) -> list[str]:
+    endings: ClassVar[tuple[str, ...]] = (".parquet", ".pq")
+
+    def file(self, path: Path) -> ScannedFile:
         import polars as pl
 
-        try:
-            header = list(pl.read_parquet_schema(path))
-        except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
-            raise unreadable(path, "Parquet", error, _REMEDY) from error
-        require_usable(path, header)
-        return header
-
-    def _rows(self, path: Path, columns: list[str], text: Collection[str]) -> "pl.DataFrame":  # noqa: ARG002 (contract)
-        import polars as pl
-
-        try:
-            frame = pl.read_parquet(path, columns=columns, n_rows=self.limit, glob=False, hive_partitioning=False)
-        except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
-            raise unreadable(path, "Parquet", error, _REMEDY) from error
-        # Two files number their categories differently.
-        named = [column.cast(pl.String) for column in frame if column.dtype in (pl.Categorical, pl.Enum)]
-        return frame.with_columns(named).select(columns)
+        return ScannedFile(path, "Parquet", pl.scan_parquet, self.limit, glob=False, hive_partitioning=False)

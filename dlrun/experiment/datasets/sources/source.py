@@ -1,12 +1,16 @@
 """Source: what every kind of dataset has in common."""
 
 from abc import ABC, abstractmethod
-from typing import Annotated, Any, ClassVar, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, cast
 
 from pydantic import Field
 
 from dlrun.base.settings import Auto, Settings
 from dlrun.experiment.datasets.dataset import Dataset, DatasetFacts, InputKind, Task
+
+if TYPE_CHECKING:
+    from dlrun.experiment.datasets.readers.new_rows import Asked, Data
 
 
 class Source(Settings, ABC):
@@ -68,6 +72,49 @@ class Source(Settings, ABC):
             DataError: The data are missing or cannot be used as asked.
         """
         return None
+
+    endings: ClassVar[tuple[str, ...]] = ()
+    """Endings of the names of files of this kind that can be handed over for prediction."""
+
+    takes_folders: ClassVar[bool] = False
+    """Whether a folder can be handed over."""
+
+    @classmethod
+    def takes(cls, path: Path) -> bool:
+        """Tell whether data that are handed over for prediction are of this kind, by their name."""
+        return cls.takes_folders if path.is_dir() else path.name.lower().endswith(cls.endings or ("\0",))
+
+    @classmethod
+    def plain(cls, path: Path) -> Self:
+        """Return a source with default settings, to open data for runs of other kinds; it may not be able to load."""
+        settings: dict[str, Any] = {"path": str(path)}
+        return cast(Self, cls.model_construct(None, **settings))
+
+    def open(self, path: Path, asked: "Asked") -> "Data":
+        """Open data that are handed over for prediction, and check that they are what a run asks for.
+
+        They are read by the settings of the run's own source if it takes them, else by those that `plain` returns for
+        a kind that does.
+
+        Args:
+            path: What `takes` takes.
+            asked: What the run needs, and what is wanted besides.
+
+        Raises:
+            UsageError: Something is wanted that this kind of data does not have.
+            DataError: The data are damaged, or of another form than the run's.
+        """
+        raise NotImplementedError(f"a kind of data with `endings` or `takes_folders` opens them: {self.kind}")
+
+    @property
+    def target_columns(self) -> tuple[str, ...]:
+        """Names of the columns that hold the targets, as the config tells them."""
+        return ()
+
+    @property
+    def categorical_columns(self) -> frozenset[str]:
+        """Names of the columns that the config takes for categories, whatever they look like."""
+        return frozenset()
 
     @property
     def left_out(self) -> tuple[str, ...]:

@@ -10,16 +10,19 @@ from pydantic_core import PydanticCustomError
 
 from dlrun.base.settings import Names
 from dlrun.base.words import absent, counted, did_you_mean, quoted_list
-from dlrun.errors import DataError
+from dlrun.errors import DataError, UsageError
 from dlrun.experiment.datasets.dataset import Dataset, DatasetFacts
-from dlrun.experiment.datasets.readers.files import existing_file, naming, other_kind
+from dlrun.experiment.datasets.readers.files import existing_file, naming
+from dlrun.experiment.datasets.readers.table_file import TableFile
 from dlrun.experiment.datasets.sources.source import Source
-from dlrun.experiment.datasets.tables.columns import ColumnType, as_numbers, prepare
+from dlrun.experiment.datasets.tables.columns import ColumnType, alike, as_numbers, prepare
 from dlrun.experiment.datasets.tables.notation import PLAIN, Notation
 from dlrun.experiment.datasets.tables.table_targets import check_target, targets_of
 
 if TYPE_CHECKING:
     import polars as pl
+
+    from dlrun.experiment.datasets.readers.new_rows import Asked, Data
 
 _SMALL_FILE = 16 * 2**20
 _NAMED = 8
@@ -64,34 +67,23 @@ class Table(Source):
         return PLAIN
 
     @abstractmethod
-    def _header(self, path: Path) -> list[str]:
-        """Return the names of the columns of a file."""
-
-    @abstractmethod
-    def _rows(self, path: Path, columns: list[str], text: Collection[str]) -> "pl.DataFrame":
-        """Read columns of a file, at most `limit` rows.
-
-        Args:
-            path: The file.
-            columns: Columns to read.
-            text: Columns that are text, where the file does not say so.
-        """
+    def file(self, path: Path) -> TableFile:
+        """Return a file of this kind, of which nothing is read yet; to learn from, at most `limit` rows are."""
 
     def _inferred(self, target: "pl.Series") -> "pl.Series":
         """Return a target that was read as text as what it seems to hold, where the file does not say it."""
         return target
 
-    def _texts_for_missing(self, path: Path, column: str) -> tuple[str, ...]:  # noqa: ARG002 (contract)
-        """Return the texts that stand in a column where a value is missing."""
-        return ()
+    def open(self, path: Path, asked: "Asked") -> "Data":
+        return self.opened(self.file(path), asked)
 
-    def _doubts(self, path: Path, frame: "pl.DataFrame") -> tuple[str, ...]:  # noqa: ARG002 (contract)
-        """Return what is doubtful about how a file was read; raise DataError if it is beyond doubt."""
-        return ()
+    def opened(self, file: TableFile, asked: "Asked") -> "Data":
+        """Return new rows of a file; see `open`."""
+        from dlrun.experiment.datasets.readers.table_rows import open_table
 
-    def _misread(self, header: list[str], path: Path) -> str:  # noqa: ARG002 (contract)
-        """Return what to do if a file was not read as it was written, or nothing; raise DataError if that is sure."""
-        return ""
+        if asked.array is not None:
+            raise UsageError(f"'{file.path}' is a table and has no arrays", remedy="Leave out --array.")
+        return open_table(file, asked, drop_unlabeled=self.drop_unlabeled_rows)
 
     def load(self) -> Dataset:
         paths = self._paths()
@@ -103,16 +95,17 @@ class Table(Source):
         return paths if self.test_path is None else [*paths, existing_file(self.test_path, "dataset.test_path")]
 
     def _load(self, path: Path, test_path: Path | None = None) -> Dataset:
-        inputs = self._inputs(path)
-        frame = self._rows(path, [*inputs, *self.target], {*self.types, *self.target})
+        file = self.file(path)
+        inputs = self._inputs(file)
+        frame = self._rows(file, [*inputs, *self.target], {*self.types, *self.target})
         num_rows = frame.height
         if num_rows == 0:
             raise DataError(f"'{path}' has columns but no rows", remedy="Use a file with rows to learn from.")
         if test_path is not None:
             with naming(test_path):
                 frame = self._with_test(frame, test_path)
-        doubts = self._doubts(path, frame)
-        unlabeled = self._unlabeled(frame, path)
+        doubts = file.doubts(frame, self.target)
+        unlabeled = self._unlabeled(frame, file)
         if self.task in ("auto", "regression") and len(self.target) == 1 and self.target[0] not in self.types:
             check_target(frame[self.target[0]], self._inferred, self.notation)
         labeled = frame.filter(~unlabeled)
@@ -120,7 +113,7 @@ class Table(Source):
         targets = targets_of([labeled[name] for name in self.target], self.task, self.types, self._inferred)
         first_test = num_rows - int(unlabeled.head(num_rows).sum())
         if dropped := int(unlabeled.sum()):
-            notes = (f"left out {counted(dropped, 'row')} without a label{self._held(path)}", *notes)
+            notes = (f"left out {counted(dropped, 'row')} without a label{self._held(file)}", *notes)
         num_test = None if test_path is None else x.height - first_test
         return targets.dataset(
             path.stem, "table", x, num_test=num_test, feature_names=tuple(inputs), notes=(*doubts, *notes)
@@ -138,13 +131,25 @@ class Table(Source):
     def left_out(self) -> tuple[str, ...]:
         return self.drop
 
-    def _inputs(self, path: Path) -> list[str]:
-        header = self._header(path)
+    @property
+    def target_columns(self) -> tuple[str, ...]:
+        return self.target
+
+    @property
+    def categorical_columns(self) -> frozenset[str]:
+        return frozenset(name for name, wanted in self.types.items() if wanted == "categorical")
+
+    def _rows(self, file: TableFile, columns: list[str], text: Collection[str]) -> "pl.DataFrame":
+        numbers = {name for name, wanted in self.types.items() if wanted == "numeric"}
+        return file.frame(columns, text, numbers - {*self.target})
+
+    def _inputs(self, file: TableFile) -> list[str]:
+        header, path = file.header, file.path
         wanted = {"dataset.target": self.target, "dataset.drop": self.drop, "dataset.types": self.types}
-        self._require_columns(header, wanted, path)
+        self._require_columns(file, wanted)
         inputs = absent(header, {*self.target, *self.drop})
         if not inputs:
-            hint = self._misread(header, path)
+            hint = file.misread()
             used = f"the target {quoted_list(self.target)}" + (
                 f" and what is dropped, {quoted_list(self.drop)}" * bool(self.drop)
             )
@@ -155,12 +160,13 @@ class Table(Source):
             )
         return inputs
 
-    def _require_columns(self, header: list[str], wanted: Mapping[str, Collection[str]], path: Path) -> None:
+    def _require_columns(self, file: TableFile, wanted: Mapping[str, Collection[str]]) -> None:
         """Raise DataError if names are not in a header; `wanted` has them by what asks for them."""
+        header, path = file.header, file.path
         not_there = {setting: names for setting, every in wanted.items() if (names := absent(every, header))}
         missing = [name for names in not_there.values() for name in names]
         if missing:
-            hint = self._misread(header, path)
+            hint = file.misread()
             hints = [f"'{name}' ({did_you_mean(name, header)})" for name in missing[:_NAMED]]
             more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
             raise DataError(
@@ -172,13 +178,14 @@ class Table(Source):
         import polars as pl
 
         needed = {"dataset.test_path, which needs all these columns": frame.columns}
-        self._require_columns(self._header(path), needed, path)
-        text = {column.name for column in frame if column.dtype == pl.String}
-        test = self._rows(path, frame.columns, text | set(self.types))
+        file = self.file(path)
+        self._require_columns(file, needed)
+        text = {column.name for column in frame if column.dtype in (pl.String, pl.Boolean)}
+        test = self._rows(file, frame.columns, text | set(self.types))
         test = test.with_columns([_alike(test[column.name], column.dtype, path) for column in frame])
         return pl.concat([frame, test], how="vertical_relaxed")
 
-    def _unlabeled(self, frame: "pl.DataFrame", path: Path) -> "pl.Series":
+    def _unlabeled(self, frame: "pl.DataFrame", file: TableFile) -> "pl.Series":
         import polars as pl
 
         missing = pl.repeat(False, frame.height, dtype=pl.Boolean, eager=True).alias("unlabeled")
@@ -188,14 +195,14 @@ class Table(Source):
         if missing.any() and not self.drop_unlabeled_rows:
             raise DataError(
                 f"no label in {quoted_list(self.target)} for {int(missing.sum()):,} of {counted(frame.height, 'row')}, "
-                f"the first is row {missing.arg_max()} (from 0){self._held(path)}",
+                f"the first is row {missing.arg_max()} (from 0){self._held(file)}",
                 remedy="Fill them in, or leave these rows out with dataset.drop_unlabeled_rows=true.",
             )
         return missing
 
-    def _held(self, path: Path) -> str:
+    def _held(self, file: TableFile) -> str:
         """Say which texts stand in the file where labels are missing, since one of them may be a class."""
-        texts = dict.fromkeys(text for name in self.target for text in self._texts_for_missing(path, name))
+        texts = dict.fromkeys(text for name in self.target for text in file.texts_for_missing(name))
         if not texts:
             return ""
         told = quoted_list(texts)
@@ -212,17 +219,6 @@ def _alike(column: "pl.Series", dtype: "pl.DataType", path: Path) -> "pl.Series"
         return column.cast(dtype)
     if dtype.is_numeric() and column.dtype == pl.String:
         return as_numbers(column)
-    raise DataError(
-        f"'{path}': column '{column.name}' is of type {column.dtype}, in dataset.path it is of type {dtype}",
-        remedy=f"Write both files alike, or set dataset.types.{column.name}.",
-    )
-
-
-def _first_line(error: BaseException) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)
-
-
-def unreadable(path: Path, form: str, error: BaseException, remedy: str) -> DataError:
-    """Return the error for a table that polars cannot read."""
-    remedy = other_kind(path, form.lower()) or remedy
-    return DataError(f"'{path}' cannot be read as {form}: {_first_line(error)}", remedy=remedy)
+    remedy = f"Write both files alike, or set dataset.types.{column.name}."
+    with naming(path):
+        return alike(column, str(dtype), PLAIN, "in dataset.path", remedy)
