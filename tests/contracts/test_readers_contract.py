@@ -19,10 +19,11 @@ from polars.testing import assert_frame_equal
 from dlrun.errors import DataError
 from dlrun.experiment.datasets.readers import csv_blocks, csv_written, scanned_file
 from dlrun.experiment.datasets.readers.new_rows import Asked
+from dlrun.experiment.datasets.readers.second_file import alike
 from dlrun.experiment.datasets.readers.table_file import TableFile
 from dlrun.experiment.datasets.sources.csv import Csv
 from dlrun.experiment.datasets.sources.parquet import Parquet
-from dlrun.experiment.datasets.tables.columns import alike, as_numbers, as_text
+from dlrun.experiment.datasets.tables.columns import as_numbers, as_text
 from dlrun.experiment.datasets.tables.notation import PLAIN
 from dlrun.experiment.datasets.tables.table import Table
 

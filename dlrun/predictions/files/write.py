@@ -112,7 +112,7 @@ def check_file(path: Path) -> None:
     """
     if path.suffix.lower() not in _FORMS:
         raise UsageError(
-            f"'{path}' cannot be written: its name does not tell a form",
+            f"'{path}' cannot be written: its name does not tell what it holds",
             remedy="Known endings are .csv, .parquet and .npz.",
         )
     try:

@@ -15,10 +15,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlrun.base.words import counted, place_of, quoted, quoted_list
+from dlrun.base.words import counted, place_of, quoted_list
 from dlrun.errors import DataError
 from dlrun.experiment.datasets.readers.csv_blocks import are_even, require_closed, row_blocks
-from dlrun.experiment.datasets.readers.csv_hints import if_no_header, numbers_in
+from dlrun.experiment.datasets.readers.csv_hints import doubts_about, if_no_header, refuse_one_column
 from dlrun.experiment.datasets.readers.csv_lines import UNREADABLE, Layout
 from dlrun.experiment.datasets.readers.csv_written import REMEDY, WrittenRows
 from dlrun.experiment.datasets.readers.files import refuse_packed
@@ -273,34 +273,10 @@ class CsvFile(TableFile):
         return tuple(texts.filter(texts.str.strip_chars().is_in(self._missing)).unique().sort().to_list())
 
     def doubts(self, frame: pl.DataFrame, target: Collection[str]) -> tuple[str, ...]:
-        header, notes = self._in_file, []
-        if (unnamed := header.count("")) > 1:
-            notes.append(
-                f"{unnamed} columns without a name or a value are left out; separators at the ends of lines make them"
-            )
-        if not self._layout.names and numbers_in(header):
-            lost = [name for name in target if name in frame[name]]
-            if lost:
-                raise DataError(
-                    f"'{self.path}' seems to have no header: the target '{lost[0]}' of its first line is also a value "
-                    "below",
-                    remedy=if_no_header(header),
-                )
-            found = quoted_list(numbers_in(header), most=3)
-            notes.append(
-                f"the header holds numbers ({found}), as a row does: if the file has no header, its first row is lost; "
-                "dataset.names names the columns"
-            )
-        return tuple(notes)
+        return doubts_about(self.path, self._in_file, frame, target, has_header=not self._layout.names)
 
     def misread(self) -> str:
-        own = self._layout.separator
-        others = [mark for mark in (",", ";", "\t", "|") if mark != own and mark in self.header[0]]
-        if len(self.header) == 1 and others:
-            raise DataError(
-                f"'{self.path}' has one column only, {quoted(self.header[0])}, with dataset.separator={own!r}",
-                remedy=f"Set dataset.separator={others[0]!r} if that is what stands between the columns.",
-            )
+        refuse_one_column(self.path, self.header, self._layout.separator)
         self._require_even()
         return "" if self._layout.names else if_no_header(self.header)
 

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
+from dlrun.base.words import quoted, quoted_list
+from dlrun.errors import DataError
 from dlrun.experiment.datasets.readers.csv_lines import Layout
+
+if TYPE_CHECKING:
+    import polars as pl
 
 _COMMENTS = ("#", "%", "//", ";")
 _FRACTION = re.compile(r"[-+]?\d*[.,]\d+([eE][-+]?\d+)?|-\d+")
@@ -55,3 +62,54 @@ def if_uneven(layout: Layout, header: Sequence[str], row: Sequence[str], followi
         lines = f"the {above} lines above it are" if above > 1 else "the line above it is"
         return f"If {lines} no part of the table, set dataset.skip_rows={above}. {remedy}"
     return remedy
+
+
+def doubts_about(
+    path: Path, header: Sequence[str], frame: pl.DataFrame, target: Collection[str], *, has_header: bool
+) -> tuple[str, ...]:
+    """Return what is doubtful about a header.
+
+    Args:
+        path: The file.
+        header: Names of all columns.
+        frame: The rows below it.
+        target: Names of the targets.
+        has_header: Whether the header stands in the file.
+
+    Raises:
+        DataError: It is a row, beyond doubt.
+    """
+    notes = []
+    if (unnamed := header.count("")) > 1:
+        notes.append(
+            f"{unnamed} columns without a name or a value are left out; separators at the ends of lines make them"
+        )
+    if has_header and numbers_in(header):
+        lost = [name for name in target if name in frame[name]]
+        if lost:
+            raise DataError(
+                f"'{path}' seems to have no header: the target '{lost[0]}' of its first line is also a value below",
+                remedy=if_no_header(header),
+            )
+        found = quoted_list(numbers_in(header), most=3)
+        notes.append(
+            f"the header holds numbers ({found}), as a row does: if the file has no header, its first row is lost; "
+            "dataset.names names the columns"
+        )
+    return tuple(notes)
+
+
+def refuse_one_column(path: Path, header: Sequence[str], separator: str) -> None:
+    """Refuse a file whose only column holds another separator in its name; raises DataError.
+
+    Args:
+        path: The file.
+        header: Names of all columns.
+        separator: What the config says.
+    """
+    others = [mark for mark in (",", ";", "\t", "|") if mark != separator and len(header) == 1 and mark in header[0]]
+    if others:
+        raise DataError(
+            f"'{path}' has one column only, {quoted(header[0])}, with dataset.separator={separator!r}",
+            remedy=f"Set dataset.separator={others[0]!r} if that is what stands between the columns.",
+        )

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from dlrun.base.words import absent, quoted_list
 from dlrun.errors import DataError
 from dlrun.experiment.datasets.readers.new_rows import Asked, Chunk, Data, located
+from dlrun.experiment.datasets.readers.second_file import alike
 from dlrun.experiment.datasets.readers.table_file import ALL_COLUMNS, TableFile
-from dlrun.experiment.datasets.tables.columns import AS_TRAINED, alike, as_numbers, as_text, refuse_infinite
+from dlrun.experiment.datasets.tables.columns import AS_TRAINED, as_numbers, as_text, refuse_infinite
 
 if TYPE_CHECKING:
     import polars as pl
