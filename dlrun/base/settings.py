@@ -79,6 +79,17 @@ SettingsType = TypeVar("SettingsType", bound=Settings)
 Item = TypeVar("Item")
 
 
+def chosen(value: Item | Auto) -> Item:
+    """Return a setting of a settled experiment, in which nothing is left to dlrun.
+
+    Raises:
+        RuntimeError: It is `auto`: the experiment was not settled.
+    """
+    if value == "auto":
+        raise RuntimeError("settle() makes every choice and comes first")
+    return value
+
+
 class ReadsSwitch:
     """Annotation of an optional section that is also switched by `true`, `false` and `null`."""
 

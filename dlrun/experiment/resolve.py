@@ -11,8 +11,6 @@ from dlrun.errors import ConfigError, Problem
 from dlrun.experiment.datasets.dataset import DatasetFacts, Task
 from dlrun.experiment.evaluation.metrics import LOSS, metrics_for
 from dlrun.experiment.experiment import Experiment
-from dlrun.experiment.models.estimator import EstimatorSettings
-from dlrun.experiment.models.network.network import Network, OutputHead
 from dlrun.experiment.optimizers.schedules import Cosine
 from dlrun.experiment.training import rules
 from dlrun.experiment.training.losses import BinaryCrossentropy, CategoricalCrossentropy, Loss, MeanSquaredError
@@ -61,49 +59,31 @@ def resolve(experiment: Experiment, facts: DatasetFacts, device: Device = "cpu")
         "validation": experiment.validation.resolve(facts.task, experiment.seed),
         "evaluation": experiment.evaluation.resolve(facts.task, facts.num_outputs),
     }
-    if isinstance(experiment.model, Network):
-        settled["model"] = experiment.model.resolved(_output_activation(experiment, facts))
+    settled["model"] = experiment.model.resolved(facts.task, positive_for=_positive_for(experiment.training))
+    if experiment.model.has_epochs:
         monitor = _monitor(experiment, settled["evaluation"].metrics)
         settled["training"] = _resolve_training(experiment, facts, device, monitor)
     else:
-        settled["model"] = experiment.model.resolved(facts.task)
-        threads = _estimator_threads(experiment.model, experiment.training, facts)
-        settled["training"] = experiment.training.model_copy(update={"threads": threads})
+        settled["training"] = _with_threads(experiment, facts)
     resolved = experiment.model_copy(update=settled)
     _check_monitor(experiment, resolved, facts)
     _check_snapshots(resolved)
     return resolved
 
 
-def output_head(facts: DatasetFacts) -> OutputHead:
-    """Return the output layer that a task asks for."""
-    if facts.task == "multiclass":
-        return OutputHead(facts.num_outputs, "softmax")
-    if facts.task == "regression":
-        return OutputHead(facts.num_outputs, "linear")
-    return OutputHead(facts.num_outputs, "sigmoid")
-
-
-def _output_activation(experiment: Experiment, facts: DatasetFacts) -> str:
-    """Return the activation that the task asks for, and the loss: a rate of counts is above 0."""
-    if getattr(experiment.training.loss, "kind", "") != "poisson":
-        return output_head(facts).activation
-    assert isinstance(experiment.model, Network)  # noqa: S101 - narrows the type for the checker
-    written = experiment.model.output.activation
-    if written in ("linear", "tanh"):
-        message = f"{written} gives outputs below 0, of which the loss 'poisson' is undefined"
-        raise ConfigError([Problem("", "model.output.activation", message, "Leave it out for softplus.")])
-    return "softplus"
+def _positive_for(training: Training) -> str | None:
+    """Return the name of the loss if it is undefined for outputs below 0."""
+    loss = training.loss
+    return loss.kind if loss != "auto" and loss.needs_positive_outputs else None
 
 
 def _resolve_training(experiment: Experiment, facts: DatasetFacts, device: Device, monitor: str) -> Training:
-    training, model = experiment.training, experiment.model
-    assert isinstance(model, Network)  # noqa: S101 - narrows the type for the checker
+    training, workload = experiment.training, experiment.model.workload(facts)
     where: Device = device if training.device == "auto" else training.device
     num_rows = facts.num_rows - facts.num_own_test_rows
     steps = math.ceil(num_rows / training.batch_size) * training.epochs
-    convolutional, random = model.convolves, model.draws
-    batch_work = model.work(facts.input_shape, facts.num_outputs) * training.batch_size
+    convolutional, random = workload.convolves, workload.draws
+    batch_work = workload.amount * training.batch_size
     chosen = {
         "loss": _LOSSES[facts.task] if training.loss == "auto" else _suited(training.loss, facts),
         "monitor": monitor,
@@ -122,18 +102,21 @@ def _resolve_training(experiment: Experiment, facts: DatasetFacts, device: Devic
     return training.model_copy(update=left_open)
 
 
-def _estimator_threads(model: EstimatorSettings, training: Training, facts: DatasetFacts) -> int:
+def _with_threads(experiment: Experiment, facts: DatasetFacts) -> Training:
+    """Return what is known of the training of a model without epochs: the threads."""
+    training, workload = experiment.training, experiment.model.workload(facts)
     if training.threads != "auto":
-        return training.threads
-    num_rows = facts.num_rows - facts.num_own_test_rows
-    work = model.work(num_rows, math.prod(facts.input_shape), facts.num_outputs)
-    return rules.estimator_threads(work, same_bits=model.same_bits, cores=usable_cpus(), free=free_cpus)
+        return training
+    threads = rules.estimator_threads(
+        workload.amount, same_bits=workload.same_bits, cores=usable_cpus(), free=free_cpus
+    )
+    return training.model_copy(update={"threads": threads})
 
 
 def _target_transform(experiment: Experiment, facts: DatasetFacts) -> str:
     """Choose how regression targets are prepared; some losses only know targets as they are."""
     written, loss = experiment.dataset.target_transform, experiment.training.loss
-    positive = loss != "auto" and loss.needs_positive and isinstance(experiment.model, Network)
+    positive = loss != "auto" and loss.needs_positive and experiment.model.has_epochs
     if written == "auto":
         return "none" if facts.task != "regression" or positive else "standardize"
     if written != "none" and loss != "auto" and positive:
@@ -176,7 +159,7 @@ def _check_snapshots(experiment: Experiment) -> None:
     if not training.snapshots:
         return
     message, hint = "", "Set optimizer.schedule={kind: cosine, cycles: 4}, or leave snapshots out."
-    if not isinstance(experiment.model, Network):
+    if not experiment.model.has_epochs:
         message, hint = f"the model {experiment.model.kind!r} has no epochs to take snapshots of", "Leave it out."
     elif not isinstance(schedule, Cosine) or schedule.cycles < 2:
         message = "snapshots are taken at the ends of cycles, and the learning rate has only one course"

@@ -7,12 +7,13 @@ import time
 import warnings
 from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dlrun.errors import DataError
+from dlrun.errors import DataError, StorageError
 from dlrun.experiment.evaluation.losses import row_losses
 from dlrun.learners.learner import Fit, FitJob
 
@@ -30,6 +31,7 @@ class EstimatorLearner:
 
     Args:
         build: Builds a fresh estimator.
+        restore: Builds the estimator and fills it with what `save` wrote, for what a preprocessing makes.
         task: What is predicted.
         num_outputs: Classes, labels or targets; 1 for a binary task.
         threads: Threads of the numerical libraries while it fits and predicts.
@@ -38,17 +40,19 @@ class EstimatorLearner:
 
     suffix = ".skops"
     num_parameters = None
+    model = None
 
     def __init__(
         self,
         *,
         build: Callable[[], Any],
+        restore: Callable[[FittedPreprocessing, bytes], Any],
         task: Task,
         num_outputs: int,
         threads: int = 1,
         parallel: Callable[[int], AbstractContextManager[Any]] | None = None,
     ) -> None:
-        self._build = build
+        self._build, self._restore = build, restore
         self._threads, self._parallel = threads, parallel or (lambda _: nullcontext())
         self._task = task
         self._num_outputs = num_outputs
@@ -59,8 +63,18 @@ class EstimatorLearner:
         prepared = preprocessing.transform(x)
         return prepared.reshape(len(prepared), -1)
 
-    def prepare(self, preprocessing: FittedPreprocessing, inputs: NDArray[Any]) -> NDArray[Any]:  # noqa: ARG002
-        """Return the inputs: an estimator needs no more than them."""
+    def prepare(self, preprocessing: FittedPreprocessing, inputs: NDArray[Any]) -> NDArray[Any]:
+        """Return the inputs: an estimator needs no more than them.
+
+        Raises:
+            StorageError: A stored preprocessing says of itself what is not true.
+        """
+        num_columns = prod(preprocessing.output_shape)
+        if inputs.shape[1] != num_columns:
+            raise StorageError(
+                f"the stored preprocessing is damaged: it says that it makes {num_columns:,} columns, and makes "
+                f"{inputs.shape[1]:,}"
+            )
         return inputs
 
     def fit(self, job: FitJob) -> Fit:
@@ -117,6 +131,10 @@ class EstimatorLearner:
         import skops.io
 
         skops.io.dump(self.estimator, path)
+
+    def load(self, preprocessing: FittedPreprocessing, content: bytes) -> None:
+        """Take the numbers of an estimator that was saved, and nothing else of it."""
+        self.estimator = self._restore(preprocessing, content)
 
     def _class_probabilities(self, inputs: NDArray[Any]) -> NDArray[np.float32]:
         """Put each probability into its class's column; a class that training did not see has none."""

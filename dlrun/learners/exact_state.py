@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from dlrun.learners.best_epoch import BestEpoch
 from dlrun.learners.checkpoint import Checkpoint
 from dlrun.learners.engines.engine import Midway
+from dlrun.learners.undefined import or_none
 from dlrun.learners.variables import assign, check_fit, copies, named, optimizer_of
 
 if TYPE_CHECKING:
@@ -121,6 +122,16 @@ def unpack(checkpoint: Checkpoint, best: Checkpoint | None, model: keras.Model, 
     for epoch, arrays in checkpoint.snapshots().items():
         progress.snapshots[epoch] = Checkpoint(arrays).group("")
         check_fit(model.variables, progress.snapshots[epoch])
+
+
+def save_best(model: keras.Model, progress: Progress) -> None:
+    """Write the best weights, unless they were written already."""
+    if progress.best is None or progress.best[0] == progress.saved_best:
+        return
+    job, (epoch, weights) = progress.job, progress.best
+    facts = {"fold": job.fold, "best_epoch": epoch, "best": or_none(progress.watch.value)}
+    job.checkpoint(f"best/{job.name}", Checkpoint(named(model.variables, weights), facts))
+    progress.saved_best = epoch
 
 
 def _is_current(model: keras.Model, progress: Progress) -> bool:

@@ -38,3 +38,12 @@ class InputForm:
             preprocessing.network_scale,
             int(prepared.max(initial=0)) + 1 if tokens else None,
         )
+
+    @classmethod
+    def expected(cls, preprocessing: FittedPreprocessing) -> InputForm:
+        """Return the form of what a preprocessing will make, of tokens in any number."""
+        dtype = {"tokens": np.int32, "indicators": np.uint8}.get(preprocessing.kind, np.float32)
+        if preprocessing.network_scale is not None:
+            dtype = np.uint8
+        form = cls.of(np.empty((0, *preprocessing.output_shape), dtype), preprocessing)
+        return cls(form.shape, form.dtype, form.scale)

@@ -14,6 +14,8 @@ from dlrun.learners.checkpoint import Checkpoint
 from dlrun.learners.listener import REFIT, Listener
 
 if TYPE_CHECKING:
+    import keras
+
     from dlrun.experiment.preprocessing.fitted import FittedPreprocessing
     from dlrun.experiment.validation.plan import Rows
 
@@ -110,6 +112,10 @@ class Learner(Protocol):
     def num_parameters(self) -> int | None:
         """Weights of a network; None for learners that have no such count."""
 
+    @property
+    def model(self) -> keras.Model | None:
+        """The Keras model that is fitted, after `prepare`; None for other learners."""
+
     def transform(self, preprocessing: FittedPreprocessing, x: Any) -> NDArray[Any]:
         """Transform inputs into what this learner takes.
 
@@ -130,6 +136,7 @@ class Learner(Protocol):
 
         Raises:
             ModelError: The model does not fit them.
+            DataError: What was loaded does not know a value in them.
         """
 
     def fit(self, job: FitJob) -> Fit:
@@ -163,6 +170,17 @@ class Learner(Protocol):
 
     def save(self, path: Path) -> None:
         """Write the fitted model to a file; `suffix` says of which form."""
+
+    def load(self, preprocessing: FittedPreprocessing, content: bytes) -> None:
+        """Take what was stored of a fit of this very model, to predict with it; it cannot be fitted any more.
+
+        Args:
+            preprocessing: Of the same fit.
+            content: Of the best checkpoint of a learner that has epochs; of the file that `save` wrote for others.
+
+        Raises:
+            StorageError: The content is damaged, or is of another model.
+        """
 
     @property
     def suffix(self) -> str:

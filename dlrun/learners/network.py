@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dlrun.base import interruption
-from dlrun.errors import Diverged, Interrupted
+from dlrun.errors import DataError, Diverged, Interrupted
 from dlrun.experiment.optimizers.schedules import Mode
 from dlrun.learners import keras_archive
 from dlrun.learners.best_epoch import BestEpoch
 from dlrun.learners.checkpoint import Checkpoint, Pace
-from dlrun.learners.exact_state import Progress, pack, unpack
+from dlrun.learners.checkpoint_bytes import decode
+from dlrun.learners.exact_state import Progress, pack, save_best, unpack
 from dlrun.learners.input_form import InputForm
 from dlrun.learners.learner import Fit, FitJob
 from dlrun.learners.listener import REFIT, EpochReport, Pruned
-from dlrun.learners.undefined import or_none, refuse_divergence, refuse_undefined
-from dlrun.learners.variables import assign, copies, named, optimizer_of
+from dlrun.learners.undefined import refuse_divergence, refuse_undefined
+from dlrun.learners.variables import assign, averaged, averaged_copies, copies, fill, named
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,7 +59,8 @@ class NetworkLearner:
 
     Args:
         build: Builds a fresh model for inputs of some form; called anew for the start of each fold.
-        compile_model: Compiles it and builds its optimizer.
+        make_loss: Builds the loss.
+        compile_model: Compiles the model with the loss and builds its optimizer.
         make_engine: Makes the engine that trains a compiled model.
         training: How to fit; resolved, without `auto`.
         rates: Learning rate of every step: takes (epoch from 0, steps, epochs, monitored values so far, mode).
@@ -66,6 +68,7 @@ class NetworkLearner:
         mode: Whether the monitor is to be small or large.
         seed: Seed of the experiment.
         snapshot_epochs: Epochs, from 1, after which weights are kept.
+        num_tokens: Distinct word indices that the network knows, counted from 0; None if it looks up none.
     """
 
     suffix = ".keras"
@@ -74,7 +77,8 @@ class NetworkLearner:
         self,
         *,
         build: Callable[[InputForm], keras.Model],
-        compile_model: Callable[[keras.Model], None],
+        make_loss: Callable[[], keras.Loss],
+        compile_model: Callable[[keras.Model, keras.Loss], None],
         make_engine: Callable[[keras.Model], Engine],
         training: Training,
         rates: Callable[[int, int, int, list[float], Mode], NDArray[np.float32]],
@@ -82,8 +86,10 @@ class NetworkLearner:
         mode: Mode,
         seed: int,
         snapshot_epochs: Sequence[int] = (),
+        num_tokens: int | None = None,
     ) -> None:
-        self._build, self._compile = build, compile_model
+        self._build, self._make_loss, self._compile = build, make_loss, compile_model
+        self._num_tokens = num_tokens
         self._training = training
         self._rates = rates
         self._monitor = monitor
@@ -92,6 +98,7 @@ class NetworkLearner:
         self._snapshot_epochs = frozenset(snapshot_epochs)
         self._make_engine = make_engine
         self._built: _Built | None = None
+        self._is_loaded = False
         self._pristine_fold: int | None = None
         self._pace = Pace(training.checkpoint_seconds)
 
@@ -99,6 +106,10 @@ class NetworkLearner:
     def model(self) -> keras.Model:
         """The Keras model; there is one after `prepare`."""
         return self._ready.model
+
+    @cached_property
+    def _loss(self) -> keras.Loss:
+        return self._make_loss()
 
     @property
     def _ready(self) -> _Built:
@@ -115,18 +126,29 @@ class NetworkLearner:
         return preprocessing.transform_for_network(x)
 
     def prepare(self, preprocessing: FittedPreprocessing, inputs: NDArray[Any]) -> NDArray[Any]:
-        """Build the network for inputs unless it stands already.
+        """Build the network for inputs unless it stands already, or was loaded, which holds for all.
 
         Raises:
             ModelError: A layer does not fit.
+            DataError: The network that was loaded does not know a word index.
         """
         form = InputForm.of(inputs, preprocessing)
-        if self._built is None or form != self._built.form:
+        if self._is_loaded:
+            self._refuse_unknown(form)
+        elif self._built is None or form != self._built.form:
             model = self._fresh(form, fold=0)
             self._built = _Built(form, model, self._make_engine(model))
             self._pristine_fold = 0
             self._pace.expect(self.num_parameters * _SECONDS_OF_STATE)
         return inputs
+
+    def _refuse_unknown(self, form: InputForm) -> None:
+        known, found = self._num_tokens, form.num_tokens
+        if known is not None and found is not None and found > known:
+            raise DataError(
+                f"the inputs hold the word index {found - 1}, the network knows 0 to {known - 1}",
+                remedy="Number the words as they were for the training.",
+            )
 
     def fit(self, job: FitJob) -> Fit:
         """Train epoch by epoch; then hold the best epoch's weights.
@@ -149,11 +171,11 @@ class NetworkLearner:
                     self._take_epoch(progress)
         except (Interrupted, Pruned) as stop:
             if isinstance(stop, Interrupted) or stop.resumable:
-                self._save_best(progress)
+                save_best(self.model, progress)
                 self._save_state(progress)
             raise
         except (Diverged, KeyboardInterrupt):
-            self._save_best(progress)
+            save_best(self.model, progress)
             raise
         refuse_undefined(progress.watch)
         if progress.best is not None:
@@ -172,13 +194,23 @@ class NetworkLearner:
         """Loss of each row as training defines it, without penalties on weights."""
         if not len(predictions):
             return np.empty(0, np.float32)
-        return np.asarray(self.model.loss.call(y, predictions), np.float32).reshape(len(predictions))
+        return np.asarray(self._loss.call(y, predictions), np.float32).reshape(len(predictions))
 
     def save(self, path: Path) -> None:
         """Write the network for inference: it loads in plain Keras, without dlrun's loss or the optimizer's state."""
         twin = self._build(self._ready.form)
         assign(twin.variables, copies(self.model.variables))
         keras_archive.write(twin, path)
+
+    def load(self, preprocessing: FittedPreprocessing, content: bytes) -> None:
+        """Build the network, not compiled, and give it the weights of a checkpoint.
+
+        No model config is read from it: the network is that of the experiment.
+        """
+        form = InputForm.expected(preprocessing)
+        model = self._build(form)
+        fill(model.variables, decode(content, "the file of weights").arrays)
+        self._built, self._is_loaded = _Built(form, model, self._make_engine(model)), True
 
     def _fresh(self, form: InputForm, fold: int) -> keras.Model:
         """Build a model whose weights and dropout seeds come from (seed, fold).
@@ -190,7 +222,7 @@ class NetworkLearner:
         position = 0 if fold == REFIT else fold
         keras.utils.set_random_seed(int(np.random.SeedSequence([self._seed, position]).generate_state(1)[0]))
         model = self._build(form)
-        self._compile(model)
+        self._compile(model, self._loss)
         return model
 
     def _restart(self, fold: int) -> None:
@@ -202,11 +234,8 @@ class NetworkLearner:
 
     def _watch(self, job: FitJob) -> BestEpoch:
         early = self._training.early_stopping
-        if not len(job.validation):
-            return BestEpoch(None, self._mode)
-        if early is None:
-            return BestEpoch(self._monitor, self._mode)
-        return BestEpoch(self._monitor, self._mode, early.patience, early.min_delta)
+        stopping = () if early is None else (early.patience, early.min_delta)
+        return BestEpoch(self._monitor, self._mode, *stopping) if len(job.validation) else BestEpoch(None, self._mode)
 
     def _take_epoch(self, progress: Progress) -> None:
         """Train and validate an epoch, or the rest of one; tell of it, and save the state if that is due."""
@@ -219,15 +248,15 @@ class NetworkLearner:
         values = {**progress.trained, **self._validate(job), "learning_rate": float(rates[-1])}
         refuse_divergence(values, epoch, self._training)
         if watch.update(epoch + 1, values):
-            progress.best = (epoch + 1, self._averaged_copies())
+            progress.best = (epoch + 1, averaged_copies(self.model))
         if epoch + 1 in self._snapshot_epochs:
-            progress.snapshots[epoch + 1] = self._averaged_copies()
+            progress.snapshots[epoch + 1] = averaged_copies(self.model)
         progress.end_epoch({"fold": job.fold, "epoch": epoch + 1, **values})
         elapsed = time.perf_counter() - began
         best, done = (watch.monitor, watch.epoch, watch.value), progress.done
         job.listener.epoch_finished(EpochReport(job.fold, epoch + 1, job.num_epochs, values, *best, elapsed, done))
         if done:
-            self._save_best(progress)
+            save_best(self.model, progress)
         if done or self._pace.due:
             self._save_state(progress)
         progress.seconds.append(time.perf_counter() - began)
@@ -265,37 +294,10 @@ class NetworkLearner:
     def _validate(self, job: FitJob) -> dict[str, float]:
         if not len(job.validation):
             return {}
-        with self._averaged():
+        with averaged(self.model):
             predictions = self._ready.engine.predict(job.x, job.validation)
         losses = self.losses(job.y[job.validation], predictions)
         return {f"val_{name}": value for name, value in job.score(predictions, losses).items()}
-
-    @contextlib.contextmanager
-    def _averaged(self) -> Iterator[None]:
-        """Hold the optimizer's moving average of the weights, if it keeps one, in place of the weights."""
-        optimizer = optimizer_of(self.model)
-        if not optimizer.use_ema:
-            yield
-            return
-        own = copies(self.model.trainable_variables)
-        optimizer.finalize_variable_values(self.model.trainable_variables)
-        try:
-            yield
-        finally:
-            assign(self.model.trainable_variables, own)
-
-    def _averaged_copies(self) -> list[NDArray[Any]]:
-        with self._averaged():
-            return copies(self.model.variables)
-
-    def _save_best(self, progress: Progress) -> None:
-        """Write the best weights, unless they were written already."""
-        if progress.best is None or progress.best[0] == progress.saved_best:
-            return
-        job, (epoch, weights) = progress.job, progress.best
-        facts = {"fold": job.fold, "best_epoch": epoch, "best": or_none(progress.watch.value)}
-        job.checkpoint(f"best/{job.name}", Checkpoint(named(self.model.variables, weights), facts))
-        progress.saved_best = epoch
 
     def _save_state(self, progress: Progress) -> None:
         """Write everything that the rest of the fit depends on."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dlrun.errors import UsageError
+from dlrun.errors import StorageError, UsageError
 
 _NUMBERED = re.compile(r"\bseed_generator_[0-9]+/")
 
@@ -17,6 +18,27 @@ _NUMBERED = re.compile(r"\bseed_generator_[0-9]+/")
 def optimizer_of(model: Any) -> Any:
     """Return the optimizer that holds rate and averages of a model, inside a loss-scaling one if there is one."""
     return getattr(model.optimizer, "inner_optimizer", model.optimizer)
+
+
+@contextlib.contextmanager
+def averaged(model: Any) -> Iterator[None]:
+    """Hold the optimizer's moving average of the weights, if it keeps one, in place of the weights."""
+    optimizer = optimizer_of(model)
+    if not optimizer.use_ema:
+        yield
+        return
+    own = copies(model.trainable_variables)
+    optimizer.finalize_variable_values(model.trainable_variables)
+    try:
+        yield
+    finally:
+        assign(model.trainable_variables, own)
+
+
+def averaged_copies(model: Any) -> list[NDArray[Any]]:
+    """Copy the values of a model's variables, of its weights the moving average if there is one."""
+    with averaged(model):
+        return copies(model.variables)
 
 
 def copies(variables: Any) -> list[NDArray[Any]]:
@@ -54,12 +76,34 @@ def check_fit(variables: Any, values: Sequence[NDArray[Any]]) -> None:
         )
 
 
-def named(variables: Any, values: list[NDArray[Any]], prefix: str = "") -> dict[str, NDArray[Any]]:
-    """Name values by position and path; the path alone need not be unique.
-
-    Keras numbers seed generators by how many the process has made before, which is left out.
-    """
+def named(variables: Any, values: Sequence[Any], prefix: str = "") -> dict[str, Any]:
+    """Name values by position and path; the path alone need not be unique."""
     return {
-        f"{prefix}{position:04d}/{_NUMBERED.sub('seed_generator/', variable.path)}": value
+        f"{prefix}{_unnumbered(f'{position:04d}/{variable.path}')}": value
         for position, (variable, value) in enumerate(zip(variables, values, strict=True))
     }
+
+
+def fill(variables: Any, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Set variables to stored values of the names that `named` gives.
+
+    Raises:
+        StorageError: These are not the values of these variables.
+    """
+    by_name = named(variables, list(variables))
+    stored = {_unnumbered(name): array for name, array in arrays.items()}
+    if sorted(stored) != sorted(by_name):
+        raise StorageError(
+            f"the stored weights do not belong to this network: expected {len(by_name)} arrays {list(by_name)[:3]}"
+        )
+    for name, variable in by_name.items():
+        if stored[name].shape != tuple(variable.shape):
+            raise StorageError(
+                f"the stored weights '{name}' have the shape {stored[name].shape}, expected {tuple(variable.shape)}"
+            )
+        variable.assign(stored[name])
+
+
+def _unnumbered(name: str) -> str:
+    """Leave out the number that Keras gives to the random numbers of a layer: it counts the models of a process."""
+    return _NUMBERED.sub("seed_generator/", name)

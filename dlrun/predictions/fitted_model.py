@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from dlrun.experiment.preprocessing.fitted import FittedPreprocessing
 from dlrun.experiment.preprocessing.target import TargetTransform
-from dlrun.learners.restore import Restored
+from dlrun.learners.learner import Learner
 
 if TYPE_CHECKING:
     import polars as pl
@@ -23,12 +23,12 @@ class FittedModel:
     Args:
         preprocessing: Fitted on its training rows.
         target: The way of the targets to the model and back; None leaves them as they are.
-        model: What was fitted.
+        learner: Holds what was fitted.
     """
 
     preprocessing: FittedPreprocessing
     target: TargetTransform | None
-    model: Restored
+    learner: Learner
 
     def predict(
         self, x: NDArray[Any] | pl.DataFrame, y: NDArray[Any] | None
@@ -39,7 +39,10 @@ class FittedModel:
             x: Inputs of the dataset's form.
             y: True values, as in `Dataset.y`, or None.
         """
-        raw = self.model.predict(self.model.prepare(self.preprocessing, x))
+        inputs = self.learner.prepare(self.preprocessing, self.learner.transform(self.preprocessing, x))
+        # What is beyond 32 bits comes out as infinity, and is no matter for a warning of NumPy's.
+        with np.errstate(over="ignore", invalid="ignore"):
+            raw = self.learner.predict(inputs, np.arange(len(inputs)))
         y_pred = raw if self.target is None else self.target.inverse(raw)
         return y_pred, np.empty(0) if y is None else self._losses(
             y, raw if self.target is None else self.target.bounded(raw)
@@ -55,4 +58,4 @@ class FittedModel:
         return self._losses(y, scaled.astype(np.float32))
 
     def _losses(self, y: NDArray[Any], predictions: NDArray[np.float32]) -> NDArray[np.floating[Any]]:
-        return self.model.losses(y if self.target is None else self.target.transform(y), predictions)
+        return self.learner.losses(y if self.target is None else self.target.transform(y), predictions)

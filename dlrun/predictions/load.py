@@ -14,10 +14,9 @@ from dlrun.errors import ConfigError, StorageError
 from dlrun.experiment.datasets.dataset import DatasetFacts
 from dlrun.experiment.experiment import Experiment
 from dlrun.experiment.load import load_text
-from dlrun.experiment.models.network.network import Network
 from dlrun.experiment.preprocessing.preprocessing import load_fitted
 from dlrun.experiment.preprocessing.target import TargetTransform
-from dlrun.learners import restore as restoring
+from dlrun.learners.make import backend_of, make_learner
 from dlrun.predictions.ensemble import EnsemblePredictor
 from dlrun.predictions.fitted_model import FittedModel
 from dlrun.predictions.predictor import Description, Predictor, RunPredictor
@@ -59,8 +58,8 @@ def load_stored(stored: Stored) -> Predictor:
         return _load_ensemble(stored)
     experiment = read_experiment(stored)
     description = describe(stored, experiment)
-    restoring.begin(experiment)
-    fits = [_fit(stored, description, *names) for names in fit_names(stored, experiment)]
+    settled = backend_of(experiment).for_predictions()
+    fits = [_fit(stored, settled, description.facts, *names) for names in fit_names(stored, experiment)]
     return RunPredictor(description, residuals(stored, description.facts, [experiment]), fits)
 
 
@@ -141,9 +140,7 @@ def fit_files(experiment: Experiment, fit: str, name: str) -> tuple[str, str]:
         fit: Name of the fit, such as `fold-0`.
         name: Name of its files in `model/`.
     """
-    network = isinstance(experiment.model, Network)
-    model = f"checkpoints/best/{fit}.safetensors" if network else f"model/{name}.skops"
-    return f"model/{name}.preprocessing.json", model
+    return f"model/{name}.preprocessing.json", backend_of(experiment).file(fit, name)
 
 
 def describe(stored: Stored, experiment: Experiment) -> Description:
@@ -197,22 +194,22 @@ def read_experiment(stored: Stored) -> Experiment:
         raise stored.damaged("config.yaml", str(error.problems[0])) from error
 
 
-def _fit(stored: Stored, description: Description, fit: str, name: str) -> FittedModel:
-    preprocessing_file, model_file = fit_files(description.experiment, fit, name)
+def _fit(stored: Stored, experiment: Experiment, facts: DatasetFacts, fit: str, name: str) -> FittedModel:
+    preprocessing_file, model_file = fit_files(experiment, fit, name)
     saved = stored.json(preprocessing_file)
     try:
         preprocessing = load_fitted(saved["inputs"])
         target = None if saved["target"] is None else TargetTransform.load(saved["target"])
-        if target is not None and len(target.mean) != description.facts.num_outputs:
+        if target is not None and len(target.mean) != facts.num_outputs:
             raise ValueError("the target transform is of other targets")
     except (ValidationError, LookupError, TypeError, ValueError) as error:
         raise stored.damaged(preprocessing_file, "it does not hold what dlrun writes") from error
-    content = stored.read(model_file)
+    learner, content = make_learner(experiment, facts), stored.read(model_file)
     try:
-        model = restoring.restore(description.experiment, description.facts, preprocessing, content)
+        learner.load(preprocessing, content)
     except StorageError as error:
         raise stored.damaged(model_file, error.message) from error
-    return FittedModel(preprocessing, target, model)
+    return FittedModel(preprocessing, target, learner)
 
 
 def residuals(stored: Stored, facts: DatasetFacts, experiments: Sequence[Experiment]) -> Residuals | None:

@@ -19,7 +19,7 @@ from dlrun.errors import DataError, DlrunError, StorageError, UsageError
 from dlrun.experiment.load import load_text
 from dlrun.experiment.validation.describe import describe
 from dlrun.learners.listener import Listener
-from dlrun.learners.make import devices
+from dlrun.learners.make import backend_of
 from dlrun.records.arrays import decode_arrays
 from dlrun.records.environment import environment_changes
 from dlrun.records.folder import RunFolder, check_ledger
@@ -207,7 +207,7 @@ def _note_resume(folder: RunFolder, ready: Ready, kept: Kept, argv: Sequence[str
     Returns:
         What differs from the environment that the run began in.
     """
-    present = present_environment(ready.experiment, devices(ready.experiment), argv)
+    present = present_environment(ready.experiment, backend_of(ready.experiment).devices(), argv)
     environment = environment_changes(_recorded(folder, "environment.json"), present)
     entry = {
         "time": datetime.now(UTC).isoformat(timespec="milliseconds"),

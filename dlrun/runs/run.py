@@ -22,7 +22,7 @@ from dlrun.experiment.validation.plan import Fold, SplitPlan
 from dlrun.learners.latency import latency
 from dlrun.learners.learner import Learner
 from dlrun.learners.listener import Listener
-from dlrun.learners.make import devices, enough_memory, make_learner, settle
+from dlrun.learners.make import backend_of, enough_memory, make_learner, settle
 from dlrun.records.folder import RunFolder, check_place
 from dlrun.records.lock import locked
 from dlrun.records.status import Status
@@ -101,7 +101,7 @@ def run_experiment(
     ready = make_ready(experiment, clock, dataset)
     folder = RunFolder.claim(runs_dir, ready.experiment.name)
     with locked(folder):
-        write_inputs(folder, ready.experiment, devices=devices(ready.experiment), source=source, argv=argv)
+        write_inputs(folder, ready.experiment, devices=backend_of(ready.experiment).devices(), source=source, argv=argv)
         return carry_out(ready, folder, Kept(), clock, trial=trial)
 
 

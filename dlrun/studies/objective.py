@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from dlrun.errors import ConfigError, Problem
 from dlrun.experiment.evaluation.metrics import LOSS, higher_is_better
-from dlrun.experiment.models.network.network import Network
 from dlrun.studies.state.trial import Mode
 
 if TYPE_CHECKING:
@@ -90,7 +89,7 @@ def objective_of(experiment: Experiment) -> Objective:
         if chosen == "auto"
         else [name.removeprefix("val_") for name in chosen]
     )
-    if "parameters" in names and not isinstance(experiment.model, Network):
+    if "parameters" in names and not experiment.model.has_parameters:
         place = f"tuner.objectives.{names.index('parameters')}"
         message = f"a {experiment.model.kind} model has no number of parameters"
         raise ConfigError([Problem("", place, message, "Choose latency or seconds.")])
@@ -112,7 +111,7 @@ def monitored(experiment: Experiment) -> str:
         experiment: Resolved as far as the dataset is known.
     """
     training = experiment.training
-    if not isinstance(experiment.model, Network):
+    if not experiment.model.has_epochs:
         return "val_loss"
     early = "auto" if training.early_stopping is None else training.early_stopping.monitor
     return next((str(name) for name in (training.monitor, early) if name != "auto"), "val_loss")

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from dlrun.base.inside import TRIALS
 from dlrun.base.machine import usable_cpus
 from dlrun.errors import ConfigError, DataError, StorageError, UsageError
-from dlrun.experiment.models.network.network import Network
 from dlrun.records.folder import RunFolder
 from dlrun.records.index import RUNNING, SHARED
 from dlrun.records.lock import locked
@@ -86,7 +85,7 @@ class _Driver:
 
     @property
     def network(self) -> bool:
-        return isinstance(self.loaded.experiment.model, Network) or any(
+        return self.loaded.experiment.model.learner == "network" or any(
             path == "model" or path.startswith("model.kind") for path in getattr(self.tuner, "space", {})
         )
 

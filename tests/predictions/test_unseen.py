@@ -33,7 +33,7 @@ def test_what_the_rows_of_some_fold_held_is_seen(trained, people_frame) -> None:
         for column in first.columns
     ]
     fits = list(predictor.fits)
-    fits[0] = type(fits[0])(first.model_copy(update={"columns": tuple(poorer)}), fits[0].target, fits[0].model)
+    fits[0] = type(fits[0])(first.model_copy(update={"columns": tuple(poorer)}), fits[0].target, fits[0].learner)
     unseen = Unseen(type(predictor)(predictor.description, None, fits))
     unseen.look_at(people_frame(30, seed=4))
     assert "rome" in second.categories["city"]

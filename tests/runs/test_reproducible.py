@@ -93,7 +93,8 @@ def test_the_order_of_rows_differs_between_epochs_and_folds() -> None:
 
     learner = NetworkLearner(
         build=lambda form: None,
-        compile_model=lambda model: None,
+        make_loss=lambda: None,
+        compile_model=lambda model, loss: None,
         make_engine=lambda model: None,
         training=Training(),
         rates=lambda *arguments: np.empty(0, np.float32),

@@ -191,7 +191,6 @@ def build(experiment: Experiment, seen: Seen, dataset: Dataset) -> tuple[Seen, l
     from dlrun.experiment.models.network.summary import summary
     from dlrun.experiment.validation.parts_report import check_parts
     from dlrun.learners.make import make_learner, settle
-    from dlrun.learners.network import NetworkLearner
     from dlrun.runs.fit import prepare
     from dlrun.runs.score import undefined_notes
 
@@ -202,7 +201,7 @@ def build(experiment: Experiment, seen: Seen, dataset: Dataset) -> tuple[Seen, l
     prepared = prepare(settled, dataset, learner, plan.folds[0].training)
     undefined = undefined_notes(settled, dataset, plan.scored)
     seen = replace(seen, notes=(*seen.notes, *report.notes, *prepared.preprocessing.notes, *undefined))
-    return seen, summary(learner.model) if isinstance(learner, NetworkLearner) else None
+    return seen, None if learner.model is None else summary(learner.model)
 
 
 def layer_table(layers: list[LayerRow]) -> list[str]:

@@ -3,13 +3,14 @@
 from abc import abstractmethod
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from math import prod
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 
 from dlrun.errors import StorageError
-from dlrun.experiment.datasets.dataset import Task
-from dlrun.experiment.models.model_settings import ModelSettings
+from dlrun.experiment.datasets.dataset import DatasetFacts, Task
+from dlrun.experiment.models.model_settings import ModelSettings, Workload
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -40,6 +41,8 @@ class Form:
 class EstimatorSettings(ModelSettings):
     """Base of models that scikit-learn fits at one go."""
 
+    learner: ClassVar[Literal["estimator"]] = "estimator"
+
     same_bits: ClassVar[bool] = True
     """Whether a fit comes to the same bits with any number of threads."""
 
@@ -52,6 +55,10 @@ class EstimatorSettings(ModelSettings):
             num_columns: Columns before preprocessing.
             num_outputs: Classes, labels or targets; 1 for a binary task.
         """
+
+    def workload(self, facts: DatasetFacts) -> Workload:
+        num_rows = facts.num_rows - facts.num_own_test_rows
+        return Workload(self.work(num_rows, prod(facts.input_shape), facts.num_outputs), same_bits=self.same_bits)
 
     def parallel(self, _threads: int, /) -> AbstractContextManager[Any]:
         """Return what a fit runs inside, beside the bounds of numerical libraries, to use a number of threads."""
@@ -115,8 +122,7 @@ class EstimatorSettings(ModelSettings):
             StorageError: As `restore_estimator`.
         """
 
-    def resolved(self, _task: Task, /) -> Self:
-        """Return the model with every choice made that was left to dlrun; the argument is what is predicted."""
+    def resolved(self, task: Task, *, positive_for: str | None = None) -> Self:  # noqa: ARG002
         return self
 
 

@@ -75,7 +75,7 @@ class RandomForest(EstimatorSettings):
             random_state=seed,
         )
 
-    def resolved(self, task: Task, /) -> Self:
+    def resolved(self, task: Task, *, positive_for: str | None = None) -> Self:  # noqa: ARG002
         chosen = {"auto": 1.0 if task == "regression" else "sqrt"}.get(str(self.max_features), self.max_features)
         return self.model_copy(update={"max_features": chosen})
 

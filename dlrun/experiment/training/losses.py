@@ -49,6 +49,9 @@ class LossSettings(Settings, ABC):
     needs_positive: ClassVar[bool] = False
     """Whether targets and outputs must not be negative; such targets cannot be standardized."""
 
+    needs_positive_outputs: ClassVar[bool] = False
+    """Whether it is undefined for outputs below 0, so that the output layer has to keep above."""
+
     @property
     def tasks(self) -> frozenset[Task]:
         """Tasks that the loss suits."""
@@ -186,6 +189,7 @@ class Poisson(LossSettings):
     keras_names: ClassVar[Mapping[Task, str]] = {"regression": "Poisson"}
     refuses_negative: ClassVar[bool] = True
     needs_positive: ClassVar[bool] = True
+    needs_positive_outputs: ClassVar[bool] = True
 
 
 Loss = Annotated[

@@ -81,7 +81,7 @@ def test_libraries_are_held_to_the_threads_while_an_estimator_fits_and_predicts(
             return super().predict(x)
 
     before = [library["num_threads"] for library in threadpool_info()]
-    learner = EstimatorLearner(build=Watched, task="regression", num_outputs=1, threads=1)
+    learner = EstimatorLearner(build=Watched, restore=never, task="regression", num_outputs=1, threads=1)
     x, rows = np.random.default_rng(0).normal(size=(40, 2)), np.arange(40)
     learner.fit(FitJob(x=x, y=x[:, :1], training=rows, validation=rows[:0], score=lambda *_: {}))
     learner.predict(x, rows)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self
 from pydantic import Field
 
 from dlrun.base.settings import Items, Settings
-from dlrun.errors import ModelError
-from dlrun.experiment.models.model_settings import ModelSettings, Space
+from dlrun.errors import ConfigError, ModelError, Problem
+from dlrun.experiment.datasets.dataset import DatasetFacts, Task
+from dlrun.experiment.models.model_settings import ModelSettings, Space, Workload
 from dlrun.experiment.models.network.layers.dense import flat
 from dlrun.experiment.models.network.layers.initializers import KernelInitializer, kernel_initializer
 from dlrun.experiment.models.network.layers.layer import Flow, Place, apply_layers
@@ -17,6 +18,8 @@ from dlrun.experiment.models.network.layers.layers import Layer
 
 if TYPE_CHECKING:
     import keras
+
+Activation = Literal["softmax", "sigmoid", "linear"]
 
 
 @dataclass(frozen=True)
@@ -30,8 +33,14 @@ class OutputHead:
     """
 
     units: int
-    activation: Literal["softmax", "sigmoid", "linear"]
+    activation: Activation
     bias: Sequence[float] | None = None
+
+    @classmethod
+    def of(cls, task: Task, num_outputs: int) -> Self:
+        """Return the output layer that a task asks for."""
+        activations: dict[Task, Activation] = {"multiclass": "softmax", "regression": "linear"}
+        return cls(num_outputs, activations.get(task, "sigmoid"))
 
 
 class Output(Settings):
@@ -101,6 +110,7 @@ class Network(ModelSettings):
 
     kind: Literal["network"] = "network"
     phrase: ClassVar[str] = "network"
+    learner: ClassVar[Literal["network"]] = "network"
     has_epochs: ClassVar[bool] = True
     has_parameters: ClassVar[bool] = True
 
@@ -109,16 +119,6 @@ class Network(ModelSettings):
 
     output: Output = Output()
     """The output layer."""
-
-    @property
-    def convolves(self) -> bool:
-        """Whether any layer is a convolution."""
-        return any(layer.convolves for layer in self.layers)
-
-    @property
-    def draws(self) -> bool:
-        """Whether any layer draws random numbers while training."""
-        return any(layer.draws for layer in self.layers)
 
     def work(self, input_shape: tuple[int, ...], num_outputs: int) -> int:
         """Estimate the multiply-adds of one row's forward pass; see `Flow`.
@@ -177,11 +177,26 @@ class Network(ModelSettings):
         x = self.output.apply(x, output, Place("model.output", "output", tuple(input_shape), num_tokens))
         return keras.Model(inputs, x, name="network")
 
-    def resolved(self, output_activation: str) -> Self:
-        """Return the network with every choice made that was left to dlrun.
+    @property
+    def num_tokens(self) -> int | None:
+        return next((layer.num_tokens for layer in self.layers if layer.num_tokens is not None), None)
 
-        Args:
-            output_activation: The activation that the task asks for: `softmax`, `sigmoid` or `linear`.
-        """
+    def resolved(self, task: Task, *, positive_for: str | None = None) -> Self:
         layers = tuple(layer.resolved() for layer in self.layers)
-        return self.model_copy(update={"layers": layers, "output": self.output.resolved(output_activation)})
+        activation = OutputHead.of(task, 1).activation if positive_for is None else self._positive(positive_for)
+        return self.model_copy(update={"layers": layers, "output": self.output.resolved(activation)})
+
+    def _positive(self, loss: str) -> str:
+        """Return the activation whose outputs a loss takes that is undefined below 0, as a rate of counts is above."""
+        written = self.output.activation
+        if written in ("linear", "tanh"):
+            message = f"{written} gives outputs below 0, of which the loss {loss!r} is undefined"
+            raise ConfigError([Problem("", "model.output.activation", message, "Leave it out for softplus.")])
+        return "softplus"
+
+    def workload(self, facts: DatasetFacts) -> Workload:
+        return Workload(
+            self.work(facts.input_shape, facts.num_outputs),
+            convolves=any(layer.convolves for layer in self.layers),
+            draws=any(layer.draws for layer in self.layers),
+        )

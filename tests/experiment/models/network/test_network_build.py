@@ -228,7 +228,7 @@ def test_separable_penalties_reach_both_kernels(build: Any) -> None:
 def test_everything_left_open_is_resolved() -> None:
     layers: list[Any] = [{"separable_conv2d": {"filters": 4, "batch_norm": True}}, "flatten"]
     layers += [{"repeat": {"times": 1, "layers": [{"residual": [{"dense": {"units": 4, "activation": "selu"}}]}]}}]
-    resolved = Network.model_validate({"layers": layers}).resolved("sigmoid")
+    resolved = Network.model_validate({"layers": layers}).resolved("binary")
     assert "auto" not in str(resolved.model_dump())
     again = Network.model_validate(resolved.model_dump())
     assert again == resolved
@@ -247,7 +247,7 @@ def test_resolving_does_not_change_the_network() -> None:
     ]
     network = Network.model_validate({"layers": layers})
     built = []
-    for candidate in (network, network.resolved("softmax")):
+    for candidate in (network, network.resolved("multiclass")):
         keras.utils.set_random_seed(1)
         built.append(candidate.build((6, 6, 2), OutputHead(3, "softmax")))
     for one, other in zip(built[0].weights, built[1].weights, strict=True):

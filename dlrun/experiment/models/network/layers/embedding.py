@@ -27,6 +27,10 @@ class Embedding(LayerSettings):
     initializer: InitializerName = "random_uniform"
     """Start of the vectors, as named in Keras."""
 
+    @property
+    def num_tokens(self) -> int:
+        return self.input_dim
+
     def apply(self, x: "keras.KerasTensor", place: Place) -> "keras.KerasTensor":
         from keras import layers
 

@@ -110,6 +110,11 @@ class LayerSettings(Settings, ABC):
     takes_tokens: ClassVar[bool] = False
     """Whether the layer may be given word indices; others reckon with numbers."""
 
+    @property
+    def num_tokens(self) -> int | None:
+        """Distinct word indices that the layer knows, counted from 0; None if it does not look them up."""
+        return None
+
     @abstractmethod
     def apply(self, x: "keras.KerasTensor", place: Place) -> "keras.KerasTensor":
         """Put the layer behind `x`.
