@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlrun.errors import DataError, StorageError
+from dlrun.experiment.datasets.inputs import MATRIX, Inputs
 from dlrun.experiment.evaluation.losses import row_losses
 from dlrun.learners.learner import Fit, FitJob
 
@@ -39,6 +40,7 @@ class EstimatorLearner:
     """
 
     suffix = ".skops"
+    takes = "matrix"
     num_parameters = None
     model = None
 
@@ -58,24 +60,22 @@ class EstimatorLearner:
         self._num_outputs = num_outputs
         self.estimator: Any = None
 
-    def transform(self, preprocessing: FittedPreprocessing, x: Any) -> NDArray[Any]:
+    def transform(self, preprocessing: FittedPreprocessing, x: Any) -> Inputs:
         """Transform inputs and lay each row out flat."""
-        prepared = preprocessing.transform(x)
-        return prepared.reshape(len(prepared), -1)
+        return Inputs({MATRIX: preprocessing.transform(x, joined=True).joined()})
 
-    def prepare(self, preprocessing: FittedPreprocessing, inputs: NDArray[Any]) -> NDArray[Any]:
-        """Return the inputs: an estimator needs no more than them.
+    def prepare(self, preprocessing: FittedPreprocessing, inputs: Inputs) -> None:
+        """Look at the width of the inputs.
 
         Raises:
             StorageError: A stored preprocessing says of itself what is not true.
         """
-        num_columns = prod(preprocessing.output_shape)
-        if inputs.shape[1] != num_columns:
+        num_columns, found = prod(preprocessing.output_shape), inputs.only.shape[1]
+        if found != num_columns:
             raise StorageError(
                 f"the stored preprocessing is damaged: it says that it makes {num_columns:,} columns, and makes "
-                f"{inputs.shape[1]:,}"
+                f"{found:,}"
             )
-        return inputs
 
     def fit(self, job: FitJob) -> Fit:
         started = time.perf_counter()
@@ -83,7 +83,7 @@ class EstimatorLearner:
         weights = {} if job.weights is None else {"sample_weight": job.weights[job.training]}
         try:
             with _warnings_as_notes(job), self._limited(), self._parallel(self._threads):
-                self.estimator.fit(job.x[job.training], self._targets(job.y[job.training]), **weights)
+                self.estimator.fit(job.x.only[job.training], self._targets(job.y[job.training]), **weights)
         except ValueError as error:
             raise DataError(
                 f"the model cannot be fitted on the training rows of {job.name}: {error}",
@@ -99,10 +99,10 @@ class EstimatorLearner:
         """Return the targets in the form that scikit-learn takes: one regression target as a vector."""
         return y[:, 0] if self._task == "regression" and self._num_outputs == 1 else y
 
-    def predict(self, x: NDArray[Any], rows: Rows) -> NDArray[np.float32]:
+    def predict(self, x: Inputs, rows: Rows) -> NDArray[np.float32]:
         """Return probabilities or numbers in the shape that networks return them in."""
         with self._limited():
-            return self._predict(x[rows])
+            return self._predict(x.only[rows])
 
     def _predict(self, inputs: NDArray[Any]) -> NDArray[np.float32]:
         if self._task == "regression":

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import time
 from statistics import median
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from dlrun.experiment.datasets.inputs import Inputs
 from dlrun.learners.learner import Learner
 
 _WARM_UP = 5
@@ -16,7 +15,7 @@ _MOST_PASSES = 200
 _SECONDS = 0.5
 
 
-def latency(learner: Learner, x: NDArray[Any], num_rows: int) -> float:
+def latency(learner: Learner, x: Inputs, num_rows: int) -> float:
     """Time forward passes of a fitted learner and return their median.
 
     The first passes, which compile, are left out; then as many are timed as fit into half a second, at least five. It
@@ -32,7 +31,7 @@ def latency(learner: Learner, x: NDArray[Any], num_rows: int) -> float:
         Seconds of one pass, the way to the learner and back included.
     """
     rows = np.arange(num_rows)
-    sample = np.ascontiguousarray(x[rows % len(x)])
+    sample = x.take(rows % len(x))
     for _ in range(_WARM_UP):
         learner.predict(sample, rows)
     seconds: list[float] = []

@@ -16,6 +16,7 @@ from dlrun.learners.listener import REFIT, Listener
 if TYPE_CHECKING:
     import keras
 
+    from dlrun.experiment.datasets.inputs import Inputs
     from dlrun.experiment.preprocessing.fitted import FittedPreprocessing
     from dlrun.experiment.validation.plan import Rows
 
@@ -40,7 +41,7 @@ class FitJob:
     """One fit: the rows and where its news goes.
 
     Args:
-        x: Inputs of all rows of the dataset, as `Learner.prepare` returned them.
+        x: Inputs of all rows of the dataset, as `Learner.prepare` was given them.
         y: Targets of all rows, as the learner's loss takes them: codes (rows,), labels (rows, labels) or transformed
             numbers (rows, targets).
         training: Rows to fit on.
@@ -56,7 +57,7 @@ class FitJob:
         best: Its `best/NAME`, if the epochs of the fit were over.
     """
 
-    x: NDArray[Any]
+    x: Inputs
     y: NDArray[Any]
     training: Rows
     validation: Rows
@@ -116,7 +117,10 @@ class Learner(Protocol):
     def model(self) -> keras.Model | None:
         """The Keras model that is fitted, after `prepare`; None for other learners."""
 
-    def transform(self, preprocessing: FittedPreprocessing, x: Any) -> NDArray[Any]:
+    takes: str
+    """What is made of the inputs for it: `matrix`, `joined` or `apart`. Learners of which it is the same share them."""
+
+    def transform(self, preprocessing: FittedPreprocessing, x: Any) -> Inputs:
         """Transform inputs into what this learner takes.
 
         Args:
@@ -127,8 +131,8 @@ class Learner(Protocol):
             DataError: The inputs cannot be transformed.
         """
 
-    def prepare(self, preprocessing: FittedPreprocessing, inputs: NDArray[Any]) -> NDArray[Any]:
-        """Make ready to be fitted on inputs, or to predict them, and return them.
+    def prepare(self, preprocessing: FittedPreprocessing, inputs: Inputs) -> None:
+        """Make ready to be fitted on inputs, or to predict them.
 
         Args:
             preprocessing: Fitted on training rows.
@@ -154,7 +158,7 @@ class Learner(Protocol):
             weights: From `Fit.snapshots`, of which learners without epochs have none.
         """
 
-    def predict(self, x: NDArray[Any], rows: Rows) -> NDArray[np.float32]:
+    def predict(self, x: Inputs, rows: Rows) -> NDArray[np.float32]:
         """Predict with what was fitted last.
 
         Args:

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 from dlrun.base.limits import is_exhausted, out_of_memory
-from dlrun.estimator_backend import EstimatorBackend
 from dlrun.experiment.datasets.dataset import DatasetFacts
 from dlrun.experiment.experiment import Experiment
 from dlrun.experiment.models.model_settings import LearnerKind
 from dlrun.experiment.resolve import resolve
+from dlrun.learners.estimator_backend import EstimatorBackend
 from dlrun.learners.learner import Learner
-from dlrun.network_backend import NetworkBackend
+from dlrun.learners.network_backend import NetworkBackend
 
 
 class Backend(Protocol):

@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 
 from dlrun.base import interruption
 from dlrun.errors import DataError, Diverged, Interrupted
+from dlrun.experiment.datasets.inputs import InputForm, Inputs
 from dlrun.experiment.optimizers.schedules import Mode
 from dlrun.learners import keras_archive
 from dlrun.learners.best_epoch import BestEpoch
 from dlrun.learners.checkpoint import Checkpoint, Pace
 from dlrun.learners.checkpoint_bytes import decode
 from dlrun.learners.exact_state import Progress, pack, save_best, unpack
-from dlrun.learners.input_form import InputForm
 from dlrun.learners.learner import Fit, FitJob
 from dlrun.learners.listener import REFIT, EpochReport, Pruned
 from dlrun.learners.undefined import refuse_divergence, refuse_undefined
@@ -69,6 +69,7 @@ class NetworkLearner:
         seed: Seed of the experiment.
         snapshot_epochs: Epochs, from 1, after which weights are kept.
         num_tokens: Distinct word indices that the network knows, counted from 0; None if it looks up none.
+        several_inputs: Whether the network takes numbers and codes apart.
     """
 
     suffix = ".keras"
@@ -87,9 +88,11 @@ class NetworkLearner:
         seed: int,
         snapshot_epochs: Sequence[int] = (),
         num_tokens: int | None = None,
+        several_inputs: bool = False,
     ) -> None:
         self._build, self._make_loss, self._compile = build, make_loss, compile_model
-        self._num_tokens = num_tokens
+        self._num_tokens, self._joined = num_tokens, not several_inputs
+        self.takes = "joined" if self._joined else "apart"
         self._training = training
         self._rates = rates
         self._monitor = monitor
@@ -121,18 +124,18 @@ class NetworkLearner:
     def num_parameters(self) -> int:
         return int(self.model.count_params())
 
-    def transform(self, preprocessing: FittedPreprocessing, x: Any) -> NDArray[Any]:
+    def transform(self, preprocessing: FittedPreprocessing, x: Any) -> Inputs:
         """Transform inputs. Pixels and indicators stay bytes: the network's first layer scales them."""
-        return preprocessing.transform_for_network(x)
+        return preprocessing.transform(x, joined=self._joined)
 
-    def prepare(self, preprocessing: FittedPreprocessing, inputs: NDArray[Any]) -> NDArray[Any]:
+    def prepare(self, preprocessing: FittedPreprocessing, inputs: Inputs) -> None:  # noqa: ARG002
         """Build the network for inputs unless it stands already, or was loaded, which holds for all.
 
         Raises:
             ModelError: A layer does not fit.
             DataError: The network that was loaded does not know a word index.
         """
-        form = InputForm.of(inputs, preprocessing)
+        form = InputForm.of(inputs)
         if self._is_loaded:
             self._refuse_unknown(form)
         elif self._built is None or form != self._built.form:
@@ -140,7 +143,6 @@ class NetworkLearner:
             self._built = _Built(form, model, self._make_engine(model))
             self._pristine_fold = 0
             self._pace.expect(self.num_parameters * _SECONDS_OF_STATE)
-        return inputs
 
     def _refuse_unknown(self, form: InputForm) -> None:
         known, found = self._num_tokens, form.num_tokens
@@ -187,7 +189,7 @@ class NetworkLearner:
     def hold(self, weights: Mapping[str, NDArray[Any]]) -> None:
         assign(self.model.variables, Checkpoint(weights).group(""))
 
-    def predict(self, x: NDArray[Any], rows: Rows) -> NDArray[np.float32]:
+    def predict(self, x: Inputs, rows: Rows) -> NDArray[np.float32]:
         return self._ready.engine.predict(x, rows)
 
     def losses(self, y: NDArray[Any], predictions: NDArray[np.float32]) -> NDArray[np.floating[Any]]:
@@ -207,7 +209,7 @@ class NetworkLearner:
 
         No model config is read from it: the network is that of the experiment.
         """
-        form = InputForm.expected(preprocessing)
+        form = preprocessing.form(joined=self._joined)
         model = self._build(form)
         fill(model.variables, decode(content, "the file of weights").arrays)
         self._built, self._is_loaded = _Built(form, model, self._make_engine(model)), True

@@ -39,7 +39,8 @@ class FittedModel:
             x: Inputs of the dataset's form.
             y: True values, as in `Dataset.y`, or None.
         """
-        inputs = self.learner.prepare(self.preprocessing, self.learner.transform(self.preprocessing, x))
+        inputs = self.learner.transform(self.preprocessing, x)
+        self.learner.prepare(self.preprocessing, inputs)
         # What is beyond 32 bits comes out as infinity, and is no matter for a warning of NumPy's.
         with np.errstate(over="ignore", invalid="ignore"):
             raw = self.learner.predict(inputs, np.arange(len(inputs)))

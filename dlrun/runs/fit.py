@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from dlrun.errors import Diverged
 from dlrun.experiment.datasets.dataset import Dataset
+from dlrun.experiment.datasets.inputs import Inputs
 from dlrun.experiment.datasets.sources.source import Source
+from dlrun.experiment.datasets.store import Made
 from dlrun.experiment.evaluation.baselines import Baseline
 from dlrun.experiment.evaluation.evaluation import evaluate
 from dlrun.experiment.experiment import Experiment
@@ -83,7 +85,7 @@ class Prepared:
 
     preprocessing: FittedPreprocessing
     target: Target
-    x: NDArray[Any]
+    x: Inputs
     y: NDArray[Any]
 
 
@@ -164,29 +166,30 @@ def prepare(experiment: Experiment, dataset: Dataset, learner: Learner, training
         ModelError: The model does not fit the inputs.
     """
     preprocessing, inputs = _transformed(experiment, dataset, learner, training)
+    learner.prepare(preprocessing, inputs)
     target = Target.fit(experiment.dataset, dataset, training)
-    return Prepared(preprocessing, target, learner.prepare(preprocessing, inputs), target.transform(dataset.y))
+    return Prepared(preprocessing, target, inputs, target.transform(dataset.y))
 
 
 def _transformed(
     experiment: Experiment, dataset: Dataset, learner: Learner, training: Rows
-) -> tuple[FittedPreprocessing, NDArray[Any]]:
+) -> tuple[FittedPreprocessing, Inputs]:
     """Fit preprocessing and transform all rows, or take both from where other processes have put them."""
     if dataset.store is None:
         preprocessing = experiment.preprocessing.fit(dataset, training)
         return preprocessing, learner.transform(preprocessing, dataset.x)
 
-    def make() -> tuple[dict[str, Any], NDArray[Any] | None]:
+    def make() -> Made:
         fitted = experiment.preprocessing.fit(dataset, training)
-        transformed = learner.transform(fitted, dataset.x)
-        is_untouched = isinstance(dataset.x, np.ndarray) and np.may_share_memory(transformed, dataset.x)
-        return fitted.save(), None if is_untouched else transformed
+        arrays, x = learner.transform(fitted, dataset.x).arrays, dataset.x
+        is_untouched = isinstance(x, np.ndarray) and all(np.may_share_memory(array, x) for array in arrays.values())
+        return fitted.save(), {} if is_untouched else arrays
 
     rows = hashlib.sha256(np.ascontiguousarray(training).data).hexdigest()
-    key = f"{experiment.preprocessing.model_dump_json()} {learner.suffix} {rows}"
-    saved, inputs = dataset.store.get(key, make)
+    key = f"{experiment.preprocessing.model_dump_json()} {learner.takes} {rows}"
+    saved, arrays = dataset.store.get(key, make)
     preprocessing = load_fitted(saved)
-    return preprocessing, learner.transform(preprocessing, dataset.x) if inputs is None else inputs
+    return preprocessing, preprocessing.inputs(arrays) if arrays else learner.transform(preprocessing, dataset.x)
 
 
 def fit_fold(context: Context, fold: Fold, prepared: Prepared) -> FittedFold:

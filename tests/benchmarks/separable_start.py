@@ -102,6 +102,7 @@ def row(initializer: str, seed: int, images: Images, arguments: argparse.Namespa
 def build(initializer: str) -> keras.Model:
     """Build X12's net for images of 28 by 28 pixels."""
     sys.path.insert(0, str(ROOT))
+    from dlrun.experiment.datasets.inputs import InputForm
     from dlrun.experiment.models.network.network import Network, OutputHead
 
     layers: list[Any] = [
@@ -111,7 +112,7 @@ def build(initializer: str) -> keras.Model:
         for filters in WIDTHS
     ]
     network = Network.model_validate({"layers": [*layers, "global_average_pooling2d", {"dense": 32}]})
-    return network.build((28, 28), OutputHead(10, "softmax"), input_dtype="uint8", rescale=1 / 255)
+    return network.build(InputForm.one((28, 28), "uint8", 1 / 255), OutputHead(10, "softmax"))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import pytest
 
 from dlrun.config.find import QUICKSTART
 from dlrun.config.write import to_yaml
+from dlrun.experiment.datasets.inputs import InputForm
 from dlrun.experiment.load import load, load_text
 from dlrun.experiment.models.network.network import Network, OutputHead
 from dlrun.experiment.resolve import resolve
@@ -42,7 +43,7 @@ def test_model_can_be_built(path: Path) -> None:
     facts = experiment.dataset.facts()
     assert facts is not None
     if isinstance(experiment.model, Network):
-        model = experiment.model.build(facts.input_shape, OutputHead.of(facts.task, facts.num_outputs))
+        model = experiment.model.build(InputForm.one(facts.input_shape), OutputHead.of(facts.task, facts.num_outputs))
         assert model.output_shape == (None, facts.num_outputs)
     else:
         estimator = experiment.model.build_estimator(facts.task, facts.num_outputs, experiment.seed)

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import pytest
 
+from dlrun.experiment.datasets.inputs import InputForm
 from dlrun.experiment.models.network.layers.initializers import InitializerName
 from dlrun.experiment.models.network.network import Network, OutputHead
 
@@ -29,7 +30,7 @@ def test_starts_every_kind_of_kernel(initializer: str) -> None:
     ]
     keras.utils.set_random_seed(0)
     network = Network.model_validate({"layers": layers, "output": start})
-    model = network.build((10, 10, 2), OutputHead(2, "softmax"))
+    model = network.build(InputForm.one((10, 10, 2)), OutputHead(2, "softmax"))
     kernels = [np.asarray(weight) for weight in model.weights if "kernel" in weight.name]
     assert len(kernels) == 9
     for kernel in kernels:
@@ -43,7 +44,7 @@ def test_starts_every_kind_of_kernel(initializer: str) -> None:
 @pytest.mark.parametrize("initializer", get_args(InitializerName))
 def test_starts_embeddings(initializer: str) -> None:
     layers = [{"embedding": {"input_dim": 9, "output_dim": 4, "initializer": initializer}}, "flatten"]
-    model = Network.model_validate({"layers": layers}).build((3,), OutputHead(2, "softmax"), input_dtype="int32")
+    model = Network.model_validate({"layers": layers}).build(InputForm.one((3,), "int32"), OutputHead(2, "softmax"))
     vectors = np.asarray(model.get_layer("embedding_0").embeddings)
     assert vectors.shape == (9, 4)
     assert (vectors == CONSTANT[initializer]).all() if initializer in CONSTANT else vectors.std() > 0

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from dlrun.base.settings import members
 from dlrun.config.docs import descriptions
+from dlrun.experiment.datasets.inputs import InputForm
 from dlrun.experiment.models.network.layers.layer import Flow, shape_of
 from dlrun.experiment.models.network.layers.layers import Layer
 from dlrun.experiment.models.network.network import Network, OutputHead
@@ -90,7 +91,7 @@ def _build(layer: object, shape: tuple[int, ...]) -> tuple[keras.Model, np.ndarr
     keras.utils.set_random_seed(3)
     layers = [layer, "flatten"]
     model = Network.model_validate({"layers": layers}).build(
-        shape, OutputHead(2, "softmax"), input_dtype="int32" if tokens else "float32"
+        InputForm.one(shape, "int32" if tokens else "float32"), OutputHead(2, "softmax")
     )
     random = np.random.default_rng(0)
     x = (

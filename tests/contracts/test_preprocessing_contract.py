@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dlrun.experiment.datasets.dataset import Dataset, InputKind
+from dlrun.experiment.datasets.inputs import InputForm
 from dlrun.experiment.preprocessing.categorical import CategoricalColumns
 from dlrun.experiment.preprocessing.numeric import NumericColumns
 from dlrun.experiment.preprocessing.preprocessing import Preprocessing, load_fitted
@@ -86,23 +88,37 @@ def with_rows(x: Any, other: Any, rows: Any) -> Any:
 def test_shape_type_and_names(form: str, name: str) -> None:
     x = inputs(form, 0)
     fitted = SETTINGS[name].fit(dataset(form, x), np.arange(20))
-    out = fitted.transform(x)
+    out = fitted.transform(x, joined=True).only
     assert out.shape == (NUM_ROWS, *fitted.output_shape)
-    assert out.dtype == (np.int32 if form == "tokens" else np.float32)
     assert len(fitted.feature_names) in (0, out.shape[-1])
-    assert fitted.transform(x[:0]).shape == (0, *fitted.output_shape)
+    assert fitted.transform(x[:0], joined=True).only.shape == (0, *fitted.output_shape)
+    assert fitted.transform(x).joined().shape == (NUM_ROWS, np.prod(fitted.output_shape))
+    assert fitted.transform(x[:0]).joined().shape == (0, np.prod(fitted.output_shape))
 
 
 @pytest.mark.parametrize(("form", "name"), CASES)
-def test_network_sees_the_same_numbers(form: str, name: str) -> None:
+@pytest.mark.parametrize("joined", [False, True])
+def test_the_form_is_known_before_the_inputs_are(form: str, name: str, joined: bool) -> None:
+    x = inputs(form, 0)
+    fitted = SETTINGS[name].fit(dataset(form, x), np.arange(20))
+    made = fitted.transform(x, joined=joined)
+    assert replace(InputForm.of(made), num_tokens=None) == fitted.form(joined=joined)
+    assert InputForm.of(fitted.inputs(made.arrays)) == InputForm.of(made)
+
+
+@pytest.mark.parametrize(("form", "name"), CASES)
+def test_arrays_joined_are_what_is_made_at_once(form: str, name: str) -> None:
     x = inputs(form, 1)
     fitted = SETTINGS[name].fit(dataset(form, x), np.arange(20))
-    given_to_network = fitted.transform_for_network(x)
-    scale = fitted.network_scale
+    apart, at_once = fitted.transform(x), fitted.transform(x, joined=True)
+    assert apart.joined().dtype == (np.int32 if form == "tokens" else np.float32)
+    assert apart.joined().tobytes() == at_once.joined().tobytes()
+    assert np.array_equal(apart.take(np.array([7, 3, 3])).joined(), apart.joined()[[7, 3, 3]])
+    scale = apart.layout.scale
     if scale is not None:
-        assert given_to_network is x
-        given_to_network = given_to_network.astype(np.float32) * np.float32(scale)
-    assert np.array_equal(given_to_network, fitted.transform(x))
+        assert apart.only is x
+        by_first_layer = x.astype(np.float32) * np.float32(scale)
+        assert np.array_equal(apart.joined(), by_first_layer.reshape(NUM_ROWS, -1))
 
 
 @pytest.mark.parametrize(("form", "name"), CASES)
@@ -125,8 +141,8 @@ def test_saved_and_loaded_it_does_the_same(form: str, name: str, seed: int) -> N
     loaded = load_fitted(json.loads(json.dumps(fitted.save(), allow_nan=False)))
     assert loaded == fitted
     new = inputs(form, seed + 1)
-    assert np.array_equal(loaded.transform(new), fitted.transform(new))
-    assert loaded.network_scale == fitted.network_scale
+    assert np.array_equal(loaded.transform(new).joined(), fitted.transform(new).joined())
+    assert loaded.form() == fitted.form()
     assert loaded.feature_names == fitted.feature_names
 
 
@@ -135,7 +151,7 @@ def test_every_row_is_transformed_by_itself(form: str, name: str) -> None:
     x = inputs(form, 3)
     fitted = SETTINGS[name].fit(dataset(form, x), np.arange(20))
     some = np.array([31, 2, 2, 17])
-    assert np.array_equal(fitted.transform(x[some]), fitted.transform(x)[some])
+    assert np.array_equal(fitted.transform(x[some]).joined(), fitted.transform(x).joined()[some])
 
 
 @pytest.mark.parametrize(("form", "name"), CASES)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from dlrun.experiment.datasets.inputs import NUMBERS, Inputs
 from dlrun.learners.engines import tensorflow as starting
 from dlrun.learners.engines.resident import ResidentEngine, _slices
 from dlrun.learners.engines.streaming import StreamingEngine
@@ -17,10 +18,10 @@ ROWS = 90  # five full batches and one of ten
 
 
 @pytest.fixture(scope="module")
-def data() -> tuple[np.ndarray, np.ndarray]:
+def data() -> tuple[Inputs, np.ndarray]:
     random = np.random.default_rng(0)
     x = random.normal(size=(ROWS, 6)).astype(np.float32)
-    return x, (x.sum(axis=1) > 0).astype(np.int64)
+    return Inputs({NUMBERS: x}), (x.sum(axis=1) > 0).astype(np.int64)
 
 
 @pytest.fixture
@@ -58,13 +59,13 @@ def engines(model: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("name", ["resident", "sliced", "jit", "streaming"])
 def test_an_epoch_is_what_keras_fit_makes_of_the_same_batches(
-    name: str, build: Callable[..., Any], data: tuple[np.ndarray, np.ndarray]
+    name: str, build: Callable[..., Any], data: tuple[Inputs, np.ndarray]
 ) -> None:
     x, y = data
     order = np.random.default_rng(1).permutation(ROWS)
     theirs = build()
     theirs.optimizer.learning_rate = 1e-2
-    history = theirs.fit(x[order], y[order], batch_size=BATCH, epochs=2, shuffle=False, verbose=0).history
+    history = theirs.fit(x.only[order], y[order], batch_size=BATCH, epochs=2, shuffle=False, verbose=0).history
 
     ours = build()
     engine = engines(ours)[name]
@@ -75,17 +76,17 @@ def test_an_epoch_is_what_keras_fit_makes_of_the_same_batches(
         np.testing.assert_allclose([value[key] for value in values], history[key], rtol=1e-5)
     for own, other in zip(ours.variables, theirs.variables, strict=True):
         np.testing.assert_allclose(own.numpy(), other.numpy(), rtol=2e-4, atol=1e-6, err_msg=own.path)
-    np.testing.assert_allclose(engine.predict(x, order[:7]), theirs.predict(x[order[:7]], verbose=0), rtol=1e-4)
+    np.testing.assert_allclose(engine.predict(x, order[:7]), theirs.predict(x.only[order[:7]], verbose=0), rtol=1e-4)
 
 
 @pytest.mark.parametrize("name", ["resident", "streaming"])
-def test_row_weights_weigh_the_loss(name: str, build: Callable[..., Any], data: tuple[np.ndarray, np.ndarray]) -> None:
+def test_row_weights_weigh_the_loss(name: str, build: Callable[..., Any], data: tuple[Inputs, np.ndarray]) -> None:
     x, y = data
     weights = np.where(y == 1, 3.0, 0.5).astype(np.float32)
     order = np.arange(ROWS)
     theirs = build()
     theirs.optimizer.learning_rate = 1e-2
-    theirs.fit(x, y, sample_weight=weights, batch_size=BATCH, shuffle=False, verbose=0)
+    theirs.fit(x.only, y, sample_weight=weights, batch_size=BATCH, shuffle=False, verbose=0)
     ours = build()
     engine = engines(ours)[name]
     engine.load(x, y, weights)
@@ -96,7 +97,7 @@ def test_row_weights_weigh_the_loss(name: str, build: Callable[..., Any], data: 
 
 @pytest.mark.parametrize("name", ["sliced", "streaming"])
 def test_slices_report_rising_steps_before_the_last(
-    name: str, build: Callable[..., Any], data: tuple[np.ndarray, np.ndarray]
+    name: str, build: Callable[..., Any], data: tuple[Inputs, np.ndarray]
 ) -> None:
     steps: list[int] = []
     engine = engines(build())[name]
@@ -107,7 +108,7 @@ def test_slices_report_rising_steps_before_the_last(
     assert all(0 < step < -(-ROWS // BATCH) for step in steps)
 
 
-def test_slices_change_nothing_with_dropout(build: Callable[..., Any], data: tuple[np.ndarray, np.ndarray]) -> None:
+def test_slices_change_nothing_with_dropout(build: Callable[..., Any], data: tuple[Inputs, np.ndarray]) -> None:
     whole, sliced = (build(dropout=0.4) for _ in range(2))
     order = np.random.default_rng(5).permutation(ROWS)
     for model, name in ((whole, "resident"), (sliced, "sliced")):
@@ -118,7 +119,7 @@ def test_slices_change_nothing_with_dropout(build: Callable[..., Any], data: tup
         assert own.numpy().tobytes() == other.numpy().tobytes()
 
 
-def test_every_step_takes_its_own_learning_rate(build: Callable[..., Any], data: tuple[np.ndarray, np.ndarray]) -> None:
+def test_every_step_takes_its_own_learning_rate(build: Callable[..., Any], data: tuple[Inputs, np.ndarray]) -> None:
     model = build()
     engine = engines(model)["resident"]
     engine.load(*data, None)

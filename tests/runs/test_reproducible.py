@@ -87,6 +87,7 @@ def test_another_seed_gives_another_run(dlrun: Any) -> None:
 
 
 def test_the_order_of_rows_differs_between_epochs_and_folds() -> None:
+    from dlrun.experiment.datasets.inputs import NUMBERS, Inputs
     from dlrun.experiment.training.training import Training
     from dlrun.learners.learner import FitJob
     from dlrun.learners.network import NetworkLearner
@@ -103,7 +104,7 @@ def test_the_order_of_rows_differs_between_epochs_and_folds() -> None:
         seed=7,
     )
     rows = np.arange(100)
-    jobs = [FitJob(rows, rows, rows, rows[:0], lambda *arguments: {}, fold=fold) for fold in (0, 1)]
+    jobs = [FitJob(Inputs({NUMBERS: rows}), rows, rows, rows[:0], lambda *arguments: {}, fold=fold) for fold in (0, 1)]
     orders = [learner._order(job, epoch).tolist() for job in jobs for epoch in range(5)]
     assert all(sorted(order) == rows.tolist() for order in orders)
     assert len({tuple(order) for order in orders}) == len(orders)

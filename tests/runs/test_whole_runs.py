@@ -89,7 +89,7 @@ def test_a_network_loads_in_plain_keras(train: Any) -> None:
     from dlrun.experiment.datasets.sources.sources import Iris
     from dlrun.experiment.preprocessing.preprocessing import load_fitted
 
-    inputs = load_fitted(saved["inputs"]).transform(Iris().load().x)
+    inputs = load_fitted(saved["inputs"]).transform(Iris().load().x).only
     test = npz(run, "predictions/test.npz")
     np.testing.assert_allclose(model.predict(inputs[test["row"]], verbose=0), test["y_pred"], rtol=1e-5, atol=1e-6)
 

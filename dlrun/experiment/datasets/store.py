@@ -20,9 +20,8 @@ from numpy.typing import NDArray
 _ROOM = 4
 """How many times its size must be free on the disk before an array is stored."""
 
-
-Made = tuple[dict[str, Any], NDArray[Any] | None]
-"""Plain values, and an array or none."""
+Made = tuple[dict[str, Any], Mapping[str, NDArray[Any]]]
+"""Plain values, and arrays by name, or none of them."""
 
 
 class Store:
@@ -39,11 +38,11 @@ class Store:
         """Return what belongs to a key; the first process that asks makes it, and others wait for it.
 
         Args:
-            key: All that the array depends on, besides the dataset.
-            make: Returns plain JSON-able values and an array; its errors are passed on, and nothing is stored.
+            key: All that the arrays depend on, besides the dataset.
+            make: Returns plain JSON-able values and arrays; its errors are passed on, and nothing is stored.
 
         Returns:
-            The values as JSON keeps them, and the array, mapped and read-only; as they were made if the disk has no
+            The values as JSON keeps them, and the arrays, mapped and read-only; as they were made if the disk has no
             room for them.
         """
         name = hashlib.sha256(key.encode()).hexdigest()
@@ -54,21 +53,20 @@ class Store:
             found = self._read(name)
             if found is not None:
                 return found
-            values, array = make()
-            size = 0 if array is None else array.nbytes
-            if shutil.disk_usage(self._folder).free < _ROOM * size:
-                return values, array
-            if array is not None:
-                write_array(self._folder / f"{name}.npy", array)
-            write_json(self._folder / f"{name}.json", {"values": values, "array": array is not None})
-            return self._read(name) or (values, array)
+            values, arrays = make()
+            if shutil.disk_usage(self._folder).free < _ROOM * sum(array.nbytes for array in arrays.values()):
+                return values, arrays
+            for own, array in arrays.items():
+                write_array(self._folder / f"{name}-{own}.npy", array)
+            write_json(self._folder / f"{name}.json", {"values": values, "arrays": list(arrays)})
+            return self._read(name) or (values, arrays)
 
     def _read(self, name: str) -> Made | None:
         try:
             told = json.loads((self._folder / f"{name}.json").read_text())
         except FileNotFoundError:
             return None
-        return told["values"], map_array(self._folder / f"{name}.npy") if told["array"] else None
+        return told["values"], {own: map_array(self._folder / f"{name}-{own}.npy") for own in told["arrays"]}
 
 
 def map_array(path: Path) -> NDArray[Any]:

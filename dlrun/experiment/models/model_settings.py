@@ -65,6 +65,9 @@ class ModelSettings(Settings, ABC):
     def default_space(self) -> Space:
         """Return what a search tries of it unless the config says so; paths begin with `model.`."""
 
+    several_inputs: ClassVar[bool] = False
+    """Whether it takes numbers and codes of a table as arrays of their own; else it gets both as one matrix."""
+
     @property
     def num_tokens(self) -> int | None:
         """Distinct word indices that it knows, counted from 0; None if it does not look them up."""

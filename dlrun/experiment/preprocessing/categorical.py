@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from dlrun.base.settings import Settings
 from dlrun.base.words import counted, quoted_list
 from dlrun.errors import DataError
+from dlrun.experiment.datasets.inputs import Columns
 from dlrun.experiment.datasets.tables.columns import as_text
 from dlrun.experiment.preprocessing.fitted import Saved
 from dlrun.experiment.validation.plan import Rows
@@ -102,12 +103,25 @@ class FittedCategorical(Saved):
         """Names of the columns that are written."""
         if self.settings.encoding == "ordinal":
             return (self.name,)
-        places = list(self.categories)
-        if self.rare:
-            places.append("(other)")
-        if self.missing_is_category:
-            places.append("(missing)")
-        return tuple(f"{self.name}={place}" for place in places)
+        return tuple(f"{self.name}={place}" for place in self._known)
+
+    @property
+    def _known(self) -> tuple[str, ...]:
+        """What has a place, in the order of the places."""
+        shared = [
+            name for name, is_there in (("(other)", self.rare), ("(missing)", self.missing_is_category)) if is_there
+        ]
+        return (*self.categories, *shared)
+
+    @property
+    def cardinality(self) -> int:
+        """Number of the codes."""
+        return 1 + len(self._known)
+
+    @property
+    def place(self) -> Columns:
+        """How they stand in the joined matrix."""
+        return Columns(self.settings.encoding, len(self.names))
 
     @property
     def note(self) -> str | None:
@@ -129,12 +143,18 @@ class FittedCategorical(Saved):
         Raises:
             DataError: A value is missing or unseen that may not be.
         """
-        places = self._places(column)
-        if self.settings.encoding == "ordinal":
-            out[:, 0] = places
-            return
-        rows = np.flatnonzero(places != _NOWHERE)
-        out[rows, places[rows]] = 1
+        self.place.write(self.codes(column), out)
+
+    def codes(self, column: "pl.Series") -> NDArray[np.int32]:
+        """Return the code of each value: 0 for a category that has no place, or the place from 1.
+
+        Args:
+            column: Values of shape (rows,).
+
+        Raises:
+            DataError: As `write`.
+        """
+        return (self._places(column) - _NOWHERE).astype(np.int32)
 
     def _places(self, column: "pl.Series") -> NDArray[np.int64]:
         """Return the place of each value: a category's, that of `(other)`, of `(missing)`, or nowhere."""

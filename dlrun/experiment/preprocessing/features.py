@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pydantic import model_validator
 
 from dlrun.experiment.datasets.checks import require_finite
+from dlrun.experiment.datasets.inputs import NUMBERS, ArrayForm, InputForm, Inputs
 from dlrun.experiment.preprocessing.fitted import FittedPreprocessing
 from dlrun.experiment.preprocessing.scaling import Scaling, fit_scaling, scale_rows
 from dlrun.experiment.validation.plan import Rows
@@ -51,7 +52,10 @@ class FittedFeatures(FittedPreprocessing):
             input_shape=x.shape[1:], input_names=names, offset=tuple(offset.tolist()), scale=tuple(scale.tolist())
         )
 
-    def transform(self, x: NDArray[Any] | pl.DataFrame) -> NDArray[Any]:
+    def form(self, *, joined: bool = False) -> InputForm:  # noqa: ARG002
+        return InputForm({NUMBERS: ArrayForm(self.output_shape, "float32")})
+
+    def transform(self, x: NDArray[Any] | pl.DataFrame, *, joined: bool = False) -> Inputs:  # noqa: ARG002
         features = self.array(x)
         if self.scale:
             scaled = scale_rows(features, np.array(self.offset), np.array(self.scale))
@@ -59,4 +63,4 @@ class FittedFeatures(FittedPreprocessing):
             with np.errstate(over="ignore"):
                 scaled = features.astype(np.float32, copy=False)
         require_finite(scaled, "the features")
-        return scaled
+        return self.inputs({NUMBERS: scaled})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from dlrun.errors import DataError
+from dlrun.experiment.datasets.inputs import CODES, InputForm, Inputs
 
 if TYPE_CHECKING:
     import polars as pl
@@ -41,12 +43,12 @@ class FittedPreprocessing(Saved, ABC):
 
     @property
     def output_shape(self) -> tuple[int, ...]:
-        """Shape of one row of what `transform` returns."""
+        """Shape of one row of the array that `transform` returns, of a table of the joined one."""
         return self.input_shape
 
     @property
     def feature_names(self) -> tuple[str, ...]:
-        """Names of the columns of what `transform` returns; empty where they have none."""
+        """Names of the columns of that array; empty where they have none."""
         return self.input_names
 
     @property
@@ -54,35 +56,30 @@ class FittedPreprocessing(Saved, ABC):
         """The categories that training rows held, by the name of their column."""
         return {}
 
-    @property
-    def network_scale(self) -> float | None:
-        """Factor that a network's first layer applies to `transform_for_network`; None if there is nothing to apply."""
-        return None
+    @abstractmethod
+    def form(self, *, joined: bool = False) -> InputForm:
+        """Return the form of what `transform` will return, whatever tokens that will hold.
+
+        Args:
+            joined: As in `transform`.
+        """
 
     @abstractmethod
-    def transform(self, x: NDArray[Any] | pl.DataFrame) -> NDArray[Any]:
-        """Return inputs for any learner.
+    def transform(self, x: NDArray[Any] | pl.DataFrame, *, joined: bool = False) -> Inputs:
+        """Return inputs for any learner; pixels and indicators stay bytes and are not copied.
 
         Args:
             x: Rows of the form that the dataset has.
-
-        Returns:
-            Numbers as float32 of shape (rows, *output_shape); tokens as int32.
+            joined: Whether numbers and codes of a table come as `numbers` alone, which hold what `Inputs.joined`
+                returns: made at once, that takes half the memory.
 
         Raises:
             DataError: The rows have another form, or hold values that cannot be used.
         """
 
-    def transform_for_network(self, x: NDArray[Any] | pl.DataFrame) -> NDArray[Any]:
-        """Return inputs for a network: as `transform`, but pixels and indicators stay bytes and are not copied.
-
-        Args:
-            x: Rows of the form that the dataset has.
-
-        Raises:
-            DataError: As `transform`.
-        """
-        return self.transform(x)
+    def inputs(self, arrays: Mapping[str, NDArray[Any]]) -> Inputs:
+        """Return inputs of arrays that `transform` has made, now or earlier."""
+        return Inputs(arrays, self.form(joined=CODES not in arrays).layout)
 
     def array(self, x: NDArray[Any] | pl.DataFrame) -> NDArray[Any]:
         """Return `x` if it is an array of the right shape.

@@ -11,6 +11,7 @@ from pydantic import model_validator
 
 from dlrun.errors import DataError
 from dlrun.experiment.datasets.checks import require_finite
+from dlrun.experiment.datasets.inputs import PIXELS, ArrayForm, InputForm, Inputs, Layout
 from dlrun.experiment.preprocessing.fitted import FittedPreprocessing
 from dlrun.experiment.preprocessing.scaling import Scaling, fit_scaling, scale_rows
 from dlrun.experiment.validation.plan import Rows
@@ -59,25 +60,20 @@ class FittedImages(FittedPreprocessing):
         return cls(input_shape=x.shape[1:], dtype=x.dtype.name, scaling=scaling, offset=offset, scale=scale)
 
     @property
-    def network_scale(self) -> float | None:
-        return 1 / self.scale if self._stays_bytes else None
-
-    @property
     def _stays_bytes(self) -> bool:
         return self.dtype == "uint8" and self.scaling != "standardize"
 
-    def transform(self, x: NDArray[Any] | pl.DataFrame) -> NDArray[Any]:
+    def form(self, *, joined: bool = False) -> InputForm:  # noqa: ARG002
+        array = ArrayForm(self.output_shape, "uint8" if self._stays_bytes else "float32")
+        return InputForm({PIXELS: array}, Layout(scale=1 / self.scale if self._stays_bytes else None))
+
+    def transform(self, x: NDArray[Any] | pl.DataFrame, *, joined: bool = False) -> Inputs:  # noqa: ARG002
         images = self._images(x)
         if self._stays_bytes:
-            # As a network's first layer computes it, so that all learners see the same numbers.
-            scaled: NDArray[np.float32] = np.multiply(images, np.float32(1 / self.scale), dtype=np.float32)
-            return scaled
+            return self.inputs({PIXELS: images})
         scaled = scale_rows(images, np.array([self.offset]), np.array([self.scale]))
         require_finite(scaled, "the images")
-        return scaled
-
-    def transform_for_network(self, x: NDArray[Any] | pl.DataFrame) -> NDArray[Any]:
-        return self._images(x) if self._stays_bytes else self.transform(x)
+        return self.inputs({PIXELS: scaled})
 
     def _images(self, x: NDArray[Any] | pl.DataFrame) -> NDArray[Any]:
         images = self.array(x)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from dlrun.base.settings import Settings
 from dlrun.base.words import counted
 from dlrun.errors import DataError
+from dlrun.experiment.datasets.inputs import Columns
 from dlrun.experiment.datasets.tables.columns import AS_TRAINED, as_numbers
 from dlrun.experiment.preprocessing.fitted import Saved
 from dlrun.experiment.preprocessing.scaling import Scaling, fit_scaling, scale_rows
@@ -75,6 +76,11 @@ class FittedNumeric(Saved):
     def names(self) -> tuple[str, ...]:
         """Names of the columns that are written."""
         return (self.name, f"{self.name} (missing)") if self.indicator else (self.name,)
+
+    @property
+    def place(self) -> Columns:
+        """How they stand in the joined matrix."""
+        return Columns("numbers", len(self.names))
 
     def write(self, column: "pl.Series", out: NDArray[np.float32]) -> None:
         """Write values into zeros.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import numpy as np
@@ -10,6 +11,7 @@ from pydantic import Field, model_validator
 
 from dlrun.base.words import absent, did_you_mean, quoted_list
 from dlrun.errors import DataError
+from dlrun.experiment.datasets.inputs import CODES, NUMBERS, ArrayForm, InputForm, Inputs, Layout
 from dlrun.experiment.preprocessing.categorical import CategoricalColumns, FittedCategorical
 from dlrun.experiment.preprocessing.fitted import FittedPreprocessing
 from dlrun.experiment.preprocessing.numeric import FittedNumeric, NumericColumns
@@ -85,11 +87,44 @@ class FittedTable(FittedPreprocessing):
         columns = [column for column in self.columns if isinstance(column, FittedCategorical)]
         return {column.name: (*column.categories, *column.rare) for column in columns}
 
-    def transform(self, x: NDArray[Any] | pl.DataFrame) -> NDArray[Any]:
+    @property
+    def _categorical(self) -> list[FittedCategorical]:
+        return [column for column in self.columns if isinstance(column, FittedCategorical) and column.names]
+
+    @property
+    def _numeric(self) -> list[FittedNumeric]:
+        return [column for column in self.columns if isinstance(column, FittedNumeric)]
+
+    def form(self, *, joined: bool = False) -> InputForm:
+        if joined:
+            return InputForm({NUMBERS: ArrayForm(self.output_shape, "float32")})
+        num_numbers, num_codes = sum(len(column.names) for column in self._numeric), len(self._categorical)
+        forms = {NUMBERS: ArrayForm((num_numbers,), "float32"), CODES: ArrayForm((num_codes,), "int32")}
+        layout = Layout(
+            cardinalities=tuple(column.cardinality for column in self._categorical),
+            columns=tuple(column.place for column in self.columns if column.names),
+        )
+        return InputForm({name: form for name, form in forms.items() if form.shape != (0,)}, layout)
+
+    def transform(self, x: NDArray[Any] | pl.DataFrame, *, joined: bool = False) -> Inputs:
         frame = self._frame(x)
-        out = np.zeros((frame.height, *self.output_shape), np.float32)
+        if joined:
+            return self.inputs({NUMBERS: self._written(self.columns, frame)})
+        arrays: dict[str, NDArray[Any]] = {}
+        if self._numeric:
+            arrays[NUMBERS] = self._written(self._numeric, frame)
+        if self._categorical:
+            arrays[CODES] = np.empty((frame.height, len(self._categorical)), np.int32)
+            for number, column in enumerate(self._categorical):
+                arrays[CODES][:, number] = column.codes(frame[column.name])
+        return self.inputs(arrays)
+
+    @staticmethod
+    def _written(columns: Sequence[FittedNumeric | FittedCategorical], frame: pl.DataFrame) -> NDArray[np.float32]:
+        """Write columns side by side."""
+        out = np.zeros((frame.height, sum(len(column.names) for column in columns)), np.float32)
         first = 0
-        for column in self.columns:
+        for column in columns:
             width = len(column.names)
             column.write(frame[column.name], out[:, first : first + width])
             first += width

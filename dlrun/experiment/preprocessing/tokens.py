@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlrun.errors import DataError
+from dlrun.experiment.datasets.inputs import INDICATORS, TOKENS, ArrayForm, InputForm, Inputs
 from dlrun.experiment.preprocessing.fitted import FittedPreprocessing
 
 if TYPE_CHECKING:
@@ -19,26 +20,29 @@ class FittedTokens(FittedPreprocessing):
 
     kind: Literal["tokens"] = "tokens"
 
-    def transform(self, x: NDArray[Any] | pl.DataFrame) -> NDArray[Any]:
+    def form(self, *, joined: bool = False) -> InputForm:  # noqa: ARG002
+        return InputForm({TOKENS: ArrayForm(self.output_shape, "int32")})
+
+    def transform(self, x: NDArray[Any] | pl.DataFrame, *, joined: bool = False) -> Inputs:  # noqa: ARG002
         tokens = _whole(self.array(x), "tokens")
         if tokens.size and (tokens.min() < 0 or tokens.max() > np.iinfo(np.int32).max):
             raise DataError(f"tokens lie between {tokens.min()} and {tokens.max()}, expected 0 to 2,147,483,647")
-        return tokens.astype(np.int32, copy=False)
+        return self.inputs({TOKENS: tokens.astype(np.int32, copy=False)})
 
 
 class FittedIndicators(FittedPreprocessing):
-    """0/1 indicators; networks get them as bytes."""
+    """0/1 indicators, as bytes."""
 
     kind: Literal["indicators"] = "indicators"
 
-    def transform(self, x: NDArray[Any] | pl.DataFrame) -> NDArray[Any]:
-        return self.transform_for_network(x).astype(np.float32)
+    def form(self, *, joined: bool = False) -> InputForm:  # noqa: ARG002
+        return InputForm({INDICATORS: ArrayForm(self.output_shape, "uint8")})
 
-    def transform_for_network(self, x: NDArray[Any] | pl.DataFrame) -> NDArray[Any]:
+    def transform(self, x: NDArray[Any] | pl.DataFrame, *, joined: bool = False) -> Inputs:  # noqa: ARG002
         indicators = _whole(self.array(x), "indicators")
         if indicators.size and (indicators.min() < 0 or indicators.max() > 1):
             raise DataError(f"indicators are 0 or 1, found {indicators.min()} to {indicators.max()}")
-        return indicators.astype(np.uint8, copy=False)
+        return self.inputs({INDICATORS: indicators.astype(np.uint8, copy=False)})
 
 
 def _whole(x: NDArray[Any], what: str) -> NDArray[Any]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import keras
 
+    from dlrun.experiment.datasets.inputs import Inputs
     from dlrun.experiment.validation.plan import Rows
 
 
@@ -36,11 +37,11 @@ class Midway:
 class Engine(Protocol):
     """What executes the epochs of a network: one compiled Keras model, many fits."""
 
-    def load(self, x: NDArray[Any], y: NDArray[Any], weights: NDArray[np.float32] | None) -> None:
+    def load(self, x: Inputs, y: NDArray[Any], weights: NDArray[np.float32] | None) -> None:
         """Take the data of the next epochs; what is already there is not moved again.
 
         Args:
-            x: Inputs of all rows, shape (rows, ...).
+            x: Inputs of all rows; a network of several inputs gets them by the names of its own.
             y: Targets of all rows, as the model's loss takes them.
             weights: Weight of each row in the loss, or None.
         """
@@ -60,12 +61,17 @@ class Engine(Protocol):
             The loss, penalties included, and the training metrics, as running means over the epoch.
         """
 
-    def predict(self, x: NDArray[Any], rows: Rows) -> NDArray[np.float32]:
+    def predict(self, x: Inputs, rows: Rows) -> NDArray[np.float32]:
         """Predict rows of `x` in inference mode, shape (rows, outputs).
 
         Raises:
             Interrupted: A signal waited; raised between two chunks.
         """
+
+
+def given(names: Sequence[str], arrays: Sequence[Any]) -> Any:
+    """Return arrays as a Keras model takes them: one as it is, several by the names of its inputs."""
+    return arrays[0] if len(names) == 1 else dict(zip(names, arrays, strict=True))
 
 
 ACTIVATION_BYTES = 64 * 2**20

@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlrun.base import interruption
-from dlrun.learners.engines.engine import rows_at_once
+from dlrun.learners.engines.engine import given, rows_at_once
 from dlrun.learners.variables import assign, optimizer_of
 
 if TYPE_CHECKING:
     import keras
 
+    from dlrun.experiment.datasets.inputs import Inputs
     from dlrun.experiment.validation.plan import Rows
     from dlrun.learners.engines.engine import Midway, OnSlice
 
@@ -43,20 +44,22 @@ class ResidentEngine:
         self._jit = jit
         self._slice_steps = slice_steps
         self._chunk = rows_at_once(model)
-        self._host: tuple[Any, Any, Any] = (None, None, None)
+        self._inputs: Inputs | None = None
+        self._targets: tuple[Any, ...] = ()
         self._data: tuple[Any, ...] = ()
         self._walk: Walk | None = None
         self._forward: Any = None
 
-    def load(self, x: NDArray[Any], y: NDArray[Any], weights: NDArray[np.float32] | None) -> None:
+    def load(self, x: Inputs, y: NDArray[Any], weights: NDArray[np.float32] | None) -> None:
         """Copy the data to the device, unless these very arrays are there already."""
-        if self._host[0] is x and self._host[1] is y and self._host[2] is weights:
+        targets = (y,) if weights is None else (y, weights)
+        if x.is_same_as(self._inputs) and _are(targets, self._targets):
             return
         import tensorflow as tf
 
         self._data = ()
-        self._data = (tf.constant(x), tf.constant(y), *(() if weights is None else (tf.constant(weights),)))
-        self._host = (x, y, weights)
+        self._data = tuple(tf.constant(array) for array in (*x.arrays.values(), *targets))
+        self._inputs, self._targets = x, targets
 
     def train_epoch(
         self, order: Rows, rates: NDArray[np.float32], on_slice: OnSlice, midway: Midway | None = None
@@ -80,20 +83,25 @@ class ResidentEngine:
         assign(self._model.metrics_variables, midway.metrics)
         return midway.step
 
-    def predict(self, x: NDArray[Any], rows: Rows) -> NDArray[np.float32]:
+    def predict(self, x: Inputs, rows: Rows) -> NDArray[np.float32]:
         """Predict in chunks that keep the activations small."""
         if self._forward is None:
             self._trace_forward(x)
         import tensorflow as tf
 
-        data = self._data[0] if self._host[0] is x else tf.constant(x)
+        there = x.is_same_as(self._inputs)
+        data = self._data[: len(x.arrays)] if there else [tf.constant(array) for array in x.arrays.values()]
         wanted = rows.astype(np.int32)
         chunks = [wanted[start : start + self._chunk] for start in range(0, max(len(wanted), 1), self._chunk)]
         predictions = []
         for chunk in chunks:
             interruption.check()
-            predictions.append(self._forward(tf.constant(chunk), data).numpy())
+            predictions.append(self._forward(tf.constant(chunk), *data).numpy())
         return np.concatenate(predictions)
+
+    @property
+    def _names(self) -> list[str]:
+        return [] if self._inputs is None else list(self._inputs.arrays)
 
     def _metrics(self) -> dict[str, float]:
         return {name: float(value) for name, value in self._model.get_metrics_result().items()}
@@ -103,7 +111,8 @@ class ResidentEngine:
         import tensorflow as tf
 
         optimizer_of(self._model).learning_rate.assign(rate)
-        self._model.train_step(tuple(tf.gather(column, rows) for column in data))
+        names, columns = self._names, [tf.gather(column, rows) for column in data]
+        self._model.train_step((given(names, columns[: len(names)]), *columns[len(names) :]))
 
     def _specs(self) -> list[Any]:
         """Return the forms of the data: any number of rows by one trace, as each fold has its own."""
@@ -160,15 +169,24 @@ class ResidentEngine:
 
         return walk_all
 
-    def _trace_forward(self, x: NDArray[Any]) -> None:
+    def _trace_forward(self, x: Inputs) -> None:
         import tensorflow as tf
 
-        def forward(rows: Any, x: Any) -> Any:
-            return tf.cast(self._model(tf.gather(x, rows), training=False), tf.float32)
+        names = list(x.arrays)
+
+        def forward(rows: Any, *data: Any) -> Any:
+            inputs = given(names, [tf.gather(column, rows) for column in data])
+            return tf.cast(self._model(inputs, training=False), tf.float32)
 
         # Any number of rows by one trace: each part of the data has its own.
-        signature = [tf.TensorSpec((None,), tf.int32), tf.TensorSpec((None, *x.shape[1:]), x.dtype)]
+        specs = [tf.TensorSpec((None, *form.shape), form.dtype) for form in x.forms.values()]
+        signature = [tf.TensorSpec((None,), tf.int32), *specs]
         self._forward = tf.function(forward, autograph=False, input_signature=signature)
+
+
+def _are(arrays: tuple[Any, ...], others: tuple[Any, ...]) -> bool:
+    """Tell whether arrays are the very same objects as others."""
+    return len(arrays) == len(others) and all(one is other for one, other in zip(arrays, others, strict=True))
 
 
 def _slices(num_steps: int, most: int, begin: int = 0) -> list[tuple[int, int]]:

@@ -9,12 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlrun.base import interruption
-from dlrun.learners.engines.engine import rows_at_once
+from dlrun.learners.engines.engine import given, rows_at_once
 from dlrun.learners.variables import assign, copies, optimizer_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import keras
 
+    from dlrun.experiment.datasets.inputs import Inputs
     from dlrun.experiment.validation.plan import Rows
     from dlrun.learners.engines.engine import Midway, OnSlice
 
@@ -35,11 +38,13 @@ class StreamingEngine:
         self._batch_size = batch_size
         self._slice_steps = slice_steps
         self._chunk = rows_at_once(model)
+        self._names: list[str] = []
         self._data: tuple[NDArray[Any], ...] = ()
 
-    def load(self, x: NDArray[Any], y: NDArray[Any], weights: NDArray[np.float32] | None) -> None:
+    def load(self, x: Inputs, y: NDArray[Any], weights: NDArray[np.float32] | None) -> None:
         """Keep references to the host's arrays, which may be memory-mapped."""
-        self._data = (x, y) if weights is None else (x, y, weights)
+        self._names = list(x.arrays)
+        self._data = (*x.arrays.values(), *((y,) if weights is None else (y, weights)))
 
     def train_epoch(
         self, order: Rows, rates: NDArray[np.float32], on_slice: OnSlice, midway: Midway | None = None
@@ -55,19 +60,27 @@ class StreamingEngine:
         steps.put_back()
         return {name: float(values[-1]) for name, values in history.items()}
 
-    def predict(self, x: NDArray[Any], rows: Rows) -> NDArray[np.float32]:
+    def predict(self, x: Inputs, rows: Rows) -> NDArray[np.float32]:
         """Predict chunk by chunk, each copied to the device on its way."""
         starts = range(0, max(len(rows), 1), self._chunk)
         chunks = []
         for start in starts:
             interruption.check()
-            chunks.append(self._model.predict_on_batch(x[rows[start : start + self._chunk]]))
+            chunk = rows[start : start + self._chunk]
+            chunks.append(
+                self._model.predict_on_batch(given(list(x.arrays), [array[chunk] for array in x.arrays.values()]))
+            )
         return np.concatenate(chunks).astype(np.float32, copy=False)
 
     def _build_metrics(self) -> None:
         """Let the metrics make their variables, which Keras else does while it trains the first batch."""
-        x, y, *weights = (column[:1] for column in self._data)
+        x, y, *weights = self._sorted([column[:1] for column in self._data])
         self._model.compute_metrics(x, y, self._model(x, training=False), *weights)
+
+    def _sorted(self, columns: Sequence[Any]) -> tuple[Any, ...]:
+        """Return inputs, targets and weights, if there are any, of columns in the order of the data."""
+        num_inputs = len(self._names)
+        return (given(self._names, columns[:num_inputs]), *columns[num_inputs:])
 
     def _batches(self, data: tuple[NDArray[Any], ...], order: Rows) -> Any:
         import tensorflow as tf
@@ -78,7 +91,7 @@ class StreamingEngine:
             columns = tf.numpy_function(lambda numbers: [column[numbers] for column in data], [rows], types)
             for column, source in zip(columns, data, strict=True):
                 column.set_shape((None, *source.shape[1:]))
-            return tuple(columns)
+            return self._sorted(columns)
 
         batches = tf.data.Dataset.from_tensor_slices(order).batch(self._batch_size)
         return batches.map(gather).prefetch(2)

@@ -67,12 +67,12 @@ def _ask(folder: Path, calls: Path) -> None:
     def make() -> tuple[dict[str, Any], Any]:
         with calls.open("a") as file:
             file.write("made\n")
-        return {"scale": 0.1}, np.arange(6.0).reshape(2, 3)
+        return {"scale": 0.1}, {"numbers": np.arange(6.0).reshape(2, 3), "codes": np.arange(2)}
 
-    values, array = Store(folder).get("key", make)
+    values, arrays = Store(folder).get("key", make)
     assert values == {"scale": 0.1}
-    assert array is not None
-    assert array.tolist() == [[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]]
+    found = {name: array.tolist() for name, array in arrays.items()}
+    assert found == {"numbers": [[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]], "codes": [0, 1]}
 
 
 def test_many_processes_make_an_array_once(tmp_path: Path) -> None:
@@ -89,12 +89,12 @@ def test_many_processes_make_an_array_once(tmp_path: Path) -> None:
 
 
 def test_an_error_is_passed_on_and_nothing_is_stored(tmp_path: Path) -> None:
-    def fail() -> tuple[dict[str, Any], None]:
+    def fail() -> tuple[dict[str, Any], dict[str, Any]]:
         raise ValueError("no")
 
     with pytest.raises(ValueError, match="no"):
         Store(tmp_path).get("key", fail)
-    assert Store(tmp_path).get("key", lambda: ({"a": 1}, None)) == ({"a": 1}, None)
+    assert Store(tmp_path).get("key", lambda: ({"a": 1}, {})) == ({"a": 1}, {})
 
 
 @pytest.mark.parametrize("dataset", [TABLE, ARRAYS], ids=["table", "features"])
@@ -109,8 +109,8 @@ def test_shared_inputs_are_those_that_each_run_would_make(dataset: Dataset, mode
     for _ in range(2):
         shared = prepare(experiment, read_dataset(tmp_path), learner, rows)
         assert shared.preprocessing == alone.preprocessing
-        np.testing.assert_array_equal(shared.x, alone.x)
+        np.testing.assert_array_equal(shared.x.only, alone.x.only)
         np.testing.assert_array_equal(shared.y, alone.y)
-        assert not shared.x.flags.writeable
+        assert not shared.x.only.flags.writeable
     others = prepare(experiment, read_dataset(tmp_path), learner, rows[:5])
     assert others.preprocessing != alone.preprocessing

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from dlrun.experiment.datasets.inputs import InputForm
 from dlrun.experiment.models.network.network import Network, OutputHead
 
 Build = Callable[..., Any]
@@ -25,6 +26,6 @@ def build() -> Build:
         **arguments: Any,
     ) -> Any:
         network = Network.model_validate({"layers": list(layers), "output": output or {}})
-        return network.build(input_shape, head or OutputHead(3, "softmax"), **arguments)
+        return network.build(InputForm.one(input_shape, **arguments), head or OutputHead(3, "softmax"))
 
     return build_network

@@ -23,8 +23,8 @@ PIXELS = GENERATOR.integers(0, 256, (200, 5, 4), dtype=np.uint8)
 def test_features_are_scaled_as_by_scikit_learn(dataset_of: Any, scaling: Any, reference: Any) -> None:
     fitted = Preprocessing(scaling=scaling).fit(dataset_of(FEATURES, "features"), ROWS)
     expected = reference.fit(FEATURES[ROWS]).transform(FEATURES)
-    assert np.allclose(fitted.transform(FEATURES), expected, rtol=1e-6, atol=1e-6)
-    assert fitted.transform(FEATURES).dtype == np.float32
+    assert np.allclose(fitted.transform(FEATURES).only, expected, rtol=1e-6, atol=1e-6)
+    assert fitted.transform(FEATURES).only.dtype == np.float32
 
 
 def test_auto_standardizes_features(dataset_of: Any) -> None:
@@ -37,7 +37,7 @@ def test_auto_standardizes_features(dataset_of: Any) -> None:
 
 def test_unscaled_float32_features_are_not_copied(dataset_of: Any) -> None:
     x = FEATURES.astype(np.float32)
-    assert Preprocessing(scaling="none").fit(dataset_of(x, "features"), ROWS).transform(x) is x
+    assert Preprocessing(scaling="none").fit(dataset_of(x, "features"), ROWS).transform(x).only is x
 
 
 def test_statistics_do_not_depend_on_the_size_of_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,13 +53,13 @@ def test_constant_columns_become_zero_and_do_not_blow_up(dataset_of: Any) -> Non
     x = np.column_stack([np.full(200, 0.1), np.full(200, 1e15), FEATURES[:, 0]])
     for scaling in ("standardize", "minmax"):
         fitted = Preprocessing(scaling=scaling).fit(dataset_of(x, "features"), ROWS)
-        assert (fitted.transform(x)[:, :2] == 0).all()
-        assert np.allclose(fitted.transform(x + 1)[:, :2], 1)
+        assert (fitted.transform(x).only[:, :2] == 0).all()
+        assert np.allclose(fitted.transform(x + 1).only[:, :2], 1)
 
 
 def test_sequences_share_the_scale_of_a_column(dataset_of: Any) -> None:
     x = GENERATOR.normal([0, 100], [1, 5], (200, 7, 2))
-    scaled = Preprocessing().fit(dataset_of(x, "features"), ROWS).transform(x)[ROWS]
+    scaled = Preprocessing().fit(dataset_of(x, "features"), ROWS).transform(x).only[ROWS]
     assert np.allclose(scaled.mean(axis=(0, 1)), 0, atol=1e-5)
     assert np.allclose(scaled.std(axis=(0, 1)), 1, atol=1e-5)
 
@@ -67,43 +67,42 @@ def test_sequences_share_the_scale_of_a_column(dataset_of: Any) -> None:
 @pytest.mark.parametrize(("scaling", "factor"), [("auto", 1 / 255), ("minmax", 1 / 255), ("none", 1.0)])
 def test_networks_get_bytes_and_a_factor(dataset_of: Any, scaling: Any, factor: float) -> None:
     fitted = Preprocessing(scaling=scaling).fit(dataset_of(PIXELS, "images"), ROWS)
-    assert fitted.transform_for_network(PIXELS) is PIXELS
-    assert fitted.network_scale == factor
+    assert fitted.transform(PIXELS).only is PIXELS
+    assert fitted.form().layout.scale == factor
     by_first_layer = PIXELS.astype(np.float32) * np.float32(factor)
-    assert np.array_equal(fitted.transform(PIXELS), by_first_layer)
+    assert np.array_equal(fitted.transform(PIXELS).joined(), by_first_layer.reshape(len(PIXELS), -1))
     assert fitted.output_shape == (5, 4)
 
 
 def test_standardized_images_have_one_scale(dataset_of: Any) -> None:
     fitted = Preprocessing(scaling="standardize").fit(dataset_of(PIXELS, "images"), ROWS)
     expected = (PIXELS - PIXELS[ROWS].mean()) / PIXELS[ROWS].std()
-    assert np.allclose(fitted.transform(PIXELS), expected, atol=1e-5)
-    assert np.array_equal(fitted.transform_for_network(PIXELS), fitted.transform(PIXELS))
-    assert fitted.network_scale is None
+    assert np.allclose(fitted.transform(PIXELS).only, expected, atol=1e-5)
+    assert fitted.form().layout.scale is None
 
 
 def test_float_images_go_to_their_training_range(dataset_of: Any) -> None:
     x = PIXELS[..., None].astype(np.float32) / 16
     fitted = Preprocessing().fit(dataset_of(x, "images"), ROWS)
-    scaled = fitted.transform(x)[ROWS]
+    scaled = fitted.transform(x).only[ROWS]
     assert (scaled.min(), scaled.max()) == (0, 1)
-    assert fitted.network_scale is None
+    assert fitted.form().layout.scale is None
 
 
 def test_indicators_stay_bytes_for_networks(dataset_of: Any) -> None:
     x = (PIXELS[:, 0] > 99).astype(np.uint8)
     fitted = Preprocessing().fit(dataset_of(x, "indicators", ("p", "q", "r", "s")), ROWS)
-    assert fitted.transform_for_network(x) is x
-    assert fitted.network_scale is None
-    assert fitted.transform(x).dtype == np.float32
+    assert fitted.transform(x).only is x
+    assert fitted.form().layout.scale is None
+    assert fitted.transform(x).joined().dtype == np.float32
     assert fitted.feature_names == ("p", "q", "r", "s")
 
 
 def test_tokens_are_given_on(dataset_of: Any) -> None:
     x = np.arange(20, dtype=np.int32).reshape(4, 5)
     fitted = Preprocessing().fit(dataset_of(x, "tokens"), np.array([0]))
-    assert fitted.transform(x) is x
-    assert fitted.transform(x.astype(np.int64)).dtype == np.int32
+    assert fitted.transform(x).only is x
+    assert fitted.transform(x.astype(np.int64)).only.dtype == np.int32
 
 
 @pytest.mark.parametrize("kind", ["tokens", "indicators"])

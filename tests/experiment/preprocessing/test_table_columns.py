@@ -33,8 +33,8 @@ def test_numbers_are_filled_and_scaled_as_by_scikit_learn(dataset_of: Any, strat
     fitted = fit(dataset_of, frame, rows, numeric=NumericColumns(missing=strategy))
     scaled = make_pipeline(SimpleImputer(strategy=strategy), StandardScaler()).fit(values[rows]).transform(values)
     assert fitted.feature_names == ("a", "a (missing)", "b")
-    assert np.allclose(fitted.transform(frame)[:, [0, 2]], scaled, atol=1e-6)
-    assert np.array_equal(fitted.transform(frame)[:, 1], np.isnan(values[:, 0]))
+    assert np.allclose(fitted.transform(frame).joined()[:, [0, 2]], scaled, atol=1e-6)
+    assert np.array_equal(fitted.transform(frame).joined()[:, 1], np.isnan(values[:, 0]))
 
 
 def test_categories_are_encoded_as_by_scikit_learn(dataset_of: Any) -> None:
@@ -42,16 +42,16 @@ def test_categories_are_encoded_as_by_scikit_learn(dataset_of: Any) -> None:
     frame = pl.DataFrame({"color": colors, "open": [True, False, True, True, False, True, False]})
     fitted = fit(dataset_of, frame, range(5))
     reference = OneHotEncoder(handle_unknown="ignore", sparse_output=False).fit(frame.to_numpy()[:5])
-    assert np.array_equal(fitted.transform(frame), reference.transform(frame.to_numpy()))
+    assert np.array_equal(fitted.transform(frame).joined(), reference.transform(frame.to_numpy()))
     assert fitted.feature_names == ("color=blue", "color=green", "color=red", "open=false", "open=true")
-    assert fitted.transform(frame)[5, :3].tolist() == [0, 0, 0]
+    assert fitted.transform(frame).joined()[5, :3].tolist() == [0, 0, 0]
 
 
 def test_ordinal_numbers_are_those_of_scikit_learn(dataset_of: Any) -> None:
     frame = pl.DataFrame({"c": ["b", "a", "c", "z"]})
     fitted = fit(dataset_of, frame, range(3), categorical=CategoricalColumns(encoding="ordinal"))
     reference = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1).fit(frame.to_numpy()[:3])
-    assert np.array_equal(fitted.transform(frame), reference.transform(frame.to_numpy()))
+    assert np.array_equal(fitted.transform(frame).joined(), reference.transform(frame.to_numpy()))
     assert fitted.feature_names == ("c",)
 
 
@@ -64,35 +64,35 @@ def test_titanic_agrees_with_a_scikit_learn_pipeline(dataset_of: Any, datasets_f
     array = frame.fill_null(np.nan).to_numpy()
     expected = columns.fit(array[rows]).transform(array)
     without_indicator = [not name.endswith("(missing)") for name in fitted.feature_names]
-    assert np.allclose(fitted.transform(frame)[:, without_indicator], np.asarray(expected, float), atol=1e-5)
+    assert np.allclose(fitted.transform(frame).joined()[:, without_indicator], np.asarray(expected, float), atol=1e-5)
 
 
 def test_missing_categories_have_a_place_if_training_rows_miss_some(dataset_of: Any) -> None:
     frame = pl.DataFrame({"c": ["a", None, "b", None]})
     fitted = fit(dataset_of, frame, [0, 1, 2])
     assert fitted.feature_names == ("c=a", "c=b", "c=(missing)")
-    assert fitted.transform(frame).tolist() == [[1, 0, 0], [0, 0, 1], [0, 1, 0], [0, 0, 1]]
+    assert fitted.transform(frame).joined().tolist() == [[1, 0, 0], [0, 0, 1], [0, 1, 0], [0, 0, 1]]
     unaware = fit(dataset_of, frame, [0, 2])
-    assert unaware.transform(frame).tolist() == [[1, 0], [0, 0], [0, 1], [0, 0]]
+    assert unaware.transform(frame).joined().tolist() == [[1, 0], [0, 0], [0, 1], [0, 0]]
 
 
 def test_missing_categories_may_take_the_most_frequent_one(dataset_of: Any) -> None:
     frame = pl.DataFrame({"c": ["b", "b", "a", None, "a", "a"]})
     fitted = fit(dataset_of, frame, [0, 1, 2, 3], categorical=CategoricalColumns(missing="most_frequent"))
-    assert fitted.transform(frame)[3].tolist() == [0, 1]
+    assert fitted.transform(frame).joined()[3].tolist() == [0, 1]
 
 
 def test_rare_categories_share_a_place(dataset_of: Any) -> None:
     frame = pl.DataFrame({"c": ["a", "a", "b", "b", "d", "c", None, "never"]})
     fitted = fit(dataset_of, frame, range(7), categorical=CategoricalColumns(max_categories=2))
     assert fitted.feature_names == ("c=a", "c=b", "c=(other)", "c=(missing)")
-    assert fitted.transform(frame).argmax(axis=1).tolist() == [0, 0, 1, 1, 2, 2, 3, 2]
+    assert fitted.transform(frame).joined().argmax(axis=1).tolist() == [0, 0, 1, 1, 2, 2, 3, 2]
     assert fitted.notes == (
         "column 'c': '(other)' stands for 2 of its categories, the 2 most frequent ones are kept "
         "(preprocessing.categorical.max_categories)",
     )
     ordinal = CategoricalColumns(max_categories=2, encoding="ordinal")
-    assert fit(dataset_of, frame, range(7), categorical=ordinal).transform(frame)[:, 0].tolist() == [
+    assert fit(dataset_of, frame, range(7), categorical=ordinal).transform(frame).joined()[:, 0].tolist() == [
         0, 0, 1, 1, 2, 2, 3, 2,
     ]  # fmt: skip
 
@@ -106,21 +106,21 @@ def test_ties_of_frequency_are_broken_by_name(dataset_of: Any) -> None:
 def test_zero_for_missing_numbers_and_no_indicator(dataset_of: Any) -> None:
     frame = pl.DataFrame({"n": [1, None, 5]})
     settings = {"numeric": NumericColumns(missing="zero", indicator=False), "scaling": "none"}
-    assert fit(dataset_of, frame, [0, 1, 2], **settings).transform(frame).tolist() == [[1], [0], [5]]
+    assert fit(dataset_of, frame, [0, 1, 2], **settings).transform(frame).joined().tolist() == [[1], [0], [5]]
 
 
 def test_indicator_only_where_training_rows_miss_values(dataset_of: Any) -> None:
     frame = pl.DataFrame({"n": [1.0, 3.0, None]})
     fitted = fit(dataset_of, frame, [0, 1], scaling="none")
     assert fitted.feature_names == ("n",)
-    assert fitted.transform(frame)[2].tolist() == [2]
+    assert fitted.transform(frame).joined()[2].tolist() == [2]
 
 
 def test_columns_without_any_value_in_training_rows(dataset_of: Any) -> None:
     frame = pl.DataFrame({"n": [None, None, 4.0], "c": [None, None, "x"], "ok": [1, 2, 3]})
     fitted = fit(dataset_of, frame, [0, 1])
     assert fitted.feature_names == ("n", "n (missing)", "c=(missing)", "ok")
-    assert fitted.transform(frame)[:2, :3].tolist() == [[0, 1, 1], [0, 1, 1]]
+    assert fitted.transform(frame).joined()[:2, :3].tolist() == [[0, 1, 1], [0, 1, 1]]
     filled = fit(dataset_of, frame, [0, 1], categorical=CategoricalColumns(missing="most_frequent"))
     assert filled.notes == ("column 'c' has no values in the training rows and is left out",)
     with pytest.raises(DataError, match="no column has a value"):
@@ -147,7 +147,7 @@ def test_missing_values_may_be_an_error(dataset_of: Any, settings: Any, message:
 def test_unseen_categories_may_be_an_error(dataset_of: Any) -> None:
     frame = pl.DataFrame({"c": ["a", "b", "c", "new", "newer", "new"]})
     fitted = fit(dataset_of, frame, range(3), categorical=CategoricalColumns(unseen="error", max_categories=2))
-    assert fitted.transform(frame[:3]).tolist() == [[1, 0, 0], [0, 1, 0], [0, 0, 1]]
+    assert fitted.transform(frame[:3]).joined().tolist() == [[1, 0, 0], [0, 1, 0], [0, 0, 1]]
     with pytest.raises(DataError, match=r"training rows do not hold, in 3 rows: 'new', 'newer'"):
         fitted.transform(frame)
     with pytest.raises(DataError, match="column 'c' is missing in 1 row, and in no training row"):
@@ -178,12 +178,12 @@ def test_tables_of_another_form_are_refused(dataset_of: Any, frame: Any, message
 def test_new_tables_may_have_other_orders_columns_and_types(dataset_of: Any) -> None:
     fitted = fit(dataset_of, pl.DataFrame({"n": [1.5, 2.5], "code": ["1", "2"]}), [0, 1], scaling="none")
     new = pl.DataFrame({"extra": ["x", "y", "z"], "code": [2.0, 1.0, None], "n": ["4", None, "5.5"]})
-    assert fitted.transform(new).tolist() == [[4, 0, 1], [2, 1, 0], [5.5, 0, 0]]
+    assert fitted.transform(new).joined().tolist() == [[4, 0, 1], [2, 1, 0], [5.5, 0, 0]]
 
 
 def test_empty_table(dataset_of: Any) -> None:
     frame = pl.DataFrame({"n": [1.5, None], "c": ["1", "2"]})
-    assert fit(dataset_of, frame, [0, 1]).transform(frame[:0]).shape == (0, 4)
+    assert fit(dataset_of, frame, [0, 1]).transform(frame[:0]).joined().shape == (0, 4)
 
 
 def test_large_tables_are_transformed_by_columns(dataset_of: Any) -> None:
@@ -192,7 +192,7 @@ def test_large_tables_are_transformed_by_columns(dataset_of: Any) -> None:
     frame = pl.DataFrame({"n": generator.normal(size=100_000), "c": pl.Series(codes).cast(pl.String)})
     fitted = fit(dataset_of, frame, range(1000))
     started = time.perf_counter()
-    out = fitted.transform(frame)
+    out = fitted.transform(frame).joined()
     assert time.perf_counter() - started < 2
     assert out.shape == (100_000, 13)
     assert np.array_equal(out[:, 1:].sum(axis=1), np.ones(100_000))

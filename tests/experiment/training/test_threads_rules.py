@@ -11,6 +11,7 @@ import pytest
 
 from dlrun.base import machine
 from dlrun.experiment.datasets.dataset import DatasetFacts
+from dlrun.experiment.datasets.inputs import MATRIX, Inputs
 from dlrun.experiment.experiment import Experiment
 from dlrun.experiment.models.gradient_boosting import GradientBoosting
 from dlrun.experiment.models.linear import Linear
@@ -83,8 +84,8 @@ def test_libraries_are_held_to_the_threads_while_an_estimator_fits_and_predicts(
     before = [library["num_threads"] for library in threadpool_info()]
     learner = EstimatorLearner(build=Watched, restore=never, task="regression", num_outputs=1, threads=1)
     x, rows = np.random.default_rng(0).normal(size=(40, 2)), np.arange(40)
-    learner.fit(FitJob(x=x, y=x[:, :1], training=rows, validation=rows[:0], score=lambda *_: {}))
-    learner.predict(x, rows)
+    learner.fit(FitJob(x=Inputs({MATRIX: x}), y=x[:, :1], training=rows, validation=rows[:0], score=lambda *_: {}))
+    learner.predict(Inputs({MATRIX: x}), rows)
     assert seen == [{1}, {1}]
     assert [library["num_threads"] for library in threadpool_info()] == before
 

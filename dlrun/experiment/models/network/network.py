@@ -10,6 +10,7 @@ from pydantic import Field
 from dlrun.base.settings import Items, Settings
 from dlrun.errors import ConfigError, ModelError, Problem
 from dlrun.experiment.datasets.dataset import DatasetFacts, Task
+from dlrun.experiment.datasets.inputs import InputForm
 from dlrun.experiment.models.model_settings import ModelSettings, Space, Workload
 from dlrun.experiment.models.network.layers.dense import flat
 from dlrun.experiment.models.network.layers.initializers import KernelInitializer, kernel_initializer
@@ -143,38 +144,26 @@ class Network(ModelSettings):
             space |= {} if layer.has_kernel else layer.default_space(path, whole=True)
         return space
 
-    def build(
-        self,
-        input_shape: tuple[int, ...],
-        output: OutputHead,
-        *,
-        input_dtype: str = "float32",
-        rescale: float | None = None,
-        num_tokens: int | None = None,
-    ) -> "keras.Model":
+    def build(self, form: InputForm, output: OutputHead) -> "keras.Model":
         """Build the Keras model, with fresh weights drawn from Keras' global seed.
 
         The names of its layers follow from their places, so that two builds give the same names.
 
         Args:
-            input_shape: Shape of one row.
+            form: What the inputs look like, which are one array.
             output: The output layer that the task asks for.
-            input_dtype: Type of the inputs: `float32`, `uint8` for images and indicators, `int32` for word indices.
-            rescale: Factor that the first layer applies to uint8 inputs; None leaves the values as they are.
-            num_tokens: Distinct word indices in the data, counted from 0, if they are to be checked.
 
         Raises:
             ModelError: A layer does not fit its input; the message begins with its path.
         """
         import keras
 
-        place = Place("model", "", tuple(input_shape), num_tokens)
-        inputs = keras.Input(tuple(input_shape), dtype=input_dtype, name="input")
-        x = inputs
-        if input_dtype == "uint8" or rescale is not None:
-            x = keras.layers.Rescaling(1.0 if rescale is None else rescale, name="input_rescaling")(x)
-        x = apply_layers(self.layers, x, place)
-        x = self.output.apply(x, output, Place("model.output", "output", tuple(input_shape), num_tokens))
+        array, scale = form.only, form.layout.scale
+        inputs = x = keras.Input(array.shape, dtype=array.dtype, name="input")
+        if array.dtype == "uint8":
+            x = keras.layers.Rescaling(1.0 if scale is None else scale, name="input_rescaling")(x)
+        x = apply_layers(self.layers, x, Place("model", "", array.shape, form.num_tokens))
+        x = self.output.apply(x, output, Place("model.output", "output", array.shape, form.num_tokens))
         return keras.Model(inputs, x, name="network")
 
     @property

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import pytest
 
+from dlrun.experiment.datasets.inputs import InputForm
 from dlrun.experiment.models.network.network import Network, OutputHead
 
 DESIGN = [
@@ -90,7 +91,7 @@ def test_images_without_channels_get_one(build: Any) -> None:
 
 
 def test_pixels_are_scaled_by_the_network(build: Any) -> None:
-    model = build([], (2, 2), OutputHead(1, "linear"), input_dtype="uint8", rescale=1 / 255)
+    model = build([], (2, 2), OutputHead(1, "linear"), dtype="uint8", scale=1 / 255)
     assert _names(model)[:2] == ["input", "input_rescaling"]
     model.get_layer("output").set_weights([np.full((4, 1), 0.25), np.zeros(1)])
     pixels = np.array([[[0, 51], [102, 255]]], np.uint8)
@@ -98,7 +99,7 @@ def test_pixels_are_scaled_by_the_network(build: Any) -> None:
 
 
 def test_indicators_are_only_cast(build: Any) -> None:
-    model = build([], (2,), OutputHead(1, "linear"), input_dtype="uint8")
+    model = build([], (2,), OutputHead(1, "linear"), dtype="uint8")
     model.get_layer("output").set_weights([np.array([[2.0], [3.0]]), np.zeros(1)])
     np.testing.assert_allclose(model(np.array([[1, 1]], np.uint8)), [[5.0]])
 
@@ -185,7 +186,7 @@ def test_two_builds_have_the_same_names_and_with_one_seed_the_same_weights() -> 
     models = []
     for _ in range(2):
         keras.utils.set_random_seed(7)
-        models.append(network.build((5,), OutputHead(2, "softmax")))
+        models.append(network.build(InputForm.one((5,)), OutputHead(2, "softmax")))
     first, second = models
     assert _names(first) == _names(second)
     for one, other in zip(first.weights, second.weights, strict=True):
@@ -197,7 +198,7 @@ def test_output_reckons_in_float32_under_mixed_precision(build: Any) -> None:
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
-        model = build([{"dense": 4}], (3,), input_dtype="uint8", rescale=1 / 255)
+        model = build([{"dense": 4}], (3,), dtype="uint8", scale=1 / 255)
     finally:
         keras.config.set_dtype_policy(before)
     assert model.get_layer("dense_0").compute_dtype == "bfloat16"
@@ -249,7 +250,7 @@ def test_resolving_does_not_change_the_network() -> None:
     built = []
     for candidate in (network, network.resolved("multiclass")):
         keras.utils.set_random_seed(1)
-        built.append(candidate.build((6, 6, 2), OutputHead(3, "softmax")))
+        built.append(candidate.build(InputForm.one((6, 6, 2)), OutputHead(3, "softmax")))
     for one, other in zip(built[0].weights, built[1].weights, strict=True):
         np.testing.assert_array_equal(one, other)
 

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from dlrun.errors import ModelError
+from dlrun.experiment.datasets.inputs import InputForm
 from dlrun.experiment.models.network.network import Network, OutputHead
 
 SOFTMAX, LINEAR = OutputHead(3, "softmax"), OutputHead(1, "linear")
-TOKENS = {"input_dtype": "int32"}
+TOKENS = {"dtype": "int32"}
 
 CASES: dict[str, tuple[list[Any], tuple[int, ...], dict[str, Any]]] = {
     "convolution on a table": ([{"conv2d": 8}], (13,), {}),
@@ -53,7 +54,7 @@ CASES: dict[str, tuple[list[Any], tuple[int, ...], dict[str, Any]]] = {
 
 def _refusal(layers: list[Any], input_shape: tuple[int, ...], arguments: dict[str, Any]) -> ModelError:
     with pytest.raises(ModelError) as caught:
-        Network.model_validate({"layers": layers}).build(input_shape, SOFTMAX, **arguments)
+        Network.model_validate({"layers": layers}).build(InputForm.one(input_shape, **arguments), SOFTMAX)
     return caught.value
 
 
@@ -72,7 +73,7 @@ def test_no_traceback_of_keras(title: str) -> None:
 def test_unsuited_output_activation(activation: str, head: OutputHead) -> None:
     network = Network.model_validate({"output": {"activation": activation}})
     with pytest.raises(ModelError, match=f"^model.output.activation: {activation} does not suit the task"):
-        network.build((4,), head)
+        network.build(InputForm.one((4,)), head)
 
 
 def test_what_only_keras_refuses_names_the_layer(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,7 +37,7 @@ def test_rows_of_a_convolutional_network(build: Any) -> None:
     ],
 )
 def test_counts(build: Any, layer: Any, input_shape: tuple[int, ...], parameters: int, multiply_adds: int) -> None:
-    arguments = {"input_dtype": "int32"} if "embedding" in layer else {}
+    arguments = {"dtype": "int32"} if "embedding" in layer else {}
     model = build([layer, "flatten"], input_shape, **arguments)
     row = summary(model)[1]
     assert (row.parameters, row.multiply_adds) == (parameters, multiply_adds)

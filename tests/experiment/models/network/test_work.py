@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from dlrun.experiment.datasets.dataset import DatasetFacts
+from dlrun.experiment.datasets.inputs import InputForm
+from dlrun.experiment.models.model_settings import Workload
 from dlrun.experiment.models.network.network import Network, OutputHead
 from dlrun.experiment.models.network.summary import summary
 
@@ -27,21 +30,24 @@ NETWORKS = {
 def test_the_estimate_is_the_exact_count_where_windows_are_padded(name: str) -> None:
     layers, shape = NETWORKS[name]
     network = Network.model_validate({"layers": layers})
-    built = network.build(shape, OutputHead(3, "softmax"))
+    built = network.build(InputForm.one(shape), OutputHead(3, "softmax"))
     exact = sum(row.multiply_adds for row in summary(built))
     assert network.work(shape, 3) == exact
 
 
+def workload(*layers: object) -> Workload:
+    facts = DatasetFacts("binary", "images", (9, 8, 3), 10, 0, 1)
+    return Network.model_validate({"layers": [*layers]}).workload(facts)
+
+
 def test_repeats_and_residuals_are_looked_into() -> None:
     inner = {"residual": [{"conv2d": 4}, {"spatial_dropout": 0.1}]}
-    network = Network.model_validate({"layers": [{"repeat": {"times": 2, "layers": [inner]}}]})
-    assert network.convolves
-    assert network.draws
-    none = Network.model_validate({"layers": [{"repeat": {"times": 0, "layers": [inner]}}]})
-    assert not none.convolves
-    assert not none.draws
+    twice = workload({"repeat": {"times": 2, "layers": [inner]}})
+    assert (twice.convolves, twice.draws) == (True, True)
+    none = workload({"repeat": {"times": 0, "layers": [inner]}})
+    assert (none.convolves, none.draws) == (False, False)
 
 
 def test_dropout_inside_of_a_dense_layer_draws() -> None:
-    assert Network.model_validate({"layers": [{"dense": {"units": 3, "dropout": 0.1}}]}).draws
-    assert not Network.model_validate({"layers": [{"dense": 3}]}).draws
+    assert workload({"dense": {"units": 3, "dropout": 0.1}}).draws
+    assert not workload({"dense": 3}).draws

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from dlrun.base.settings import chosen
 from dlrun.experiment.datasets.dataset import DatasetFacts, Task
+from dlrun.experiment.datasets.inputs import InputForm
 from dlrun.experiment.evaluation.metrics import higher_is_better
 from dlrun.experiment.experiment import Experiment
 from dlrun.experiment.models.network.network import Network, OutputHead
 from dlrun.experiment.optimizers.schedules import Cosine
 from dlrun.experiment.resolve import resolve
-from dlrun.learners.input_form import InputForm
 from dlrun.learners.network import NetworkLearner
 
 if TYPE_CHECKING:
@@ -80,6 +80,7 @@ class NetworkBackend:
             seed=self.experiment.seed,
             snapshot_epochs=self._snapshot_epochs(),
             num_tokens=self.model.num_tokens,
+            several_inputs=self.model.several_inputs,
         )
 
     def file(self, fit: str, name: str) -> str:  # noqa: ARG002
@@ -96,13 +97,7 @@ class NetworkBackend:
             ModelError: A layer does not fit, or the network does not fit into memory.
         """
         with self._building():
-            return self.model.build(
-                form.shape,
-                OutputHead.of(facts.task, facts.num_outputs),
-                input_dtype=form.dtype,
-                rescale=form.scale,
-                num_tokens=form.num_tokens,
-            )
+            return self.model.build(form, OutputHead.of(facts.task, facts.num_outputs))
 
     def _compile(self, model: keras.Model, loss: keras.Loss, task: Task) -> None:
         with self._building():
