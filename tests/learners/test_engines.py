@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dlrun.experiment.datasets.inputs import NUMBERS, Inputs
+from dlrun.experiment.datasets.inputs import CODES, NUMBERS, Inputs
 from dlrun.learners.engines import tensorflow as starting
+from dlrun.learners.engines.engine import Midway
 from dlrun.learners.engines.resident import ResidentEngine, _slices
 from dlrun.learners.engines.streaming import StreamingEngine
 
@@ -77,6 +78,50 @@ def test_an_epoch_is_what_keras_fit_makes_of_the_same_batches(
     for own, other in zip(ours.variables, theirs.variables, strict=True):
         np.testing.assert_allclose(own.numpy(), other.numpy(), rtol=2e-4, atol=1e-6, err_msg=own.path)
     np.testing.assert_allclose(engine.predict(x, order[:7]), theirs.predict(x.only[order[:7]], verbose=0), rtol=1e-4)
+
+
+def of_two_inputs() -> Any:
+    import keras
+
+    starting.begin("cpu")
+    keras.utils.set_random_seed(3)
+    inputs = {NUMBERS: keras.Input((6,), name=NUMBERS), CODES: keras.Input((1,), dtype="int32", name=CODES)}
+    vector = keras.layers.Flatten()(keras.layers.Embedding(4, 2)(inputs[CODES]))
+    x = keras.layers.Concatenate()([vector, inputs[NUMBERS]])
+    network = keras.Model(inputs, keras.layers.Dense(2, activation="softmax")(x))
+    network.compile("rmsprop", "sparse_categorical_crossentropy", metrics=["accuracy"], jit_compile=False)
+    network.optimizer.build(network.trainable_variables)
+    return network
+
+
+@pytest.mark.parametrize("name", ["resident", "sliced", "jit", "streaming"])
+def test_several_inputs_go_to_those_of_their_names(name: str, data: tuple[Inputs, np.ndarray]) -> None:
+    numbers, y = data[0].only, data[1]
+    arrays = {CODES: np.arange(ROWS, dtype=np.int32)[:, None] % 4, NUMBERS: numbers}
+    weights = np.where(y == 1, 3.0, 0.5).astype(np.float32)
+    order = np.random.default_rng(1).permutation(ROWS)
+    theirs, ours = of_two_inputs(), of_two_inputs()
+    theirs.optimizer.learning_rate = 1e-2
+    shuffled = {own: array[order] for own, array in arrays.items()}
+    theirs.fit(shuffled, y[order], sample_weight=weights[order], batch_size=BATCH, shuffle=False, verbose=0)
+    engine, x = engines(ours)[name], Inputs(arrays)
+    engine.load(x, y, weights)
+    midway: list[Midway] = []
+
+    def remember(step: int, values: Any) -> None:
+        midway.append(Midway(step, [variable.numpy() for variable in ours.metrics_variables]))
+
+    engine.train_epoch(order, rates(), remember)
+    for own, other in zip(ours.variables, theirs.variables, strict=True):
+        np.testing.assert_allclose(own.numpy(), other.numpy(), rtol=2e-4, atol=1e-6, err_msg=own.path)
+    expected = theirs.predict({own: array[order[:7]] for own, array in arrays.items()}, verbose=0)
+    np.testing.assert_allclose(engine.predict(x, order[:7]), expected, rtol=1e-3)
+    np.testing.assert_allclose(engine.predict(x.take(order[:7]), np.arange(7)), expected, rtol=1e-3)
+    if midway:  # another process goes on from the last slice
+        another = engines(of_two_inputs())[name]
+        another.load(x, y, weights)
+        trained = another.train_epoch(order, rates(), lambda *_: None, midway[-1])
+        assert set(trained) == {"loss", "accuracy"}
 
 
 @pytest.mark.parametrize("name", ["resident", "streaming"])
