@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from dlrun.experiment.datasets.inputs import InputForm
 from dlrun.experiment.load import load_text
 from dlrun.experiment.models.models import model_kinds
 from dlrun.experiment.models.network.network import Network, OutputHead
@@ -38,7 +39,7 @@ def test_what_has_parameters_has_them_before_it_is_fitted(kind: str) -> None:
     model: Any = KINDS[kind]()
     assert KINDS[kind].has_parameters == isinstance(model, Network)
     if isinstance(model, Network):
-        assert model.build((3,), OutputHead(2, "softmax")).count_params() == 3 * 2 + 2
+        assert model.build(InputForm.one((3,)), OutputHead(2, "softmax")).count_params() == 3 * 2 + 2
 
 
 def test_kinds_that_are_advised_for_columns_are_in_one_order() -> None:
