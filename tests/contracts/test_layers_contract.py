@@ -15,7 +15,7 @@ from dlrun.base.settings import members
 from dlrun.config.docs import descriptions
 from dlrun.experiment.datasets.inputs import InputForm
 from dlrun.experiment.models.network.layers.layer import Flow, shape_of
-from dlrun.experiment.models.network.layers.layers import Layer
+from dlrun.experiment.models.network.layers.structure import Layer
 from dlrun.experiment.models.network.network import Network, OutputHead
 from dlrun.experiment.models.network.summary import summary
 

@@ -15,7 +15,7 @@ from dlrun.experiment.models.model_settings import ModelSettings, Space, Workloa
 from dlrun.experiment.models.network.layers.dense import flat
 from dlrun.experiment.models.network.layers.initializers import KernelInitializer, kernel_initializer
 from dlrun.experiment.models.network.layers.layer import Flow, Place, apply_layers
-from dlrun.experiment.models.network.layers.layers import Layer
+from dlrun.experiment.models.network.layers.structure import Layer
 
 if TYPE_CHECKING:
     import keras

@@ -1,13 +1,7 @@
-"""Layer: the union of all layers; a new layer is one class in its family's file and one name here."""
+"""PlainLayer: the union of all layers that hold no others; a new layer is one class in a file and one name here."""
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from pydantic import Field
-
-from dlrun.base.settings import ByName
-from dlrun.experiment.models.network.layers import structure
 from dlrun.experiment.models.network.layers.activation import Activation
 from dlrun.experiment.models.network.layers.convolution import Conv1D, Conv2D
 from dlrun.experiment.models.network.layers.dense import Dense
@@ -27,9 +21,8 @@ from dlrun.experiment.models.network.layers.regularization import AlphaDropout, 
 from dlrun.experiment.models.network.layers.rescaling import Rescaling
 from dlrun.experiment.models.network.layers.separable import DepthwiseConv2D, SeparableConv1D, SeparableConv2D
 from dlrun.experiment.models.network.layers.shape import Flatten, Reshape
-from dlrun.experiment.models.network.layers.structure import Repeat, Residual
 
-Layer = Annotated[
+PlainLayer = (
     Dense
     | Conv1D
     | Conv2D
@@ -53,13 +46,6 @@ Layer = Annotated[
     | LayerNorm
     | Activation
     | Embedding
-    | Rescaling
-    | Repeat
     # A new layer: one line above this one.
-    | Residual,
-    Field(discriminator="kind"),
-    ByName("layer"),
-]
-
-# Layers that hold layers name the union by a forward reference; pydantic looks it up there when it is first needed.
-vars(structure)["Layer"] = Layer
+    | Rescaling
+)

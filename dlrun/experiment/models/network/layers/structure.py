@@ -1,11 +1,11 @@
-"""Layers that hold layers: repeat and residual."""
+"""Layers that hold layers, and Layer: the union of all layers."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 from pydantic import Field
 
-from dlrun.base.settings import Items
+from dlrun.base.settings import ByName, Items
 from dlrun.errors import ModelError
 from dlrun.experiment.models.model_settings import Space
 from dlrun.experiment.models.network.layers.activation import ActivationName
@@ -18,18 +18,17 @@ from dlrun.experiment.models.network.layers.layer import (
     shape_of,
     show,
 )
+from dlrun.experiment.models.network.layers.layers import PlainLayer
 
 if TYPE_CHECKING:
     import keras
-
-    from dlrun.experiment.models.network.layers.layers import Layer
 
 
 class HoldsLayers(LayerSettings):
     """Base of layers that hold layers."""
 
     if TYPE_CHECKING:
-        layers: Items[Layer]
+        layers: Items["Layer"]
 
     def placed(self, path: str) -> Iterator[tuple[str, LayerSettings]]:
         yield from super().placed(path)
@@ -114,6 +113,10 @@ class Residual(HoldsLayers):
         if self.activation == "linear":
             return x
         return layers.Activation(self.activation, name=place.part("activation"))(x)
+
+
+Layer = Annotated[PlainLayer | Repeat | Residual, Field(discriminator="kind"), ByName("layer")]
+"""One layer, as a config has it in a list."""
 
 
 def project(x: "keras.KerasTensor", shape: Shape, place: Place) -> "keras.KerasTensor":
