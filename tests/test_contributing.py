@@ -12,10 +12,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 MEMBERS = {
     "layer": ("unit_norm", "UnitNorm"),
+    "dataset": ("feather", "Feather"),
     "scheme": ("monte_carlo", "MonteCarlo"),
     "search": ("halton", "Halton"),
     "command": ("where", None),
@@ -122,10 +124,22 @@ def test_a_new_layer_and_a_new_scheme_train(trained: dict[str, Any]) -> None:
     assert "unit_norm" in (folder / "config.yaml").read_text()
 
 
+def test_a_new_format_of_tables_trains_and_predicts(command: Command, tmp_path: Path) -> None:
+    table = pl.DataFrame({"x": range(60), "z": [n % 7 for n in range(60)], "y": [n % 2 for n in range(60)]})
+    table.write_ipc(tmp_path / "t.feather")
+    data = f"dataset={{kind: feather, path: {tmp_path / 't.feather'}, target: y}}"
+    ended = command("train", data, "validation=holdout", "--name", "feather", "--json")
+    assert ended.returncode == 0, ended.stderr
+    run = json.loads(ended.stdout)["id"]
+    predicted = command("predict", run, str(tmp_path / "t.feather"), "--output", str(tmp_path / "out.csv"))
+    assert predicted.returncode == 0, predicted.stderr
+    assert len(pl.read_csv(tmp_path / "out.csv")) == 60
+
+
 def test_a_new_command_is_in_the_help_and_works(command: Command, trained: dict[str, Any]) -> None:
     assert "Print the folder of a run." in command("--help").stdout
-    assert command("where", "latest").stdout == f"{trained['path']}\n"
-    assert json.loads(command("where", "latest", "--json").stdout)["path"] == trained["path"]
+    assert command("where", trained["id"]).stdout == f"{trained['path']}\n"
+    assert json.loads(command("where", trained["id"], "--json").stdout)["path"] == trained["path"]
 
 
 def test_a_new_kind_of_search_searches(command: Command, trained: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dlrun.base.words import counted
 from dlrun.errors import DataError, DlrunError
 from dlrun.experiment.datasets.readers.new_rows import Data, located
 from dlrun.experiment.datasets.row_hashes import row_hashes
@@ -21,6 +22,8 @@ from dlrun.predictions.unseen import Unseen
 from dlrun.records import ledger
 from dlrun.records.folder import TEST_ROWS
 from dlrun.records.stored import Stored, StoredFolder
+
+_Predictions = tuple[NDArray[Any], NDArray[Any], NDArray[np.floating[Any]], NDArray[np.uint64]]
 
 
 @dataclass(frozen=True)
@@ -59,9 +62,11 @@ def evaluate_file(predictor: Predictor, stored: Stored, data: Data) -> Evaluated
         StorageError: The ledger cannot be written.
     """
     unseen = Unseen(predictor)
-    y_true, y_pred, losses, hashes = _predictions(predictor, data, unseen)
+    (y_true, y_pred, losses, hashes), unlabeled = _predictions(predictor, data, unseen)
     description = predictor.description
     looks, notes = _look(stored, description, y_true, hashes)
+    if unlabeled:
+        notes = (f"left out {counted(unlabeled, 'row')} without a label, as the run did", *notes)
     settings = description.experiment.evaluation
     metrics = [str(name) for name in settings.metrics] if settings.metrics != "auto" else []
     task = description.facts.task
@@ -91,13 +96,14 @@ def evaluate_file(predictor: Predictor, stored: Stored, data: Data) -> Evaluated
     )
 
 
-def _predictions(
-    predictor: Predictor, data: Data, unseen: Unseen
-) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.floating[Any]], NDArray[np.uint64]]:
-    """Return true values, predictions, losses and hashes of all rows."""
-    parts: list[tuple[NDArray[Any], NDArray[Any], NDArray[np.floating[Any]], NDArray[np.uint64]]] = []
-    columns = tuple(predictor.description.columns)
+def _predictions(predictor: Predictor, data: Data, unseen: Unseen) -> tuple[_Predictions, int]:
+    """Return true values, predictions, losses and hashes of all rows, and how many were left out without a label."""
+    parts: list[_Predictions] = []
+    columns, unlabeled = tuple(predictor.description.columns), 0
     for chunk in data.chunks(predictor.rows_at_once):
+        unlabeled += chunk.unlabeled
+        if not len(chunk):
+            continue
         try:
             if chunk.targets is None:
                 raise DataError("the data were opened without their targets")
@@ -109,7 +115,7 @@ def _predictions(
     if not parts:
         raise DataError(f"'{data.path}' has no rows", remedy="There is nothing to score.")
     y_true, y_pred, losses, hashes = (np.concatenate(part) for part in zip(*parts, strict=True))
-    return y_true, y_pred, losses, hashes
+    return (y_true, y_pred, losses, hashes), unlabeled
 
 
 def _look(

@@ -108,6 +108,22 @@ def test_blanks_and_missing_texts_of_the_run(tmp_path) -> None:
     assert np.array_equal(predictions(predictor, tmp_path / "new.csv"), predictor.predict(stripped))
 
 
+def test_rows_without_a_label_are_left_out_where_the_run_has_left_them_out(tmp_path) -> None:
+    frame = table("label")
+    text = frame.write_csv()
+    lines = [*text.splitlines(), *[line.rsplit(",", 1)[0] + "," for line in text.splitlines()[1:6]]]
+    (tmp_path / "new.csv").write_text("\n".join(lines) + "\n")
+    predictor = trained(tmp_path, "\n".join(lines) + "\n", drop_unlabeled_rows=True)
+    stored = open_stored(tmp_path / "runs" / predictor.id)
+    found = evaluate_file(predictor, stored, open_data(str(tmp_path / "new.csv"), predictor, targets=True))
+    assert found.num_rows == ROWS
+    assert "left out 5 rows without a label, as the run did" in found.notes
+    assert len(predictions(predictor, tmp_path / "new.csv")) == ROWS + 5
+    strict = trained(tmp_path, text)
+    with pytest.raises(DataError, match=r"no label in 'y' for 5 rows, the first is row 80 \(from 0\)"):
+        evaluate_file(strict, stored, open_data(str(tmp_path / "new.csv"), strict, targets=True))
+
+
 def test_archives_are_refused_by_name(tmp_path) -> None:
     predictor = trained(tmp_path, table("label").write_csv())
     (tmp_path / "new.csv").write_bytes(b"PK\x03\x04 and more")
