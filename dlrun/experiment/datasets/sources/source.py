@@ -82,7 +82,7 @@ class Source(Settings, ABC):
     @classmethod
     def takes(cls, path: Path) -> bool:
         """Tell whether data that are handed over for prediction are of this kind, by their name."""
-        return cls.takes_folders if path.is_dir() else path.name.lower().endswith(cls.endings or ("\0",))
+        return cls.takes_folders if path.is_dir() else path.name.lower().endswith(cls.endings)
 
     @classmethod
     def plain(cls, path: Path) -> Self:
