@@ -18,6 +18,7 @@ from dlrun.base.text import json_text
 from dlrun.base.version import __version__
 from dlrun.errors import UsageError
 from dlrun.experiment.experiment import Experiment
+from dlrun.predictions.description import Description
 from dlrun.predictions.load import (
     COMBINATION,
     DIFFERENCES,
@@ -30,7 +31,6 @@ from dlrun.predictions.load import (
     read_experiment,
     residuals,
 )
-from dlrun.predictions.predictor import Description
 from dlrun.records.kinds import MEMBERS
 from dlrun.records.stored import FORMAT, MANIFEST, Stored, folder_of_member
 

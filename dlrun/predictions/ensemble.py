@@ -14,7 +14,8 @@ from dlrun.errors import DataError
 from dlrun.experiment.evaluation.losses import row_losses
 from dlrun.experiment.preprocessing.fitted import FittedPreprocessing
 from dlrun.experiment.preprocessing.table import FittedTable
-from dlrun.predictions.predictor import Description, Predictor, finite
+from dlrun.predictions.description import Description
+from dlrun.predictions.predictor import Predictor, finite
 from dlrun.predictions.residuals import Residuals
 
 if TYPE_CHECKING:

@@ -16,8 +16,9 @@ from dlrun.experiment.datasets.row_hashes import row_hashes
 from dlrun.experiment.evaluation.baselines import Baseline
 from dlrun.experiment.evaluation.evaluation import evaluate
 from dlrun.experiment.evaluation.intervals import intervals
+from dlrun.predictions.description import Description
 from dlrun.predictions.labels import encode
-from dlrun.predictions.predictor import Description, Predictor
+from dlrun.predictions.predictor import Predictor
 from dlrun.predictions.unseen import Unseen
 from dlrun.records import ledger
 from dlrun.records.folder import TEST_ROWS

@@ -12,7 +12,7 @@ from dlrun.errors import DataError
 from dlrun.experiment.datasets.tables.columns import as_numbers, as_text
 from dlrun.experiment.datasets.tables.spelling import number_in
 from dlrun.experiment.datasets.targets import decoded
-from dlrun.predictions.predictor import Description
+from dlrun.predictions.description import Description
 
 if TYPE_CHECKING:
     import polars as pl

@@ -17,9 +17,10 @@ from dlrun.experiment.load import load_text
 from dlrun.experiment.preprocessing.preprocessing import load_fitted
 from dlrun.experiment.preprocessing.target import TargetTransform
 from dlrun.learners.make import backend_of, make_learner
+from dlrun.predictions.description import Description
 from dlrun.predictions.ensemble import EnsemblePredictor
 from dlrun.predictions.fitted_model import FittedModel
-from dlrun.predictions.predictor import Description, Predictor, RunPredictor
+from dlrun.predictions.predictor import Predictor, RunPredictor
 from dlrun.predictions.residuals import Residuals
 from dlrun.records.folder import RunFolder
 from dlrun.records.kinds import MEMBERS

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from math import prod
 from os import PathLike
 from typing import TYPE_CHECKING, Any
@@ -13,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlrun.errors import DataError
-from dlrun.experiment.datasets.dataset import DatasetFacts, Task
-from dlrun.experiment.experiment import Experiment
+from dlrun.experiment.datasets.dataset import Task
 from dlrun.experiment.preprocessing.fitted import FittedPreprocessing
+from dlrun.predictions.description import Description
+from dlrun.predictions.files.data import open_data
 from dlrun.predictions.files.in_memory import inputs_of
 from dlrun.predictions.fitted_model import FittedModel
 from dlrun.predictions.residuals import Residuals
@@ -27,27 +27,6 @@ _CHUNK_BYTES = 32 * 2**20
 """Memory that the prepared inputs of one chunk may take."""
 
 _MOST_ROWS = 16_384
-
-
-@dataclass(frozen=True)
-class Description:
-    """What a run predicts, from what.
-
-    Args:
-        id: Id of the run.
-        facts: Facts of the dataset that it learned from.
-        class_names: Names of the classes or labels, in the order of the codes.
-        target_names: Names of the targets.
-        columns: Type of each column of a table as polars names it, by name; empty for arrays.
-        experiment: The run's experiment; an ensemble has that of its first member.
-    """
-
-    id: str
-    facts: DatasetFacts
-    class_names: tuple[str, ...]
-    target_names: tuple[str, ...]
-    columns: dict[str, str]
-    experiment: Experiment
 
 
 class Predictor(ABC):
@@ -165,8 +144,6 @@ class Predictor(ABC):
         """
         size = self.rows_at_once
         if isinstance(x, str | PathLike):
-            from dlrun.predictions.files.data import open_data
-
             for chunk in open_data(str(x), self).chunks(size):
                 yield chunk.first, chunk.x
             return

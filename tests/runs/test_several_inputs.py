@@ -20,8 +20,9 @@ from dlrun.learners.checkpoint_bytes import encode
 from dlrun.learners.latency import latency
 from dlrun.learners.listener import Listener
 from dlrun.learners.make import backend_of, make_learner, settle
+from dlrun.predictions.description import Description
 from dlrun.predictions.fitted_model import FittedModel
-from dlrun.predictions.predictor import Description, RunPredictor
+from dlrun.predictions.predictor import RunPredictor
 from dlrun.runs.fit import Context, FittedFold, fit_fold, prepare
 
 if TYPE_CHECKING:

@@ -17,12 +17,12 @@ from dlrun.experiment.datasets.readers.files import existing_file
 from dlrun.experiment.datasets.readers.new_rows import Asked, Data
 from dlrun.experiment.datasets.sources.source import Source
 from dlrun.experiment.datasets.sources.sources import DatasetSource
-from dlrun.predictions.predictor import Predictor
+from dlrun.predictions.description import Described
 
 
 def open_data(
     path: str,
-    predictor: Predictor,
+    predictor: Described,
     *,
     keep: Sequence[str] = (),
     targets: bool = False,
