@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +25,7 @@ from dlrun.ensembles.methods.objective import Objective
 from dlrun.ensembles.record import write_inputs, write_outcome
 from dlrun.ensembles.settings import Ensemble
 from dlrun.errors import UsageError
+from dlrun.experiment.evaluation.run_metrics import Metrics
 from dlrun.records import ledger
 from dlrun.records.folder import RunFolder, check_name
 from dlrun.records.membership import has_model
@@ -49,7 +49,7 @@ class EnsembleRun:
     method: str
     weights: dict[str, float]
     skipped: tuple[Skipped, ...]
-    metrics: dict[str, Any]
+    metrics: Metrics
 
     @property
     def id(self) -> str:

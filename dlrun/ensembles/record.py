@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dlrun.experiment.evaluation.run_metrics import Metrics
 from dlrun.records.environment import environment
 from dlrun.records.folder import TEST_ROWS, RunFolder
 from dlrun.records.kinds import MEMBERS
@@ -35,7 +36,7 @@ def write_outcome(
     folder: RunFolder,
     outcome: Outcome,
     skipped: Sequence[Skipped],
-    metrics: dict[str, Any],
+    metrics: Metrics,
     trained: Mapping[str, Path],
 ) -> None:
     """Write the members, what combines them, predictions, plots and scores.
@@ -96,7 +97,7 @@ def _relative(path: Path, start: Path) -> str:
     return Path(os.path.relpath(path, start)).as_posix()
 
 
-def _illustrate(folder: RunFolder, outcome: Outcome, metrics: dict[str, Any]) -> None:
+def _illustrate(folder: RunFolder, outcome: Outcome, metrics: Metrics) -> None:
     """Plot what was taken for what, as for any run, and how members differ."""
     parts = [("validation", outcome.validation, outcome.cross_fitted)]
     if outcome.test is not None:

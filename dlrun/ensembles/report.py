@@ -22,6 +22,7 @@ from dlrun.ensembles.methods.objective import Objective
 from dlrun.ensembles.settings import Ensemble
 from dlrun.experiment.evaluation.evaluation import mean_scores
 from dlrun.experiment.evaluation.metrics import higher_is_better
+from dlrun.experiment.evaluation.run_metrics import DiagnosisMetrics, Metrics
 
 _MOST_COMPARED = 60
 """Members that are compared with each other; of more, those with the highest weights."""
@@ -77,7 +78,7 @@ class Outcome:
         return np.sort(order)
 
 
-def metrics(outcome: Outcome, looks: int | None) -> dict[str, Any]:
+def metrics(outcome: Outcome, looks: int | None) -> Metrics:
     """Return what `metrics.json` holds: what every run tells, and what is an ensemble's own.
 
     Args:
@@ -88,7 +89,7 @@ def metrics(outcome: Outcome, looks: int | None) -> dict[str, Any]:
     folds = judge.by_fold(outcome.cross_fitted)
     cross_fitted, facts = mean_scores(folds), outcome.candidates[0].facts
     tested = None if test is None else test.scores(outcome.test_predictions)
-    found = {
+    found: Metrics = {
         "task": judge.stack.task,
         **({"positive_class": outcome.settings.positive_class} if judge.stack.task == "binary" else {}),
         "monitor": "val_loss" if outcome.metric == "log_loss" else f"val_{outcome.metric}",
@@ -116,18 +117,17 @@ def metrics(outcome: Outcome, looks: int | None) -> dict[str, Any]:
     return _without_twin(found, outcome)
 
 
-_PARTS = ("validation", "test")
-
-
-def _without_twin(found: dict[str, Any], outcome: Outcome) -> dict[str, Any]:
+def _without_twin(found: Metrics, outcome: Outcome) -> Metrics:
     """Leave out the score that the loss of an ensemble is by definition, unless members were asked for it."""
     twin = "mse" if outcome.validation.stack.task == "regression" else "log_loss"
     if any(twin in member.metrics["validation"] for member in outcome.candidates):
         return found
-    scores = [found[part] for part in _PARTS] + [found[of][part] for of in ("intervals", "baseline") for part in _PARTS]
-    for own in [*scores, *(fold["validation"] for fold in found["folds"])]:
-        if own is not None:
-            own.pop(twin, None)
+    folds = [fold["validation"] for fold in found["folds"]]
+    base = found["baseline"]
+    for own in (*folds, found["validation"], found["test"], base["validation"], base["test"]):
+        (own or {}).pop(twin, None)
+    for bounds in found["intervals"]["validation"], found["intervals"]["test"]:
+        (bounds or {}).pop(twin, None)
     return found
 
 
@@ -225,7 +225,7 @@ def _gains(outcome: Outcome) -> dict[str, float | None]:
     }
 
 
-def _diagnosis(outcome: Outcome, found: dict[str, Any]) -> dict[str, Any]:
+def _diagnosis(outcome: Outcome, found: Metrics) -> DiagnosisMetrics:
     """Say in words what the ensemble is worth, in the form of a run's diagnosis."""
     metric, scores = outcome.metric, found["ensemble"]["validation"]
     guess = found["baseline"]["validation"].get(metric)

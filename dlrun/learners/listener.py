@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+from dlrun.experiment.evaluation.run_metrics import Metrics
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ class Listener:
     def fold_finished(self, fold: int, scores: Mapping[str, float | None]) -> None:
         """A fold is fitted and its validation rows are scored; None is an undefined score."""
 
-    def finished(self, metrics: Mapping[str, Any]) -> None:
+    def finished(self, metrics: Metrics) -> None:
         """The run is complete; `metrics` is what `metrics.json` holds."""
 
 
@@ -113,6 +114,6 @@ class Listeners(Listener):
         for listener in self._listeners:
             listener.fold_finished(fold, scores)
 
-    def finished(self, metrics: Mapping[str, Any]) -> None:
+    def finished(self, metrics: Metrics) -> None:
         for listener in self._listeners:
             listener.finished(metrics)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 from dlrun.base import files
 from dlrun.base.inside import Inside
 from dlrun.base.text import printable
+from dlrun.experiment.evaluation.run_metrics import Metrics
 from dlrun.learners.listener import REFIT, EpochReport, Listener
 
 STAGES = {
@@ -101,7 +101,7 @@ class Lines(Listener):
         else:
             self._untold = report
 
-    def finished(self, metrics: Mapping[str, Any]) -> None:  # noqa: ARG002 - the summary tells them
+    def finished(self, metrics: Metrics) -> None:  # noqa: ARG002 - the summary tells them
         self._tell_last()
 
     def _tell(self, report: EpochReport) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dlrun.base.words import number, words, wrapped
+from dlrun.experiment.evaluation.run_metrics import Metrics, ScoredPart
 from dlrun.reports.summary import positive_facts
 from dlrun.reports.tables import table, width_of
 
@@ -17,7 +18,7 @@ _MOST_MEMBERS = 30
 
 
 def ensemble_lines(
-    metrics: Mapping[str, Any],
+    metrics: Metrics,
     *,
     path: Path,
     weights: Mapping[str, float],
@@ -50,7 +51,7 @@ def ensemble_lines(
     return [*lines, *_skipped(skipped), "", f"run folder {path}"]
 
 
-def comparison_lines(metrics: Mapping[str, Any], *, width: int = 100, columns: int | None = None) -> list[str]:
+def comparison_lines(metrics: Metrics, *, width: int = 100, columns: int | None = None) -> list[str]:
     """Set the ensemble beside the average of its members and the best of them, and say why the method was taken.
 
     Args:
@@ -61,7 +62,7 @@ def comparison_lines(metrics: Mapping[str, Any], *, width: int = 100, columns: i
     return [*_scores(metrics, width, columns), "", *_methods(metrics["ensemble"], width)]
 
 
-def _members(metrics: Mapping[str, Any], weights: Mapping[str, float]) -> list[str]:
+def _members(metrics: Metrics, weights: Mapping[str, float]) -> list[str]:
     metric, diversity = metrics["ensemble"]["metric"], metrics["diversity"]
     gains = diversity["gains"]
     copies = {name: group["members"] for group in diversity["near_copies"] for name in group["members"]}
@@ -86,7 +87,7 @@ _TITLES = {
 _TEST_TITLES = {"ensemble": "ensemble", "uniform": "uniform average", "best_member": "best member"}
 
 
-def _scores(metrics: Mapping[str, Any], width: int, columns: int | None) -> list[str]:
+def _scores(metrics: Metrics, width: int, columns: int | None) -> list[str]:
     names = [name for name in metrics["ensemble"]["validation"]["cross_fitted"] if name != "loss"]
     shown, lines = len(names), _score_table(metrics, names)
     while columns is not None and shown > 1 and max(map(width_of, lines)) > columns:
@@ -105,10 +106,11 @@ def _scores(metrics: Mapping[str, Any], width: int, columns: int | None) -> list
     return [*lines, *positive, *([f"look {looks:,} at this test set"] if looks else [])]
 
 
-def _score_table(metrics: Mapping[str, Any], names: Sequence[str]) -> list[str]:
+def _score_table(metrics: Metrics, names: Sequence[str]) -> list[str]:
     facts, intervals = metrics["ensemble"], metrics["intervals"]
     rows = []
-    for part, titles in (("validation", _TITLES), ("test", _TEST_TITLES)):
+    shown: tuple[tuple[ScoredPart, dict[str, str]], ...] = (("validation", _TITLES), ("test", _TEST_TITLES))
+    for part, titles in shown:
         ours = next(iter(titles))
         scored = {key: facts[part][key] for key in titles} if facts[part] else {}
         for key, scores in scored.items():
@@ -122,8 +124,9 @@ def _score_table(metrics: Mapping[str, Any], names: Sequence[str]) -> list[str]:
     return table(["", "", *(words(name) for name in names)], rows)
 
 
-def _of(scores: dict[str, Any], name: str) -> Any:
+def _of(scores: Mapping[str, Any] | None, name: str) -> Any:
     """Return a score of an ensemble, whose loss is the logarithmic loss or the squared error."""
+    scores = scores or {}
     return scores.get("loss" if name in ("log_loss", "mse") and name not in scores else name)
 
 

@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dlrun.base.words import number, words, wrapped
+from dlrun.experiment.evaluation.run_metrics import Metrics, intervals_of
 from dlrun.reports.settings_text import value_text
 from dlrun.reports.summary import positive_facts
 
 _MOST_SHARES = 6
 
 
-def study_lines(metrics: Mapping[str, Any], *, width: int = 100) -> list[str]:
+def study_lines(metrics: Metrics, *, width: int = 100) -> list[str]:
     """Sum up a study: counts, winner and trial 0, expected shrinkage, test scores, difference, importance.
 
     Args:
@@ -109,7 +110,7 @@ def _delivered(study: Mapping[str, Any], width: int) -> list[str]:
     )
 
 
-def _test_table(metrics: Mapping[str, Any]) -> list[str]:
+def _test_table(metrics: Metrics) -> list[str]:
     """Set the test scores of winner and trial 0 side by side, after their refits on training and validation rows."""
     study, test = metrics["study"], metrics.get("test")
     if not test:
@@ -118,7 +119,7 @@ def _test_table(metrics: Mapping[str, Any]) -> list[str]:
     header = ["test, refitted", "winner", *(["trial 0"] if written and written["test"] else [])]
     rows = [header]
     for name in test:
-        row = [words(name), _score(test, (metrics["intervals"] or {}).get("test"), name)]
+        row = [words(name), _score(test, intervals_of(metrics, "test"), name)]
         if len(header) > 2 and written:
             row.append(_score(written["test"], written["intervals"], name))
         rows.append(row)

@@ -15,6 +15,7 @@ from dlrun.base.inside import Inside
 from dlrun.config.write import plain, to_yaml
 from dlrun.errors import DlrunError
 from dlrun.experiment.datasets.row_hashes import row_hashes
+from dlrun.experiment.evaluation.run_metrics import Metrics
 from dlrun.learners.listener import EpochReport, Listener, Listeners, Pruned
 from dlrun.records import ledger
 from dlrun.records.environment import environment
@@ -94,13 +95,13 @@ class Recording:
         """Write out-of-fold predictions for the validation rows, and those for the test rows."""
         write_predictions(self.folder, outcome)
 
-    def write_scalars(self, experiment: Experiment, metrics: Mapping[str, Any]) -> None:
+    def write_scalars(self, experiment: Experiment, metrics: Metrics) -> None:
         """Write the settings and the final scores for TensorBoard."""
-        parts = {part: metrics[part] for part in ("validation", "test") if metrics[part]}
+        parts = {"validation": metrics["validation"], "test": metrics["test"] or {}}
         scores = {f"{part}/{name}": value for part, values in parts.items() for name, value in values.items()}
         self.board.conclude(plain(experiment), scores)
 
-    def write_metrics(self, metrics: Mapping[str, Any]) -> None:
+    def write_metrics(self, metrics: Metrics) -> None:
         """Write the scores, and what they come to into the log."""
         self.folder.write_json("metrics.json", metrics)
         self.log.write("\n".join(["", *summary_lines(metrics)]))

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dlrun.base import interruption
 from dlrun.config.lacking import refuse_lacking
 from dlrun.config.write import to_yaml
 from dlrun.experiment.datasets.checks import check_values
 from dlrun.experiment.datasets.dataset import Dataset
+from dlrun.experiment.evaluation.run_metrics import Metrics
 from dlrun.experiment.experiment import Experiment
 from dlrun.experiment.preprocessing.target import BOUNDED
 from dlrun.experiment.training.class_weights import check_class_weights
@@ -19,7 +20,7 @@ from dlrun.experiment.training.losses import check_targets
 from dlrun.experiment.validation.describe import describe
 from dlrun.experiment.validation.parts_report import PartsReport, check_parts
 from dlrun.experiment.validation.plan import Fold, SplitPlan
-from dlrun.learners.latency import latency
+from dlrun.learners.latency import latency as measured
 from dlrun.learners.learner import Learner
 from dlrun.learners.listener import Listener
 from dlrun.learners.make import backend_of, enough_memory, make_learner, settle
@@ -50,7 +51,7 @@ class Run:
 
     path: Path
     state: str
-    metrics: dict[str, Any]
+    metrics: Metrics
 
     @property
     def id(self) -> str:
@@ -231,13 +232,15 @@ def carry_out(
             clock.stage("refit")
             again = _refit(ready, context, record, folds)
         outcome = Outcome(tuple(folds), again, RowLosses.of(experiment, dataset, ready.learner, folds))
-        measured = {"latency": _latency(ready, outcome, trial.latency_rows)} if trial and trial.latency_rows else {}
+        latency = _latency(ready, outcome, trial.latency_rows) if trial and trial.latency_rows else None
 
         clock.stage("evaluate")
         for part, number in num_bounded(experiment, dataset, outcome).items():
             if number:
                 record.listener.note(f"{number:,} {part} row{'s' * (number > 1)} {BOUNDED}")
-        metrics = score(experiment, dataset, outcome, look_at_test=not trial) | measured
+        metrics = score(experiment, dataset, outcome, look_at_test=not trial)
+        if latency is not None:
+            metrics["latency"] = latency
         metrics["test_looks"] = None if trial else record.look_at_test(dataset, outcome.test)
         metrics["diagnosis"] = diagnosis(experiment, dataset, metrics, outcome)
 
@@ -282,4 +285,4 @@ def _latency(ready: Ready, outcome: Outcome, num_rows: int) -> float:
     """Time predictions of what was fitted last, on inputs of the width that its own training rows gave them."""
     rows = outcome.all[-1].fold.training
     prepared = prepare(ready.experiment, ready.dataset, ready.learner, rows)
-    return latency(ready.learner, prepared.x, num_rows)
+    return measured(ready.learner, prepared.x, num_rows)

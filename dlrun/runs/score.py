@@ -17,6 +17,7 @@ from dlrun.experiment.evaluation.evaluation import evaluate, mean_scores, prepar
 from dlrun.experiment.evaluation.intervals import bootstrap, percentiles
 from dlrun.experiment.evaluation.metric import Scorer
 from dlrun.experiment.evaluation.metrics import higher_is_better
+from dlrun.experiment.evaluation.run_metrics import DiagnosisMetrics, FoldMetrics, Metrics
 from dlrun.experiment.evaluation.suggestions import ModelFacts
 from dlrun.experiment.evaluation.undefined import find_undefined
 from dlrun.experiment.experiment import Experiment
@@ -86,7 +87,7 @@ def best_num_epochs(folds: Sequence[FittedFold]) -> int:
     return max(1, round(float(np.mean([fitted.fit.best_epoch for fitted in folds]))))
 
 
-def score(experiment: Experiment, dataset: Dataset, outcome: Outcome, *, look_at_test: bool = True) -> dict[str, Any]:
+def score(experiment: Experiment, dataset: Dataset, outcome: Outcome, *, look_at_test: bool = True) -> Metrics:
     """Score every part, with intervals, next to the baseline.
 
     Args:
@@ -152,7 +153,7 @@ def scores_of(experiment: Experiment, dataset: Dataset, part: Part) -> Scores:
     return evaluate(dataset.task, part.y_true, part.y_pred, evaluation.metrics, losses=part.losses, positive=positive)
 
 
-def _fold_entry(fitted: FittedFold, scores: Mapping[str, float | None]) -> dict[str, Any]:
+def _fold_entry(fitted: FittedFold, scores: Mapping[str, float | None]) -> FoldMetrics:
     epochs = len(fitted.fit.history)
     return {
         "validation": dict(scores),
@@ -200,7 +201,7 @@ def _on_slice(scorer: Scorer, own: slice, weights: NDArray[np.floating[Any]]) ->
     return scorer(weights[:, own])
 
 
-def diagnosis(experiment: Experiment, dataset: Dataset, metrics: Mapping[str, Any], outcome: Outcome) -> dict[str, Any]:
+def diagnosis(experiment: Experiment, dataset: Dataset, metrics: Metrics, outcome: Outcome) -> DiagnosisMetrics:
     """Say where the experiment stands between not training and overfitting, and what to try next.
 
     Args:
@@ -212,7 +213,7 @@ def diagnosis(experiment: Experiment, dataset: Dataset, metrics: Mapping[str, An
     monitor = metrics["monitor"]
     found = diagnose(
         metric=experiment.evaluation.metrics[0],
-        train=metrics["train"],
+        train=metrics["train"] or {},
         validation=metrics["validation"],
         baseline=metrics["baseline"]["validation"],
         intervals=metrics["intervals"]["validation"],

@@ -7,12 +7,11 @@ Liu, Hopcroft and Weinberger, "Snapshot ensembles: train 1, get M for free", ICL
 
 from __future__ import annotations
 
-from typing import Any
-
 from dlrun.base.inside import SNAPSHOTS
 from dlrun.config.write import to_yaml
 from dlrun.errors import StorageError
 from dlrun.experiment.datasets.dataset import Dataset
+from dlrun.experiment.evaluation.run_metrics import Metrics
 from dlrun.experiment.experiment import Experiment
 from dlrun.experiment.optimizers.schedules import Cosine
 from dlrun.learners.checkpoint import Checkpoint
@@ -89,7 +88,7 @@ def _write(snapshot: RunFolder, folder: RunFolder, experiment: Experiment, datas
         keeper.checkpoint(f"best/{name_of(fitted.fold.number)}", Checkpoint(weights, facts))
     rewrite_history(snapshot.file("history.csv"), [row for fitted in outcome.folds for row in fitted.fit.history])
     write_predictions(snapshot, outcome)
-    metrics: dict[str, Any] = score(experiment, dataset, outcome, look_at_test=False)
+    metrics: Metrics = score(experiment, dataset, outcome, look_at_test=False)
     metrics["test_looks"] = None
     metrics["diagnosis"] = diagnosis(experiment, dataset, metrics, outcome)
     snapshot.write_json("metrics.json", metrics)

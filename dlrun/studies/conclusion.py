@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from dlrun.base.inside import FINAL
 from dlrun.errors import RunFailed, StorageError
+from dlrun.experiment.evaluation.run_metrics import Metrics
 from dlrun.experiment.tuner.search import Selection
 from dlrun.records.folder import RunFolder
 from dlrun.records.status import read_status
@@ -72,7 +73,7 @@ class Conclusion:
     finalists: tuple[Finalist, ...]
     written: Trial | None
     finals: dict[int, str]
-    metrics: dict[int, dict[str, Any]]
+    metrics: dict[int, Metrics]
     differences: dict[str, list[float]]
     importance: dict[str, float]
 
@@ -194,7 +195,7 @@ class Concluding:
         """Keep what a job came to."""
         trial, _, shuffle = ended.key.partition("/")
         if ended.key == _REPORT:
-            self._importance = (ended.metrics or {}).get("importance", {})
+            self._importance = ended.importance
             return
         if shuffle:
             self._done.rescored[trial][shuffle] = self._objective.of(ended.metrics) if ended.metrics else None
@@ -275,11 +276,11 @@ class Concluding:
         ]
         return begun[-1] if begun else None
 
-    def _read(self, run: str) -> dict[str, Any]:
+    def _read(self, run: str) -> Metrics:
         metrics = self._folder.read_json(f"{FINAL}/{run}/metrics.json")
         if not isinstance(metrics, dict):
             raise StorageError(f"{self._folder.file(f'{FINAL}/{run}/metrics.json')} is damaged: it is no JSON object")
-        return metrics
+        return cast("Metrics", metrics)
 
 
 def _nothing_finished(trials: Sequence[Trial]) -> RunFailed:

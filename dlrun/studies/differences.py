@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from dlrun.base.inside import FINAL
+from dlrun.experiment.evaluation.run_metrics import Metrics
 from dlrun.records.arrays import read_arrays
 from dlrun.records.folder import RunFolder
 
 
-def score_differences(folder: RunFolder, ours: str, theirs: str, metrics: Mapping[str, Any]) -> dict[str, list[float]]:
+def score_differences(folder: RunFolder, ours: str, theirs: str, metrics: Metrics) -> dict[str, list[float]]:
     """Find the interval of one refit minus another in each metric, both scored in the same draws of test rows.
 
     Args:
@@ -30,12 +28,12 @@ def score_differences(folder: RunFolder, ours: str, theirs: str, metrics: Mappin
         one["y_true"],
         one["y_pred"],
         other["y_pred"],
-        [name for name in metrics["test"] if name != "loss"],
+        [name for name in metrics["test"] or () if name != "loss"],
         positive=_positive(folder, ours, metrics),
     )
 
 
-def _positive(folder: RunFolder, run: str, metrics: Mapping[str, Any]) -> int:
+def _positive(folder: RunFolder, run: str, metrics: Metrics) -> int:
     """Return the code of the class that scores of a binary task speak of."""
     named = metrics.get("positive_class")
     if named is None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
+from dlrun.experiment.evaluation.run_metrics import Metrics
 from dlrun.studies.objective import Objective
 from dlrun.studies.state.trial import Suggestion, Trial
 from dlrun.studies.workers.job import Epoch
@@ -84,7 +85,7 @@ class StudyListener(SearchListener):
     def settled(self, settled: Settled) -> None:
         """One of the fits after the search is over."""
 
-    def concluded(self, metrics: Mapping[str, Any], stopped: str | None) -> None:
+    def concluded(self, metrics: Metrics, stopped: str | None) -> None:
         """The report is written.
 
         `metrics` is what the study's `metrics.json` holds; `stopped` tells why the search ended early, if it did.
@@ -140,7 +141,7 @@ class StudyListeners(SearchListeners, StudyListener):
         for listener in self._of_study:
             listener.settled(settled)
 
-    def concluded(self, metrics: Mapping[str, Any], stopped: str | None) -> None:
+    def concluded(self, metrics: Metrics, stopped: str | None) -> None:
         for listener in self._of_study:
             listener.concluded(metrics, stopped)
 

@@ -6,9 +6,9 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from dlrun.config.overrides import NoSuchSetting
+from dlrun.experiment.evaluation.run_metrics import Metrics
 from dlrun.studies.listener import SearchListener, Standing
 from dlrun.studies.objective import Objective
 from dlrun.studies.state.ask_tell import Study
@@ -121,7 +121,7 @@ class SearchLoop:
         if found is None:
             return False
         run, metrics = found
-        outcome = self._finished(metrics, run, metrics["seconds"]["total"])
+        outcome = self._finished(metrics, run, metrics["seconds"]["total"] or 0.0)
         if outcome.state != "finished":
             return False
         self._listener.started(suggestion)
@@ -175,7 +175,7 @@ class SearchLoop:
         state = "lost" if news.state == "interrupted" else news.state
         return Outcome(state, reached, run, news.reason, epochs, news.seconds)
 
-    def _finished(self, metrics: dict[str, Any], run: str | None, seconds: float) -> Outcome:
+    def _finished(self, metrics: Metrics, run: str | None, seconds: float) -> Outcome:
         value = self._objective.of(metrics)
         epochs = sum(fold["epochs"] or 0 for fold in metrics["folds"]) or None
         others = self._objective.others_of(metrics)
@@ -192,7 +192,7 @@ class SearchLoop:
         self._listener.ended(trial)
 
 
-def _folds_without(name: str, metrics: dict[str, Any]) -> str:
+def _folds_without(name: str, metrics: Metrics) -> str:
     """Say in which of several folds a score is undefined."""
     folds = [fold["validation"] for fold in metrics["folds"]]
     without = [f"{number}/{len(folds)}" for number, scores in enumerate(folds, start=1) if scores.get(name, 0) is None]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dlrun.errors import ConfigError, Problem
 from dlrun.experiment.evaluation.metrics import LOSS, higher_is_better
+from dlrun.experiment.evaluation.run_metrics import Metrics
 from dlrun.studies.state.trial import Mode
 
 if TYPE_CHECKING:
@@ -46,17 +47,17 @@ class Objective:
         """Tell whether a value is better than another one, or the first."""
         return other is None or (value < other if self.mode == "min" else value > other)
 
-    def of(self, metrics: Mapping[str, Any]) -> float | None:
+    def of(self, metrics: Metrics) -> float | None:
         """Return the value of a finished run; None if it is undefined."""
         return _finite(_values(metrics).get(self.metric))
 
-    def others_of(self, metrics: Mapping[str, Any]) -> dict[str, float]:
+    def others_of(self, metrics: Metrics) -> dict[str, float]:
         """Return the values of the further objectives of a finished run."""
         values = {name: _finite(_values(metrics).get(name)) for name in self.others}
         return {name: value for name, value in values.items() if value is not None}
 
 
-def _values(metrics: Mapping[str, Any]) -> dict[str, float | None]:
+def _values(metrics: Metrics) -> dict[str, float | None]:
     costs = {
         "parameters": metrics.get("num_parameters"),
         "seconds": (metrics.get("seconds") or {}).get("total"),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from dlrun.base.inside import FINAL
+from dlrun.experiment.evaluation.run_metrics import Metrics
 from dlrun.studies.conclusion import Conclusion
 from dlrun.studies.objective import Objective
 from dlrun.studies.state.trial import Trial
@@ -49,7 +49,7 @@ class StudyResult:
     trials: tuple[Trial, ...]
     objective: Objective
     conclusion: Conclusion | None
-    metrics: dict[str, Any] | None
+    metrics: Metrics | None
     stopped: str | None = None
     is_exhausted: bool = False
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from dlrun.base.text import harmless_cell
+from dlrun.experiment.evaluation.run_metrics import Metrics, intervals_of
 from dlrun.records.folder import RunFolder
 from dlrun.studies.conclusion import WRITTEN, Conclusion, Finalist
 from dlrun.studies.folder import BEST
@@ -42,7 +43,7 @@ def write_report(
     front: Sequence[Trial],
     best_config: str,
     asked: int | None = None,
-) -> dict[str, Any]:
+) -> Metrics:
     """Write `metrics.json` and `best.yaml` of a study.
 
     Args:
@@ -76,7 +77,7 @@ def write_report(
         "importance": conclusion.importance,
         "front": [_on_front(trial, objective) for trial in front] if objective.others else [],
     }
-    metrics = {**conclusion.metrics[winner.id], "study": study}
+    metrics: Metrics = {**conclusion.metrics[winner.id], "study": study}
     folder.write_text(BEST, best_config)
     folder.write_json("metrics.json", metrics)
     return metrics
@@ -114,7 +115,7 @@ def _delivered(conclusion: Conclusion, objective: Objective) -> dict[str, Any] |
     """
     winner, metrics = conclusion.winner, conclusion.metrics[conclusion.winner.trial.id]
     score = (metrics["test"] or {}).get(objective.metric)
-    interval = ((metrics["intervals"] or {}).get("test") or {}).get(objective.metric)
+    interval = intervals_of(metrics, "test").get(objective.metric)
     if score is None or winner.trial.value is None or not winner.rescored:
         return None
     scores = (winner.trial.value, *winner.rescored)
@@ -128,13 +129,14 @@ def _written(conclusion: Conclusion) -> dict[str, Any] | None:
     trial = conclusion.written
     if trial is None:
         return None
-    metrics: Mapping[str, Any] = conclusion.metrics.get(WRITTEN, {})
+    metrics: Metrics = conclusion.metrics.get(WRITTEN, {})
+    intervals = metrics.get("intervals")
     return {
         "trial": trial.id,
         "value": trial.value,
         "final": conclusion.finals.get(WRITTEN),
         "test": metrics.get("test"),
-        "intervals": (metrics.get("intervals") or {}).get("test"),
+        "intervals": intervals["test"] if intervals else None,
     }
 
 

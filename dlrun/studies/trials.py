@@ -9,12 +9,13 @@ from collections.abc import Callable, Container, Iterable, Mapping
 from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from dlrun.base.inside import Inside
 from dlrun.config.marks import Mark, Marks
 from dlrun.config.overrides import Assignment, assign
 from dlrun.errors import StorageError
+from dlrun.experiment.evaluation.run_metrics import Metrics
 from dlrun.experiment.experiment import Experiment
 from dlrun.records.folder import RunFolder, is_id
 from dlrun.records.status import State, read_status
@@ -67,13 +68,13 @@ class TrialRuns:
             if number is not None and is_id(name):
                 self._found.setdefault(int(number.group(1)), []).append(name)
 
-    def finished(self, trial: int) -> tuple[str, dict[str, Any]] | None:
+    def finished(self, trial: int) -> tuple[str, Metrics] | None:
         """Return the run and the scores of a trial that finished, if the disk holds them."""
         for name in reversed(self._found.get(trial, [])):
             folder = self._run(name)
             try:
                 if read_status(folder).state == "finished":
-                    return name, folder.read_json("metrics.json")
+                    return name, cast("Metrics", folder.read_json("metrics.json"))
             except StorageError:
                 continue
         return None

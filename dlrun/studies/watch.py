@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from dlrun.base.text import printable
 from dlrun.errors import DlrunError
+from dlrun.experiment.evaluation.run_metrics import Metrics
 from dlrun.records.folder import RunFolder
 from dlrun.records.index import RUNNING
 from dlrun.records.log import LogWriter
@@ -60,7 +61,7 @@ class _Log(StudyLines):
         self._log = log
         self._folder = folder
 
-    def concluded(self, metrics: Mapping[str, Any], stopped: str | None) -> None:
+    def concluded(self, metrics: Metrics, stopped: str | None) -> None:
         early = [f"stopped early: {stopped}", ""] if stopped else []
         where = [f"winner's config {self._folder.file(BEST)}", f"study folder {self._folder.path}"]
         for line in ["", *early, *study_lines(metrics), "", *where]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
 from dlrun.cli.output import Output
 from dlrun.cli.screens.run import display
+from dlrun.experiment.evaluation.run_metrics import Metrics
 from dlrun.learners.listener import Listener, Listeners
 
 if TYPE_CHECKING:
@@ -58,6 +59,6 @@ def summarize(out: Output, run: Run) -> None:
     """
     from dlrun.reports.summary import summary_lines
 
-    metrics: Mapping[str, Any] = run.metrics
+    metrics: Metrics = run.metrics
     for line in ["", *summary_lines(metrics, width=out.text_width), "", f"run folder {run.path}"]:
         out.say_if_heard(line)

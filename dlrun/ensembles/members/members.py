@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from dlrun.ensembles.members.predictions import Rows, Unfit, read_part, read_row
 from dlrun.ensembles.members.stack import Places, Stack
 from dlrun.errors import StorageError, UsageError
 from dlrun.experiment.datasets.dataset import Task
+from dlrun.experiment.evaluation.run_metrics import Metrics
 from dlrun.records.folder import RunFolder
 from dlrun.records.kinds import MEMBERS, kinds
 from dlrun.records.membership import has_model
@@ -44,12 +45,12 @@ class Member:
     facts: Mapping[str, Any]
 
     @cached_property
-    def metrics(self) -> Mapping[str, Any]:
+    def metrics(self) -> Metrics:
         """Content of its `metrics.json`; raises StorageError."""
         metrics = self.run.read_json("metrics.json")
         if not isinstance(metrics, dict) or not isinstance(metrics.get("validation"), dict):
             raise StorageError("metrics.json is damaged: it does not hold what dlrun writes")
-        return metrics
+        return cast("Metrics", metrics)
 
     @cached_property
     def kinds(self) -> Mapping[str, str]:

@@ -16,6 +16,7 @@ from dlrun.base.words import number, words
 from dlrun.experiment.evaluation.curves import Curve, curves
 from dlrun.experiment.evaluation.facts import Facts, Scores
 from dlrun.experiment.evaluation.metrics import LOSS
+from dlrun.experiment.evaluation.run_metrics import DiagnosisMetrics
 from dlrun.experiment.evaluation.suggestions import Finding, ModelFacts, suggest
 
 _NETWORK = ModelFacts()
@@ -53,7 +54,7 @@ class Diagnosis:
     suggestions: tuple[str, ...]
     epoch: int | None = None
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> DiagnosisMetrics:
         """Return the diagnosis as `metrics.json` holds it."""
         return {
             "finding": self.finding,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from dlrun.experiment.evaluation.run_metrics import Metrics
 from dlrun.studies.state.trial import State
 
 Kind = Literal["trial", "final", "rescore", "report"]
@@ -130,20 +131,22 @@ class Ended:
     Args:
         key: The job.
         state: How it ended.
-        metrics: What `metrics.json` holds; None if the job did not finish.
+        metrics: What `metrics.json` holds; None if the job did not finish, or fits nothing.
         reason: What went wrong, in words for the user.
         run: Name of its run folder, if it had one.
         seconds: Wall seconds in the worker, the fork and earlier attempts that it went on from included.
         epochs: Epochs that were trained, those of earlier attempts that it went on from included; 0 if unknown.
+        importance: For a report, the share of each setting in the differences between the scores.
     """
 
     key: str
     state: State
-    metrics: dict[str, Any] | None = None
+    metrics: Metrics | None = None
     reason: str | None = None
     run: str | None = None
     seconds: float = 0.0
     epochs: int = 0
+    importance: dict[str, float] = field(default_factory=dict)
 
 
 News = Claimed | Epoch | FoldScored | FoldEnded | Ended

@@ -23,6 +23,7 @@ from dlrun.studies.workers.job import Job
 
 if TYPE_CHECKING:
     from dlrun.experiment.datasets.dataset import Dataset
+    from dlrun.experiment.evaluation.run_metrics import Metrics
     from dlrun.experiment.experiment import Experiment
     from dlrun.runs.kept import Kept
     from dlrun.runs.run import Run
@@ -98,8 +99,7 @@ def carry_out(job: Job, shared: Shared, channel: Channel, *, may_go_on: bool = F
     listener = _ToDriver(job, channel)
     told: dict[str, Any]
     try:
-        metrics = _do(job, shared, listener)
-        told = {"state": "finished", "metrics": metrics}
+        told = {"state": "finished", **_do(job, shared, listener)}
     except Pruned:
         told = {"state": "pruned"}
     except Interrupted as error:
@@ -119,6 +119,7 @@ def carry_out(job: Job, shared: Shared, channel: Channel, *, may_go_on: bool = F
 
 
 def _do(job: Job, shared: Shared, listener: _ToDriver) -> dict[str, Any]:
+    """Carry out a job and return what its end tells beside how it ended."""
     from dlrun.config.load import validate
     from dlrun.config.marks import Mark, Marks
     from dlrun.experiment.experiment import Experiment
@@ -134,11 +135,11 @@ def _do(job: Job, shared: Shared, listener: _ToDriver) -> dict[str, Any]:
     if job.kind == "rescore":
         from dlrun.studies.rescore import rescore
 
-        return rescore(experiment, dataset, job.shuffle)
-    return _run(job, experiment, dataset, listener)
+        return {"metrics": rescore(experiment, dataset, job.shuffle)}
+    return {"metrics": _run(job, experiment, dataset, listener)}
 
 
-def _run(job: Job, experiment: Experiment, dataset: Dataset | None, listener: _ToDriver) -> dict[str, Any]:
+def _run(job: Job, experiment: Experiment, dataset: Dataset | None, listener: _ToDriver) -> Metrics:
     from dlrun.runs.run import AsTrial, run_experiment
 
     run = _resume(job, experiment, dataset, listener) or run_experiment(
