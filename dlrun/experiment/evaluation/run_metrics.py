@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict
 
-from dlrun.experiment.datasets.dataset import Task
+if TYPE_CHECKING:
+    from dlrun.experiment.datasets.dataset import Task
 
 ScoredPart = Literal["validation", "test"]
 
