@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 from dlrun.base.settings import Later
 from dlrun.experiment.datasets.sources.sources import DatasetSource
@@ -50,7 +51,7 @@ class Experiment(Searched):
     training: Training = Training()
     """How the model is fitted."""
 
-    validation: Validation = Holdout()
+    validation: Validation = Field(Holdout(), validate_default=True)
     """Which rows validate and which test."""
 
     evaluation: Evaluation = Evaluation()
@@ -58,3 +59,13 @@ class Experiment(Searched):
 
     tuner: Tuner | None = None
     """The search space of `dlrun tune`; `dlrun train` takes from it only which score tells the best epoch."""
+
+    @field_validator("validation", mode="after")
+    @classmethod
+    def _keeps_groups_and_time(cls, scheme: Any, info: ValidationInfo) -> Any:
+        """Refuse a scheme that would tear apart what the dataset says belongs together, before any data are read."""
+        dataset = info.data.get("dataset")
+        torn = scheme.torn_by(dataset.role_names) if dataset is not None else None
+        if torn:
+            raise PydanticCustomError("torn", "{what}", {"what": torn[0], "hint": torn[1]})
+        return scheme

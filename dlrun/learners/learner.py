@@ -48,6 +48,7 @@ class FitJob:
         validation: Rows to validate on after each epoch; empty for a refit.
         score: Scores predictions for the validation rows.
         weights: Weight of each row of the dataset in the loss, or None.
+        mean_weight: Mean of the weights that training rows have of their own, apart from those of their classes.
         fold: Position among the folds, or `REFIT`.
         num_epochs: Most epochs to train.
         monitored: For a fit without validation rows, the monitored values that a schedule is to go by.
@@ -63,6 +64,7 @@ class FitJob:
     validation: Rows
     score: Scorer
     weights: NDArray[np.float32] | None = None
+    mean_weight: float = 1.0
     fold: int = 0
     num_epochs: int = 1
     monitored: Sequence[float] = ()
@@ -75,6 +77,14 @@ class FitJob:
     def name(self) -> str:
         """Name of the fit in files: `fold-0`, `refit`."""
         return name_of(self.fold)
+
+    @property
+    def relative_weights(self) -> NDArray[np.float32] | None:
+        """The weights by their mean, so that a learning rate means the same whatever unit they are in."""
+        if self.weights is None or self.mean_weight == 1:
+            return self.weights
+        weights: NDArray[np.float32] = (self.weights / self.mean_weight).astype(np.float32)
+        return None if (weights == 1).all() else weights
 
 
 @dataclass(frozen=True)

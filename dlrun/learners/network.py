@@ -163,7 +163,7 @@ class NetworkLearner:
         """
         started = time.perf_counter()
         self._restart(job.fold)
-        self._ready.engine.load(job.x, job.y, job.weights)
+        self._ready.engine.load(job.x, job.y, job.relative_weights)
         progress = Progress(job, self._watch(job))
         if job.state is not None:
             unpack(job.state, job.best, self.model, progress)

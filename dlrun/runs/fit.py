@@ -22,7 +22,7 @@ from dlrun.experiment.experiment import Experiment
 from dlrun.experiment.preprocessing.fitted import FittedPreprocessing
 from dlrun.experiment.preprocessing.preprocessing import load_fitted
 from dlrun.experiment.preprocessing.target import TargetTransform
-from dlrun.experiment.training.class_weights import row_weights
+from dlrun.experiment.training.class_weights import mean_weight, row_weights
 from dlrun.experiment.validation.plan import Fold, Rows, SplitPlan
 from dlrun.learners.checkpoint import Checkpoint
 from dlrun.learners.learner import CheckpointWriter, Fit, FitJob, Learner, name_of
@@ -241,14 +241,14 @@ def _job(context: Context, fold: Fold, prepared: Prepared, num_epochs: int) -> F
     state, best = context.stored(fold.number)
     y_true, metrics = dataset.y[fold.validation], experiment.evaluation.metrics
     positive = experiment.evaluation.positive_code(dataset.class_names)
+    weights = dataset.weights_of(fold.validation)
 
     def score(predictions: NDArray[np.float32], losses: NDArray[Any]) -> dict[str, float]:
         delivered = prepared.target.bounded(predictions)
         if delivered is not predictions:
             losses = context.learner.losses(prepared.y[fold.validation], delivered)
-        scores = evaluate(
-            dataset.task, y_true, prepared.target.inverse(predictions), metrics, losses=losses, positive=positive
-        )
+        y_pred = prepared.target.inverse(predictions)
+        scores = evaluate(dataset.task, y_true, y_pred, metrics, losses=losses, positive=positive, weights=weights)
         return {name: math.nan if value is None else value for name, value in scores.items()}
 
     return FitJob(
@@ -258,6 +258,7 @@ def _job(context: Context, fold: Fold, prepared: Prepared, num_epochs: int) -> F
         validation=fold.validation,
         score=score,
         weights=row_weights(experiment.training.class_weights, dataset, fold.training),
+        mean_weight=mean_weight(dataset, fold.training),
         fold=fold.number,
         num_epochs=num_epochs,
         listener=context.listener,
@@ -269,7 +270,8 @@ def _job(context: Context, fold: Fold, prepared: Prepared, num_epochs: int) -> F
 
 def _predicted(context: Context, fold: Fold, prepared: Prepared, fit: Fit) -> FittedFold:
     learner, dataset, test = context.learner, context.dataset, context.plan.test
-    baseline = Baseline.fit(dataset.task, dataset.y[fold.training], dataset.num_outputs)
+    weights = dataset.weights_of(fold.training)
+    baseline = Baseline.fit(dataset.task, dataset.y[fold.training], dataset.num_outputs, weights)
 
     def part(rows: Rows) -> Part:
         if not len(rows):

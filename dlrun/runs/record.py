@@ -91,9 +91,9 @@ class Recording:
             return known.index(run) + 1
         return ledger.append(runs_dir, fingerprint=fingerprint, run=run, why="train")
 
-    def write_predictions(self, outcome: Outcome) -> None:
+    def write_predictions(self, dataset: Dataset, outcome: Outcome) -> None:
         """Write out-of-fold predictions for the validation rows, and those for the test rows."""
-        write_predictions(self.folder, outcome)
+        write_predictions(self.folder, dataset, outcome)
 
     def write_scalars(self, experiment: Experiment, metrics: Metrics) -> None:
         """Write the settings and the final scores for TensorBoard."""
@@ -196,12 +196,12 @@ def recording(
     folder.remove(f"checkpoints/{FITS}")
 
 
-def write_predictions(folder: RunFolder, outcome: Outcome) -> None:
+def write_predictions(folder: RunFolder, dataset: Dataset, outcome: Outcome) -> None:
     """Write out-of-fold predictions for the validation rows, and those for the test rows; raises StorageError."""
     folds = [np.full(len(fitted.validation.rows), fitted.fold.number) for fitted in outcome.folds]
-    folder.write_npz("predictions/validation.npz", **_arrays(outcome.validation), fold=np.concatenate(folds))
+    folder.write_npz("predictions/validation.npz", **_arrays(dataset, outcome.validation), fold=np.concatenate(folds))
     if len(outcome.test.rows):
-        folder.write_npz("predictions/test.npz", **_arrays(outcome.test))
+        folder.write_npz("predictions/test.npz", **_arrays(dataset, outcome.test))
 
 
 def _continued(file: Inside, kept: Kept) -> HistoryWriter:
@@ -229,8 +229,9 @@ def _saved_fits(num_folds: int, *, refit: bool) -> dict[str, str]:
     return {f"fold-{number}": f"fold-{number}" for number in range(num_folds)}
 
 
-def _arrays(part: Part) -> dict[str, NDArray[Any]]:
-    return {"row": part.rows, "y_true": part.y_true, "y_pred": part.y_pred}
+def _arrays(dataset: Dataset, part: Part) -> dict[str, NDArray[Any]]:
+    roles: dict[str, NDArray[Any]] = {name: role.values[part.rows] for name, role in dataset.roles.items()}
+    return {"row": part.rows, **roles, "y_true": part.y_true, "y_pred": part.y_pred}
 
 
 def illustrate(folder: RunFolder, experiment: Experiment, dataset: Dataset, outcome: Outcome) -> None:

@@ -245,7 +245,7 @@ def carry_out(
         metrics["diagnosis"] = diagnosis(experiment, dataset, metrics, outcome)
 
         clock.stage("write")
-        record.write_predictions(outcome)
+        record.write_predictions(dataset, outcome)
         num_snapshots = write_snapshots(folder, experiment, dataset, outcome)
         if num_snapshots:
             record.listener.note(

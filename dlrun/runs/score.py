@@ -150,7 +150,15 @@ def scores_of(experiment: Experiment, dataset: Dataset, part: Part) -> Scores:
     """Return the scores of the predictions for some rows."""
     evaluation = experiment.evaluation
     positive = evaluation.positive_code(dataset.class_names)
-    return evaluate(dataset.task, part.y_true, part.y_pred, evaluation.metrics, losses=part.losses, positive=positive)
+    return evaluate(
+        dataset.task,
+        part.y_true,
+        part.y_pred,
+        evaluation.metrics,
+        losses=part.losses,
+        positive=positive,
+        weights=dataset.weights_of(part.rows),
+    )
 
 
 def _fold_entry(fitted: FittedFold, scores: Mapping[str, float | None]) -> FoldMetrics:
@@ -178,7 +186,8 @@ def _intervals(experiment: Experiment, dataset: Dataset, parts: Sequence[Part]) 
         scorers |= {(number, name): functools.partial(_on_slice, scorer, own) for name, scorer in known.items()}
         start = own.stop
     rows = np.concatenate([part.rows for part in parts])
-    drawn = bootstrap(scorers, len(rows), rows=rows, draws=evaluation.bootstrap, seed=experiment.seed)
+    weights = dataset.weights_of(rows)
+    drawn = bootstrap(scorers, len(rows), rows=rows, weights=weights, draws=evaluation.bootstrap, seed=experiment.seed)
     names = [name for number, name in drawn if number == 0]
     means = {name: _mean_of_defined([drawn[number, name] for number in range(len(parts))]) for name in names}
     bounds = {name: percentiles(scores, evaluation.confidence) for name, scores in means.items()}
@@ -223,7 +232,7 @@ def diagnosis(experiment: Experiment, dataset: Dataset, metrics: Metrics, outcom
         num_epochs_allowed=experiment.training.epochs if monitor else None,
         model=_model_facts(experiment),
         refit=experiment.training.refit,
-        weighted=experiment.training.class_weights is not None,
+        weighted=experiment.training.class_weights is not None or dataset.score_weights is not None,
         test=metrics["test"],
         test_baseline=metrics["baseline"]["test"],
         unseen=_unseen(dataset, outcome, with_test=metrics["test"] is not None),

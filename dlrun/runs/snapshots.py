@@ -87,7 +87,7 @@ def _write(snapshot: RunFolder, folder: RunFolder, experiment: Experiment, datas
         weights = fitted.fit.snapshots[epoch]
         keeper.checkpoint(f"best/{name_of(fitted.fold.number)}", Checkpoint(weights, facts))
     rewrite_history(snapshot.file("history.csv"), [row for fitted in outcome.folds for row in fitted.fit.history])
-    write_predictions(snapshot, outcome)
+    write_predictions(snapshot, dataset, outcome)
     metrics: Metrics = score(experiment, dataset, outcome, look_at_test=False)
     metrics["test_looks"] = None
     metrics["diagnosis"] = diagnosis(experiment, dataset, metrics, outcome)

@@ -29,6 +29,7 @@ def score_differences(folder: RunFolder, ours: str, theirs: str, metrics: Metric
         one["y_pred"],
         other["y_pred"],
         [name for name in metrics["test"] or () if name != "loss"],
+        weights=one.get("weight"),
         positive=_positive(folder, ours, metrics),
     )
 

@@ -110,7 +110,8 @@ def _look(experiment: Experiment, *, load: bool, resolve: bool) -> tuple[Seen, E
         check_values(dataset)
         evaluation = experiment.evaluation.named(dataset.task, dataset.class_names)
         experiment = experiment.model_copy(update={"evaluation": evaluation})
-    columns = {} if dataset is None else {**kinds_of_columns(dataset), "left out": list(source.left_out)}
+    others = [("left out", source.left_out), *((role, (name,)) for role, name in source.role_names.items())]
+    columns = {} if dataset is None else kinds_of_columns(dataset) | {kind: list(names) for kind, names in others}
     seen = Seen(facts, dataset, columns, () if dataset is None else dataset.notes)
     return seen, experiment if facts is None else filled_in(experiment, facts)
 

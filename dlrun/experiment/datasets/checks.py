@@ -122,6 +122,16 @@ def require_variety(dataset: Dataset, rows: NDArray[np.int64], where: str) -> No
             )
 
 
+def require_weight(dataset: Dataset, rows: NDArray[np.int64], where: str) -> None:
+    """Refuse rows none of which weighs anything; arguments and errors as `require_variety` has them."""
+    weights = dataset.weights_of(rows)
+    if weights is not None and len(rows) and not weights.any():
+        raise DataError(
+            f"every row of {where} weighs 0 in '{dataset.roles['weight'].column}'",
+            remedy="Use larger parts, or leave rows out that weigh nothing.",
+        )
+
+
 def _require_varied_labels(dataset: Dataset) -> None:
     if dataset.task != "multilabel":
         return

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from dlrun.experiment.datasets.role import Role, RoleName
 
 if TYPE_CHECKING:
     import polars as pl
@@ -63,6 +66,7 @@ class Dataset:
         test_rows: Row numbers of the test part that the dataset brings, or None if it has none.
         notes: Facts worth telling the user about how the data were read, such as `12 rows without a label dropped`.
         store: Where arrays made of these rows are kept for other processes; None if nobody shares them.
+        roles: Columns that are no inputs, by what they are for.
     """
 
     name: str
@@ -76,6 +80,7 @@ class Dataset:
     test_rows: NDArray[np.int64] | None = None
     notes: tuple[str, ...] = field(default=())
     store: Store | None = field(default=None, repr=False, compare=False)
+    roles: Mapping[RoleName, Role] = field(default_factory=dict)
 
     @property
     def num_rows(self) -> int:
@@ -98,6 +103,20 @@ class Dataset:
         own_test = 0 if self.test_rows is None else len(self.test_rows)
         return DatasetFacts(self.task, self.input_kind, self.input_shape, self.num_rows, own_test, self.num_outputs)
 
+    def role(self, name: RoleName) -> NDArray[Any] | None:
+        """Return what a role holds of each row, shape (rows,); None if no column has it."""
+        return self.roles[name].values if name in self.roles else None
+
+    @cached_property
+    def score_weights(self) -> NDArray[np.float64] | None:
+        """Weight of each row in scores, shape (rows,); None if all weigh the same, whatever that is."""
+        weights = self.role("weight")
+        return None if weights is None or (weights == weights[0]).all() else weights
+
+    def weights_of(self, rows: NDArray[np.int64]) -> NDArray[np.float64] | None:
+        """Return what `score_weights` holds of some rows."""
+        return None if self.score_weights is None else self.score_weights[rows]
+
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 over every value, type, shape and name that a score depends on, in hexadecimal."""
@@ -112,17 +131,25 @@ class Dataset:
         _update(digest, self.y)
         if self.test_rows is not None:
             _update(digest, self.test_rows)
+        self._update_roles(digest, self.roles)
         return digest.hexdigest()
 
     @cached_property
     def targets_fingerprint(self) -> str:
-        """SHA-256 over the targets of all rows in their order, in hexadecimal.
+        """SHA-256 over the targets, ids and weights of all rows in their order, in hexadecimal.
 
         It is the same for datasets that read other inputs of the same rows, such as other columns of a table.
         """
         digest = hashlib.sha256(self.task.encode())
         _update(digest, self.y)
+        self._update_roles(digest, self.roles.keys() & {"id", "weight"})
         return digest.hexdigest()
+
+    def _update_roles(self, digest: hashlib._Hash, names: Iterable[RoleName]) -> None:
+        for name in sorted(names):
+            values = self.roles[name].values
+            digest.update(f"{name}{values.dtype.str}{values.shape}".encode())
+            digest.update(values.tobytes())
 
 
 def _update_column(digest: hashlib._Hash, column: pl.Series) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlrun.experiment.datasets.dataset import Dataset
+from dlrun.experiment.datasets.role import Role
 from dlrun.experiment.datasets.store import Store, map_array, write_array, write_json
 
 if TYPE_CHECKING:
@@ -34,7 +35,10 @@ def write_dataset(dataset: Dataset, folder: Path) -> None:
     write_array(folder / "y.npy", dataset.y)
     if dataset.test_rows is not None:
         write_array(folder / "test_rows.npy", dataset.test_rows)
+    for role, own in dataset.roles.items():
+        write_array(folder / f"role-{role}.npy", own.values)
     facts = {name: getattr(dataset, name) for name in _TEXTS}
+    facts["roles"] = {role: own.column for role, own in dataset.roles.items()}
     write_json(folder / _FACTS, facts | {"fingerprint": dataset.fingerprint})
 
 
@@ -42,11 +46,12 @@ def read_dataset(folder: Path) -> Dataset:
     """Return the dataset that `write_dataset` wrote, its inputs and targets mapped, with a store beside it."""
     facts: dict[str, Any] = json.loads((folder / _FACTS).read_text())
     fingerprint = facts.pop("fingerprint")
+    columns = facts.pop("roles")
     facts = {name: tuple(value) if isinstance(value, list) else value for name, value in facts.items()}
     test_rows = map_array(folder / "test_rows.npy") if (folder / "test_rows.npy").exists() else None
-    dataset = Dataset(
-        x=_inputs(folder), y=map_array(folder / "y.npy"), test_rows=test_rows, store=Store(folder), **facts
-    )
+    roles = {role: Role(column, map_array(folder / f"role-{role}.npy")) for role, column in columns.items()}
+    y, store = map_array(folder / "y.npy"), Store(folder)
+    dataset = Dataset(x=_inputs(folder), y=y, test_rows=test_rows, store=store, roles=roles, **facts)
     vars(dataset)["fingerprint"] = fingerprint  # where `cached_property` would put it
     return dataset
 

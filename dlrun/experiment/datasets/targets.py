@@ -8,6 +8,7 @@ one 1, one-hot classes; other numbers are a regression. Two classes make a binar
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,8 @@ from dlrun.base.settings import Auto
 from dlrun.base.words import counted, quoted_list
 from dlrun.errors import DataError
 from dlrun.experiment.datasets.dataset import Dataset, InputKind, Task
+from dlrun.experiment.datasets.role import Role, RoleName
+from dlrun.experiment.datasets.roles import notes_of
 from dlrun.experiment.datasets.tables.text_columns import MAX_INFERRED_CLASSES
 
 if TYPE_CHECKING:
@@ -53,6 +56,7 @@ class Targets:
         num_test: int | None = None,
         feature_names: tuple[str, ...] = (),
         notes: tuple[str, ...] = (),
+        roles: Mapping[RoleName, Role] | None = None,
     ) -> Dataset:
         """Put inputs beside the targets.
 
@@ -63,6 +67,7 @@ class Targets:
             num_test: Rows at the end that are the dataset's own test part; None if it brings none.
             feature_names: As `Dataset.feature_names`.
             notes: What is to be told beside the notes of the targets.
+            roles: As `Dataset.roles`; what is to be told of them is told.
         """
         return Dataset(
             name=name,
@@ -74,7 +79,8 @@ class Targets:
             feature_names=feature_names,
             target_names=self.target_names,
             test_rows=None if num_test is None else np.arange(len(self.y) - num_test, len(self.y), dtype=np.int64),
-            notes=(*self.notes, *notes),
+            notes=(*self.notes, *notes, *notes_of(roles or {})),
+            roles=roles or {},
         )
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,18 +30,42 @@ class Baseline:
     prediction: NDArray[np.float64]
 
     @classmethod
-    def fit(cls, task: Task, y_train: Values, num_outputs: int) -> Baseline:
+    def fit(cls, task: Task, y_train: Values, num_outputs: int, weights: NDArray[np.float64] | None = None) -> Baseline:
         """Fit the baseline of a task.
 
         Args:
             task: What is predicted.
             y_train: True values of the training rows, as in `metric.Values`.
             num_outputs: Classes, labels or targets; 1 for a binary task.
+            weights: Weight of each training row, shape (rows,); None if all weigh the same.
         """
         if task == "multiclass":
-            return cls("majority", np.bincount(y_train, minlength=num_outputs) / len(y_train))
-        means = np.asarray(y_train, dtype=np.float64).reshape(len(y_train), -1).mean(axis=0)
+            total = len(y_train) if weights is None else weights.sum()
+            return cls("majority", np.bincount(y_train, weights, minlength=num_outputs) / total)
+        values = np.asarray(y_train, dtype=np.float64).reshape(len(y_train), -1)
+        means = values.mean(axis=0) if weights is None else np.average(values, axis=0, weights=weights)
         return cls("mean" if task == "regression" else "majority", means)
+
+    @classmethod
+    def of_record(cls, task: Task, part: Mapping[str, Any]) -> Baseline:
+        """Return the baseline of training rows that `dataset.json` tells about.
+
+        Args:
+            task: What is predicted.
+            part: What it says of them.
+
+        Raises:
+            LookupError, TypeError, ValueError, AttributeError: It does not hold what dlrun writes.
+        """
+        if part.get("weighted") is not None:
+            found = np.array([float(value) for value in part["weighted"]])
+        elif task == "regression":
+            found = np.array([float(target["mean"]) for target in part["targets"].values()])
+        else:
+            counts = part["labels" if task == "multilabel" else "classes"].values()
+            found = np.array(list(counts), dtype=np.float64) / int(part["rows"])
+        kind: Literal["majority", "mean"] = "mean" if task == "regression" else "majority"
+        return cls(kind, found[1:] if task == "binary" else found)
 
     def predict(self, num_rows: int) -> NDArray[np.float64]:
         """Return the prediction for a number of rows, shape (rows, outputs); read-only."""

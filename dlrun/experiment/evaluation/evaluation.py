@@ -142,6 +142,7 @@ def evaluate(
     *,
     losses: NDArray[np.floating[Any]] | None = None,
     positive: int = 1,
+    weights: NDArray[np.float64] | None = None,
 ) -> dict[str, float | None]:
     """Score predictions.
 
@@ -152,13 +153,14 @@ def evaluate(
         metrics: Names of metrics of the task.
         losses: Loss of each row, shape (rows,); its mean is scored as `loss`.
         positive: Code of the positive class of a binary task.
+        weights: Weight of each row, shape (rows,); None if all weigh the same.
 
     Returns:
         Scores by name; None where a score is undefined for these rows, such as `auc` if only one class occurs.
     """
-    weights = np.ones((1, len(y_true)))
+    once = np.ones((1, len(y_true))) if weights is None else weights[None]
     return {
-        name: defined(float(scorer(weights)[0]))
+        name: defined(float(scorer(once)[0]))
         for name, scorer in prepare(task, y_true, y_pred, metrics, losses, positive).items()
     }
 

@@ -37,6 +37,7 @@ def intervals(
     *,
     losses: NDArray[np.floating[Any]] | None = None,
     rows: NDArray[np.int64] | None = None,
+    weights: NDArray[np.float64] | None = None,
     positive: int = 1,
     draws: int = 1000,
     confidence: float = 0.95,
@@ -52,6 +53,8 @@ def intervals(
         losses: Loss of each prediction, shape (rows,), for the interval of `loss`.
         rows: Row of the dataset behind each prediction, shape (rows,), where one has several (repeated K-fold); all
             predictions of a row are then drawn together. None if every prediction has its own.
+        weights: Weight of each prediction in the scores, shape (rows,), which it takes along wherever it is drawn; None
+            if all weigh the same.
         positive: Code of the positive class of a binary task.
         draws: Number of bootstrap draws; 0 for no intervals.
         confidence: Share of the draws that an interval holds.
@@ -61,7 +64,7 @@ def intervals(
         `[low, high]` by name; scores that are undefined in most draws are left out.
     """
     scorers = prepare(task, y_true, y_pred, metrics, losses, positive)
-    drawn = bootstrap(scorers, len(y_true), rows=rows, draws=draws, seed=seed)
+    drawn = bootstrap(scorers, len(y_true), rows=rows, weights=weights, draws=draws, seed=seed)
     return {name: bounds for name, scores in drawn.items() if (bounds := percentiles(scores, confidence))}
 
 
@@ -73,6 +76,7 @@ def difference_intervals(
     metrics: Sequence[str],
     *,
     rows: NDArray[np.int64] | None = None,
+    weights: NDArray[np.float64] | None = None,
     positive: int = 1,
     draws: int = 1000,
     confidence: float = 0.95,
@@ -89,6 +93,7 @@ def difference_intervals(
         other_pred: Predictions to compare with, such as the baseline's.
         metrics: Names of metrics of the task.
         rows: As in `intervals`.
+        weights: As in `intervals`.
         positive: As in `intervals`.
         draws: Number of bootstrap draws.
         confidence: Share of the draws that an interval holds.
@@ -99,7 +104,7 @@ def difference_intervals(
     """
     ours, others = (prepare(task, y_true, predicted, metrics, None, positive) for predicted in (y_pred, other_pred))
     both = {(side, name): scorer for side, part in enumerate((ours, others)) for name, scorer in part.items()}
-    drawn = bootstrap(both, len(y_true), rows=rows, draws=draws, seed=seed)
+    drawn = bootstrap(both, len(y_true), rows=rows, weights=weights, draws=draws, seed=seed)
     differences = {name: drawn[0, name] - drawn[1, name] for name in ours} if drawn else {}
     return {name: bounds for name, scores in differences.items() if (bounds := percentiles(scores, confidence))}
 
@@ -109,6 +114,7 @@ def bootstrap(
     num_rows: int,
     *,
     rows: NDArray[np.int64] | None = None,
+    weights: NDArray[np.float64] | None = None,
     draws: int = 1000,
     seed: int = 0,
 ) -> dict[Key, NDArray[np.float64]]:
@@ -118,6 +124,7 @@ def bootstrap(
         scorers: What scores weightings of the rows.
         num_rows: Number of predictions.
         rows: As in `intervals`.
+        weights: As in `intervals`.
         draws: Number of draws.
         seed: Same seed, same draws.
 
@@ -127,13 +134,14 @@ def bootstrap(
     if draws == 0 or num_rows == 0:
         return {}
     collected: dict[Key, list[NDArray[Any]]] = {key: [] for key in scorers}
-    for weights in _weights(num_rows, rows, draws, seed):
+    for counts in _counts(num_rows, rows, draws, seed):
+        drawn = counts if weights is None else counts * weights
         for key, scorer in scorers.items():
-            collected[key].append(scorer(weights))
+            collected[key].append(scorer(drawn))
     return {key: np.concatenate(parts).astype(np.float64) for key, parts in collected.items()}
 
 
-def _weights(num_rows: int, rows: NDArray[np.int64] | None, draws: int, seed: int) -> Iterator[NDArray[np.float32]]:
+def _counts(num_rows: int, rows: NDArray[np.int64] | None, draws: int, seed: int) -> Iterator[NDArray[np.float32]]:
     generator = np.random.default_rng([seed, _STREAM])
     num_drawn, members = num_rows, None
     if rows is not None:

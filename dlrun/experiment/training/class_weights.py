@@ -1,4 +1,4 @@
-"""Class weights: how much a row counts in the loss, by its class."""
+"""Weights: how much a row counts in the loss, by its class and by itself."""
 
 from __future__ import annotations
 
@@ -44,24 +44,32 @@ def row_weights(class_weights: ClassWeights, dataset: Dataset, training: Rows) -
     """Return the weight of every row in the loss, shape (rows,), or None if all weigh the same.
 
     Args:
-        class_weights: `balanced` for rows / (classes x rows of the class), as in scikit-learn; or a weight by name, 1
-            for a class without one.
-        dataset: All rows.
+        class_weights: `balanced` for rows / (classes x rows of the class), as in scikit-learn, rows counted as often as
+            they weigh; or a weight by name, 1 for a class without one.
+        dataset: All rows; their own weights are multiplied by those of their classes.
         training: Rows that frequencies are counted on.
 
     Raises:
         ConfigError: As `check_class_weights`.
     """
     check_class_weights(class_weights, dataset)
+    own = dataset.role("weight")
+    own = None if own is None or (own == 1).all() else own
     if class_weights is None:
-        return None
+        return None if own is None else own.astype(np.float32)
     if isinstance(class_weights, str):
-        counts = np.bincount(dataset.y[training], minlength=len(dataset.class_names))
-        weights = len(training) / (len(counts) * np.maximum(counts, 1))
+        counts = np.bincount(dataset.y[training], None if own is None else own[training], len(dataset.class_names))
+        weights = counts.sum() / (len(counts) * np.where(counts > 0, counts, 1))
     else:
         weights = np.array([class_weights.get(name, 1.0) for name in dataset.class_names])
     chosen: NDArray[np.float32] = weights.astype(np.float32)[dataset.y]
-    return chosen
+    return chosen if own is None else (chosen * own).astype(np.float32)
+
+
+def mean_weight(dataset: Dataset, training: Rows) -> float:
+    """Return the mean weight that training rows have of their own, 1 if they have none."""
+    own = dataset.role("weight")
+    return 1.0 if own is None else float(own[training].mean())
 
 
 def _error(message: str, hint: str) -> ConfigError:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dlrun.experiment.datasets.dataset import Dataset
+from dlrun.experiment.datasets.role import Role
 from dlrun.experiment.validation.parts_report import PartsReport, check_parts
 from dlrun.experiment.validation.plan import Rows, SplitPlan
 
@@ -37,6 +39,7 @@ def describe(dataset: Dataset, plan: SplitPlan, report: PartsReport | None = Non
             "shape": list(dataset.y.shape),
             "fingerprint": dataset.targets_fingerprint,
         },
+        **({"roles": {name: _role(role) for name, role in dataset.roles.items()}} if dataset.roles else {}),
         "own_test_part": dataset.test_rows is not None,
         "parts": {"development": _part(dataset, plan.development), "test": _part(dataset, plan.test)},
         "folds": [
@@ -71,8 +74,19 @@ def _inputs(dataset: Dataset) -> dict[str, Any]:
     }
 
 
+def _role(role: Role) -> dict[str, Any]:
+    """Return what a column that is no input is called, and what it holds."""
+    values = role.values
+    record = {"column": role.column, "dtype": str(values.dtype), "distinct": len(np.unique(values))}
+    if values.dtype.kind == "U":
+        return record
+    lowest, highest = (str(each) if values.dtype.kind == "M" else each.item() for each in (values.min(), values.max()))
+    return {**record, "lowest": lowest, "highest": highest}
+
+
 def _part(dataset: Dataset, rows: Rows) -> dict[str, Any]:
-    """Return the number of rows of a part and how its targets are distributed."""
+    """Return the number of rows of a part and how its targets are distributed, and what the rows weigh if they do."""
+    weights = dataset.score_weights
     y = dataset.y[rows]
     part: dict[str, Any] = {"rows": len(rows)}
     if dataset.task == "regression":
@@ -83,7 +97,21 @@ def _part(dataset: Dataset, rows: Rows) -> dict[str, Any]:
     else:
         counts = np.bincount(y, minlength=len(dataset.class_names))
         part["classes"] = dict(zip(dataset.class_names, counts.tolist(), strict=True))
+    if weights is not None:
+        part["weight"] = float(weights[rows].sum())
+        part["weighted"] = _weighted(dataset, rows, weights[rows])
     return part
+
+
+def _weighted(dataset: Dataset, rows: Rows, weights: NDArray[np.float64]) -> list[float] | None:
+    """Return the share of each class or label, or the mean of each target, by weight; None without any weight."""
+    if not weights.any():
+        return None
+    y = dataset.y[rows]
+    if y.ndim == 2:
+        return list(np.average(y, axis=0, weights=weights).tolist())
+    counts = np.bincount(y, weights=weights, minlength=len(dataset.class_names))
+    return list((counts / weights.sum()).tolist())
 
 
 def _spread(values: np.ndarray[Any, np.dtype[np.float64]]) -> dict[str, float]:

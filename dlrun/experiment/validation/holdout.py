@@ -17,6 +17,7 @@ class Holdout(Scheme):
     """Train on one part of the rows and validate on another: cheap, and enough where rows are plenty."""
 
     larger_parts: ClassVar[str] = "a larger validation.fraction"
+    with_time: ClassVar[str] = "validation.kind=holdout and validation.shuffle=false, with rows sorted by time"
 
     kind: Literal["holdout"] = "holdout"
     fraction: float = Field(default=0.2, gt=0, lt=1)
@@ -28,6 +29,10 @@ class Holdout(Scheme):
 
     @property
     def ordered(self) -> bool:
+        return not self.shuffle
+
+    @property
+    def keeps_time(self) -> bool:
         return not self.shuffle
 
     @property

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlrun.base.words import quoted_list
-from dlrun.experiment.datasets.checks import require_variety
+from dlrun.experiment.datasets.checks import require_variety, require_weight
 from dlrun.experiment.datasets.dataset import Dataset
 from dlrun.experiment.validation.plan import Rows, SplitPlan
 
@@ -36,11 +36,14 @@ def check_parts(dataset: Dataset, plan: SplitPlan) -> PartsReport:
         plan: How it was split.
 
     Raises:
-        DataError: Training rows of a fold hold a single class or a constant target.
+        DataError: Training rows of a fold hold a single class or a constant target; no row of a part weighs anything.
     """
     for fold in plan.folds:
         where = "the training part" if len(plan.folds) == 1 else f"the training part of fold {fold.number}"
         require_variety(dataset, fold.training, where)
+        require_weight(dataset, fold.training, where)
+    for part, rows in plan.scored.items():
+        require_weight(dataset, rows, part)
     distinct, identities = np.unique(_hashes(dataset), return_inverse=True)
     duplicates = {
         "rows": dataset.num_rows - len(distinct),

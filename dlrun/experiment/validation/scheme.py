@@ -1,8 +1,8 @@
 """Scheme: what all validation schemes have in common."""
 
 from abc import abstractmethod
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Self
 
 import numpy as np
@@ -10,8 +10,10 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from dlrun.base.settings import Auto, Settings
+from dlrun.base.words import quoted
 from dlrun.errors import DataError
 from dlrun.experiment.datasets.dataset import Dataset, DatasetFacts, Task
+from dlrun.experiment.datasets.role import Role, RoleName
 from dlrun.experiment.validation.parts import Strata, random_state, refuse_empty, share, take_last, take_random
 from dlrun.experiment.validation.plan import Fold, Rows, SplitPlan
 
@@ -27,11 +29,13 @@ class Development:
         rows: Their numbers in ascending order, shape (rows,).
         num_divided: Rows that shares refer to: all but those of the test part that the dataset brings.
         strata: Classes whose shares every part keeps, or None.
+        roles: Groups and times of all rows of the dataset, among others, for schemes that keep them.
     """
 
     rows: Rows
     num_divided: int
     strata: Strata | None
+    roles: Mapping[RoleName, Role] = field(default_factory=dict)
 
 
 class Scheme(Settings):
@@ -44,6 +48,12 @@ class Scheme(Settings):
 
     larger_parts: ClassVar[str] = "larger validation parts"
     """What gives every validation part more rows, in words."""
+
+    with_groups: ClassVar[str] = ""
+    """Settings with which it keeps the rows of a group in one part, written as overrides; empty if there are none."""
+
+    with_time: ClassVar[str] = ""
+    """Settings with which it learns from the past and is scored on the future; empty if there are none."""
 
     kind: str
     test_fraction: float = Field(default=0.2, ge=0, lt=1)
@@ -59,6 +69,16 @@ class Scheme(Settings):
     @property
     def ordered(self) -> bool:
         """Whether parts follow the order of the rows; the last rows are then the test set."""
+        return False
+
+    @property
+    def keeps_groups(self) -> bool:
+        """Whether all rows of a group are in one part."""
+        return False
+
+    @property
+    def keeps_time(self) -> bool:
+        """Whether no row is learned from that is later than one that is scored; `split` checks what it needs for it."""
         return False
 
     @property
@@ -83,6 +103,20 @@ class Scheme(Settings):
                 "stratify_ordered", "'stratify: true' draws rows at random, but 'shuffle: false' keeps their order"
             )
         return self
+
+    def torn_by(self, roles: Collection[RoleName]) -> tuple[str, str] | None:
+        """Tell what the scheme would not keep of a dataset with groups or times, and what to do; None if all is well.
+
+        Args:
+            roles: What the dataset has.
+        """
+        if "group" in roles and not self.keeps_groups:
+            advice = _use(Scheme.__subclasses__(), "with_groups", "group")
+            return f"{self.kind} would put rows of one group (dataset.group) into several parts", advice
+        if "time" in roles and not self.keeps_time:
+            advice = _use(Scheme.__subclasses__(), "with_time", "time")
+            return f"{self.kind} would learn from rows that are later (dataset.time) than those it is scored on", advice
+        return None
 
     def resolve(self, task: Task, seed: int) -> Self:
         """Return the same scheme with every `auto` decided.
@@ -149,14 +183,28 @@ class Scheme(Settings):
         """
         facts, seed = dataset.facts, self._seed(seed)
         self.check(facts)
+        if torn := self.torn_by(dataset.roles):
+            raise DataError(torn[0], remedy=torn[1])
+        if self.ordered:
+            _require_in_time(dataset)
         strata = Strata(dataset.y, dataset.class_names) if self._stratifies(dataset.task) else None
-        rows, test = self._set_test_aside(dataset, strata, seed)
-        development = Development(rows, facts.num_rows - facts.num_own_test_rows, strata)
+        rows, test = self.set_test_aside(dataset, strata, seed)
+        development = Development(rows, facts.num_rows - facts.num_own_test_rows, strata, dataset.roles)
         divisions = self.divide(development, random_state(seed, _FURTHER_STAGE + shuffle) if shuffle else seed)
         folds = tuple(Fold(number, training, validation) for number, (training, validation) in enumerate(divisions))
         return SplitPlan(folds, test)
 
-    def _set_test_aside(self, dataset: Dataset, strata: Strata | None, seed: int) -> tuple[Rows, Rows]:
+    def set_test_aside(self, dataset: Dataset, strata: Strata | None, seed: int) -> tuple[Rows, Rows]:
+        """Divide all rows into those of development and the test part, both in order of their numbers.
+
+        Args:
+            dataset: Rows to divide.
+            strata: Classes whose shares both keep, or None.
+            seed: Seed of the division.
+
+        Raises:
+            DataError: There are too few rows of a class.
+        """
         rows = np.arange(dataset.num_rows, dtype=np.int64)
         if dataset.facts.num_own_test_rows and dataset.test_rows is not None:
             return np.setdiff1d(rows, dataset.test_rows), np.sort(dataset.test_rows)
@@ -174,3 +222,25 @@ class Scheme(Settings):
         if self.stratify == "auto":
             return task in ("binary", "multiclass") and not self.ordered
         return self.stratify
+
+
+def _use(schemes: Iterable[type[Scheme]], member: str, role: RoleName) -> str:
+    """Return the settings that keep groups or the order of time, or what to do if no scheme keeps them."""
+    known = [settings for scheme in schemes if (settings := getattr(scheme, member))]
+    without = f"leave dataset.{role} out, with the column in dataset.drop, if the scores may flatter"
+    return f"Set {' or '.join(known)}; or {without}." if known else f"No scheme keeps them yet: {without}."
+
+
+def _require_in_time(dataset: Dataset) -> None:
+    """Refuse rows that are not in order of time, where the order of the rows decides their parts."""
+    if "time" not in dataset.roles:
+        return
+    role, num_rows = dataset.roles["time"], dataset.num_rows - dataset.facts.num_own_test_rows
+    earlier = np.flatnonzero(role.values[1:num_rows] < role.values[: num_rows - 1])
+    if len(earlier):
+        before, now = role.values[earlier[0]], role.values[earlier[0] + 1]
+        raise DataError(
+            f"rows are not in order of time: {quoted(role.column)} goes back from {before} to {now} in row "
+            f"{earlier[0] + 1} (from 0)",
+            remedy=f"Sort the rows by {quoted(role.column)}: their order decides the parts.",
+        )

@@ -1,6 +1,6 @@
 """Rows that Python code hands over: arrays, or data frames whose columns are prepared as those of a table."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -11,9 +11,11 @@ from dlrun.base.settings import Auto, Names
 from dlrun.base.words import absent, counted, did_you_mean, quoted_list
 from dlrun.errors import DataError
 from dlrun.experiment.datasets.dataset import Dataset
+from dlrun.experiment.datasets.named import Named
 from dlrun.experiment.datasets.readers.arrays import ArrayKind, input_kind, typed
 from dlrun.experiment.datasets.readers.frames import as_array, as_frame, name_of
-from dlrun.experiment.datasets.sources.source import Source
+from dlrun.experiment.datasets.role import Role, RoleName
+from dlrun.experiment.datasets.roles import read_array, read_role, test_name
 from dlrun.experiment.datasets.tables.columns import ColumnType, prepare
 from dlrun.experiment.datasets.tables.notation import PLAIN
 from dlrun.experiment.datasets.tables.table_targets import check_target, targets_of
@@ -29,10 +31,10 @@ _FORM = (
 )
 
 
-class InMemory(Source):
+class InMemory(Named):
     """Rows that Python code hands over."""
 
-    of_inputs: ClassVar[frozenset[str]] = Source.of_inputs | {"drop", "types", "input_kind"}
+    of_inputs: ClassVar[frozenset[str]] = Named.of_inputs | {"drop", "types", "input_kind"}
 
     target: Names[str] = ()
     """Columns to predict, a name or a list of names, where the rows are one data frame that holds them too."""
@@ -59,6 +61,10 @@ class InMemory(Source):
     @property
     def categorical_columns(self) -> frozenset[str]:
         return frozenset(name for name, wanted in self.types.items() if wanted == "categorical")
+
+    @property
+    def other_names(self) -> Mapping[str, Collection[str]]:
+        return {"target": self.target, "drop": self.drop, "types": self.types}
 
     def _dataset(self, name: str, where: str, given: Any) -> Dataset:
         """Return rows that were handed over as a dataset.
@@ -90,7 +96,8 @@ class InMemory(Source):
         named = given
         if isinstance(given, tuple | list):
             named = dict(zip(_NAMES, given, strict=False)) if len(given) in (2, 4) else {}
-        if not isinstance(named, Mapping) or set(named) not in (set(_NAMES[:2]), set(_NAMES)):
+        own = {each for name in self.role_names.values() for each in (name, test_name(name))}
+        if not isinstance(named, Mapping) or set(named) - own not in (set(_NAMES[:2]), set(_NAMES)):
             found = f"a value of the type {type(given).__name__}"
             if isinstance(given, Mapping):
                 found = f"a dict with {quoted_list([str(name) for name in given])}"
@@ -120,7 +127,9 @@ class InMemory(Source):
         return {"x": frame.drop(self.target), "y": frame.select(self.target)}
 
     def _of_arrays(self, name: str, where: str, named: Mapping[str, Any]) -> Dataset:
-        arrays = {each: _rows_of(as_array(value, f"{where}: '{each}'"), where, each) for each, value in named.items()}
+        roles = {role: self._role(role, each, where, named) for role, each in self.role_names.items()}
+        given = {each: named[each] for each in _NAMES if each in named}
+        arrays = {each: _rows_of(as_array(value, f"{where}: '{each}'"), where, each) for each, value in given.items()}
         x, y, num_test = self._joined(where, arrays)
         if x.dtype.kind in "US":
             raise DataError(
@@ -132,7 +141,39 @@ class InMemory(Source):
         first = name_of(named["y"]) or "y"
         names = (first,) if columns == 1 else tuple(f"y_{column}" for column in range(columns))
         targets = encode(y, self.task, names)
-        return targets.dataset(name, kind, typed(x, kind), num_test=num_test)
+        return targets.dataset(name, kind, typed(x, kind), num_test=num_test, roles=roles)
+
+    def _role(
+        self,
+        role: RoleName,
+        name: str,
+        where: str,
+        named: Mapping[str, Any],
+        x: "pl.DataFrame | None" = None,
+        x_test: "pl.DataFrame | None" = None,
+    ) -> Role:
+        """Read a column of the inputs that is none, or what was given beside them by that name."""
+        import polars as pl
+
+        if x is not None and name in x.columns:
+            parts = [frame.select(name).head(self.kept(frame.height)) for frame in (x, x_test) if frame is not None]
+            return read_role(role, pl.concat(parts, how="vertical_relaxed").to_series())
+        arrays = []
+        for each, inputs in ((name, "x"), (test_name(name), "x_test"))[: 2 if "x_test" in named else 1]:
+            if each not in named or each in _NAMES:
+                known = [*([] if x is None else x.columns), *absent(named, _NAMES)]
+                raise DataError(
+                    f"{where}: dataset.{role} names '{each}', which is not there ({did_you_mean(each, known)})",
+                    remedy="Name a column of the data frame, or give a dict with an array of that name beside x and y.",
+                )
+            array = as_array(named[each], f"{where}: '{each}'")
+            if array.shape != (len(named[inputs]),):
+                raise DataError(
+                    f"{where}: '{each}' has the shape {array.shape}, '{inputs}' has {len(named[inputs]):,} rows",
+                    remedy="Ids, groups, times and weights have one value a row.",
+                )
+            arrays.append(array[: self.kept(len(array))])
+        return read_array(role, name, arrays)
 
     def _joined(self, where: str, arrays: Mapping[str, NDArray[Any]]) -> tuple[NDArray[Any], NDArray[Any], int | None]:
         """Return inputs and targets, those of the own test part last, and how many these are, if any."""
@@ -159,6 +200,7 @@ class InMemory(Source):
 
         y = _columns(named["y"], f"{where}: 'y'")
         _require_as_many(where, "x", x.height, "y", y.height)
+        roles = {role: self._role(role, each, where, named, x, x_test) for role, each in self.role_names.items()}
         num_test = None
         x, y = x.head(self.kept(x.height)), y.head(self.kept(y.height))
         if x_test is not None:
@@ -173,14 +215,16 @@ class InMemory(Source):
                 f"{where} has no column '{unknown[0]}' ({did_you_mean(unknown[0], x.columns)})",
                 remedy="Correct dataset.drop or dataset.types.",
             )
-        x = x.select(absent(x.columns, self.drop))
+        x = x.select(absent(x.columns, {*self.drop, *self.role_names.values()}))
         for column in y:
             _require_labels(where, column)
         if self.task in ("auto", "regression") and y.width == 1 and y.columns[0] not in self.types:
             check_target(y.to_series(), _as_it_is, PLAIN)
         x, notes = prepare(x, self.types, self.drop)
         targets = targets_of(y.get_columns(), self.task, self.types, _as_it_is)
-        return targets.dataset(name, "table", x, num_test=num_test, feature_names=tuple(x.columns), notes=notes)
+        return targets.dataset(
+            name, "table", x, num_test=num_test, feature_names=tuple(x.columns), notes=notes, roles=roles
+        )
 
 
 def _as_it_is(column: "pl.Series") -> "pl.Series":

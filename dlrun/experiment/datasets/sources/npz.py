@@ -1,5 +1,6 @@
 """Arrays in an `.npz` file."""
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -11,26 +12,29 @@ from pydantic import Field
 from dlrun.base.settings import Auto
 from dlrun.errors import DataError, UsageError
 from dlrun.experiment.datasets.dataset import Dataset, DatasetFacts, InputKind
+from dlrun.experiment.datasets.named import Named
 from dlrun.experiment.datasets.readers.arrays import ArrayKind, input_kind, typed
 from dlrun.experiment.datasets.readers.files import existing_file, naming
 from dlrun.experiment.datasets.readers.npz_reader import DEFAULT_MAX_BYTES, Archive, Header, missing_array
-from dlrun.experiment.datasets.sources.source import Source
+from dlrun.experiment.datasets.role import Role, RoleName
+from dlrun.experiment.datasets.roles import read_array, test_name
 from dlrun.experiment.datasets.targets import Targets, encode
 
 if TYPE_CHECKING:
     from dlrun.experiment.datasets.readers.new_rows import Asked, Data
 
 
-class Npz(Source):
+class Npz(Named):
     """Arrays in an `.npz` file, read without pickle.
 
     The arrays are called `x` and `y`, or `x_train` and `y_train` with `x_test` and `y_test` if there is an own test
-    part (`X` for `x` is accepted). Inputs have one row a sample.
+    part (`X` for `x` is accepted). Inputs have one row a sample. An array of ids, groups, times or weights that is
+    called `ids`, or `ids_train`, has those of the own test part in `ids_test`.
     """
 
     kind: Literal["npz"] = "npz"
 
-    of_inputs: ClassVar[frozenset[str]] = Source.of_inputs | {"input_kind"}
+    of_inputs: ClassVar[frozenset[str]] = Named.of_inputs | {"input_kind"}
     endings: ClassVar[tuple[str, ...]] = (".npz",)
 
     path: str = Field(min_length=1)
@@ -55,6 +59,11 @@ class Npz(Source):
     max_bytes: int = Field(DEFAULT_MAX_BYTES, ge=1)
     """Most bytes that an array may take; a larger one is refused before memory is taken."""
 
+    @property
+    def other_names(self) -> Mapping[str, Collection[str]]:
+        keys = {"x_key": self.x_key, "y_key": self.y_key, "x_test_key": self.x_test_key, "y_test_key": self.y_test_key}
+        return {setting: [name] for setting, name in keys.items() if name != "auto"}
+
     def load(self) -> Dataset:
         path = existing_file(self.path, "dataset.path")
         with naming(path):
@@ -65,10 +74,12 @@ class Npz(Source):
             plan = self._plan(archive)
             x = self._read(archive, plan.x, plan.x_test)
             y = self._read(archive, plan.y, plan.y_test)
+            roles = {role: self._role(archive, role, arrays) for role, arrays in plan.roles.items()}
             unused = tuple(f"array '{name}' is not used" for name in archive.names if name not in plan.names)
         targets = self._encode(y, plan)
         num_test = len(y) - plan.num_rows if plan.x_test else None
-        return targets.dataset(path.stem, plan.input_kind, typed(x, plan.input_kind), num_test=num_test, notes=unused)
+        x = typed(x, plan.input_kind)
+        return targets.dataset(path.stem, plan.input_kind, x, num_test=num_test, notes=unused, roles=roles)
 
     def open(self, path: Path, asked: "Asked") -> "Data":
         from dlrun.experiment.datasets.readers.array_rows import open_arrays
@@ -101,7 +112,8 @@ class Npz(Source):
             _require_alike(archive.path, x, x_test)
             _require_alike(archive.path, y, y_test)
         kind = input_kind(x.header.shape, x.header.dtype, self.input_kind, f"'{archive.path}'")
-        return _Plan(x, y, x_test, y_test, kind, self.kept(x.num_rows))
+        roles = {role: _role_arrays(archive, name, x, x_test) for role, name in self.role_names.items()}
+        return _Plan(x, y, x_test, y_test, kind, self.kept(x.num_rows), roles)
 
     def _read(self, archive: Archive, first: "_Array", second: "_Array | None") -> NDArray[Any]:
         kept = self.kept(first.num_rows)
@@ -112,6 +124,10 @@ class Npz(Source):
         if second:
             _read_as(archive, second, values[kept:])
         return values
+
+    def _role(self, archive: Archive, role: RoleName, arrays: "tuple[_Array, ...]") -> Role:
+        parts = [archive.read(array.name, self.kept(array.num_rows)) for array in arrays]
+        return read_array(role, arrays[0].name, parts)
 
     def _encode(self, y: NDArray[Any], plan: "_Plan") -> Targets:
         columns = y.shape[1] if y.ndim == 2 else 1
@@ -139,10 +155,30 @@ class _Plan:
     y_test: _Array | None
     input_kind: InputKind
     num_rows: int
+    roles: "Mapping[RoleName, tuple[_Array, ...]]"
 
     @property
     def names(self) -> set[str]:
-        return {array.name for array in (self.x, self.y, self.x_test, self.y_test) if array}
+        own = (array for arrays in self.roles.values() for array in arrays)
+        return {array.name for array in (self.x, self.y, self.x_test, self.y_test, *own) if array}
+
+
+def _role_arrays(archive: Archive, name: str, x: _Array, x_test: _Array | None) -> tuple[_Array, ...]:
+    """Return the array of that name, and that of the own test part if there is one."""
+    wanted = [(name, x)] + ([(test_name(name), x_test)] if x_test else [])
+    found = []
+    for own, inputs in wanted:
+        array = _choose(archive, own, (), own)
+        if array.header.shape != (inputs.num_rows,):
+            raise DataError(
+                f"'{archive.path}': '{own}' has the shape {array.header.shape}, '{inputs.name}' has "
+                f"{inputs.num_rows:,} rows",
+                remedy="Ids, groups, times and weights have one value a row.",
+            )
+        if own in {x.name, *([x_test.name] if x_test else [])}:
+            raise DataError(f"'{archive.path}': '{own}' holds the inputs", remedy="Name another array.")
+        found.append(array)
+    return tuple(found)
 
 
 def _choose(archive: Archive, asked: str, candidates: tuple[str, ...], wanted: str) -> _Array:

@@ -1,6 +1,7 @@
 """Source: what every kind of dataset has in common."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, cast
 
@@ -8,6 +9,7 @@ from pydantic import Field
 
 from dlrun.base.settings import Auto, Settings
 from dlrun.experiment.datasets.dataset import Dataset, DatasetFacts, InputKind, Task
+from dlrun.experiment.datasets.role import RoleName
 
 if TYPE_CHECKING:
     from dlrun.experiment.datasets.readers.new_rows import Asked, Data
@@ -115,6 +117,11 @@ class Source(Settings, ABC):
     def categorical_columns(self) -> frozenset[str]:
         """Names of the columns that the config takes for categories, whatever they look like."""
         return frozenset()
+
+    @property
+    def role_names(self) -> Mapping[RoleName, str]:
+        """Names of columns or arrays that are no inputs, by what they are for."""
+        return {}
 
     @property
     def left_out(self) -> tuple[str, ...]:

@@ -2,9 +2,11 @@
 
 from abc import abstractmethod
 from collections.abc import Collection, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Self
 
+import numpy as np
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
@@ -12,10 +14,12 @@ from dlrun.base.settings import Names
 from dlrun.base.words import absent, counted, did_you_mean, quoted_list
 from dlrun.errors import DataError, UsageError
 from dlrun.experiment.datasets.dataset import Dataset, DatasetFacts
+from dlrun.experiment.datasets.named import Named
 from dlrun.experiment.datasets.readers.files import existing_file, naming
 from dlrun.experiment.datasets.readers.second_file import alike
 from dlrun.experiment.datasets.readers.table_file import TableFile
-from dlrun.experiment.datasets.sources.source import Source
+from dlrun.experiment.datasets.role import Role, RoleName
+from dlrun.experiment.datasets.roles import read_role
 from dlrun.experiment.datasets.tables.columns import ColumnType, as_numbers, prepare
 from dlrun.experiment.datasets.tables.notation import PLAIN, Notation
 from dlrun.experiment.datasets.tables.table_targets import check_target, targets_of
@@ -29,10 +33,10 @@ _SMALL_FILE = 16 * 2**20
 _NAMED = 8
 
 
-class Table(Source):
+class Table(Named):
     """Columns with names: some are inputs, one or more are the target."""
 
-    of_inputs: ClassVar[frozenset[str]] = Source.of_inputs | {"drop", "types"}
+    of_inputs: ClassVar[frozenset[str]] = Named.of_inputs | {"drop", "types"}
 
     path: str = Field(min_length=1)
     """The file; relative paths start at the current directory."""
@@ -61,6 +65,10 @@ class Table(Source):
             if name in dropped:
                 raise PydanticCustomError("target_is_input", "the target '{name}' also stands in drop", {"name": name})
         return self
+
+    @property
+    def other_names(self) -> Mapping[str, Collection[str]]:
+        return {"target": self.target, "drop": self.drop, "types": self.types}
 
     @property
     def notation(self) -> Notation:
@@ -98,7 +106,9 @@ class Table(Source):
     def _load(self, path: Path, test_path: Path | None = None) -> Dataset:
         file = self.file(path)
         inputs = self._inputs(file)
-        frame = self._rows(file, [*inputs, *self.target], {*self.types, *self.target})
+        names = self.role_names.values() if not self.notation.is_plain else filter(None, (self.id, self.group))
+        text = {*self.types, *self.target, *names}
+        frame = self._rows(file, [*inputs, *self.target, *self.role_names.values()], text)
         num_rows = frame.height
         if num_rows == 0:
             raise DataError(f"'{path}' has columns but no rows", remedy="Use a file with rows to learn from.")
@@ -114,10 +124,17 @@ class Table(Source):
         targets = targets_of([labeled[name] for name in self.target], self.task, self.types, self._inferred)
         first_test = num_rows - int(unlabeled.head(num_rows).sum())
         if dropped := int(unlabeled.sum()):
-            notes = (f"left out {counted(dropped, 'row')} without a label{self._held(file)}", *notes)
+            held = self._held(file, self.target, "class")
+            notes = (f"left out {counted(dropped, 'row')} without a label{held}", *notes)
         num_test = None if test_path is None else x.height - first_test
         return targets.dataset(
-            path.stem, "table", x, num_test=num_test, feature_names=tuple(inputs), notes=(*doubts, *notes)
+            path.stem,
+            "table",
+            x,
+            num_test=num_test,
+            feature_names=tuple(inputs),
+            notes=(*doubts, *notes),
+            roles=self._roles(frame, unlabeled, file),
         )
 
     def load_if_quick(self) -> Dataset | None:
@@ -147,8 +164,9 @@ class Table(Source):
     def _inputs(self, file: TableFile) -> list[str]:
         header, path = file.header, file.path
         wanted = {"dataset.target": self.target, "dataset.drop": self.drop, "dataset.types": self.types}
-        self._require_columns(file, wanted)
-        inputs = absent(header, {*self.target, *self.drop})
+        roles = {f"dataset.{role}": [name] for role, name in self.role_names.items()}
+        self._require_columns(file, {**wanted, **roles})
+        inputs = absent(header, {*self.target, *self.drop, *self.role_names.values()})
         if not inputs:
             hint = file.misread()
             used = f"the target {quoted_list(self.target)}" + (
@@ -196,18 +214,29 @@ class Table(Source):
         if missing.any() and not self.drop_unlabeled_rows:
             raise DataError(
                 f"no label in {quoted_list(self.target)} for {int(missing.sum()):,} of {counted(frame.height, 'row')}, "
-                f"the first is row {missing.arg_max()} (from 0){self._held(file)}",
+                f"the first is row {missing.arg_max()} (from 0){self._held(file, self.target, 'class')}",
                 remedy="Fill them in, or leave these rows out with dataset.drop_unlabeled_rows=true.",
             )
         return missing
 
-    def _held(self, file: TableFile) -> str:
-        """Say which texts stand in the file where labels are missing, since one of them may be a class."""
-        texts = dict.fromkeys(text for name in self.target for text in file.texts_for_missing(name))
+    def _roles(self, frame: "pl.DataFrame", unlabeled: "pl.Series", file: TableFile) -> dict[RoleName, Role]:
+        """Read the columns that are no inputs; what stands in rows without a label does not matter."""
+        kept = (~unlabeled).to_numpy()
+        rows = np.where(kept, np.arange(len(kept)), np.argmax(kept))
+        roles: dict[RoleName, Role] = {}
+        for role, name in self.role_names.items():
+            held = partial(self._held, file, (name,), "value")
+            read = read_role(role, frame[name].gather(rows), self.notation, held)
+            roles[role] = Role(name, read.values[kept])
+        return roles
+
+    def _held(self, file: TableFile, columns: Collection[str], what: str) -> str:
+        """Say which texts stand in the file where values are missing, since one of them may be a class."""
+        texts = dict.fromkeys(text for name in columns for text in file.texts_for_missing(name))
         if not texts:
             return ""
         told = quoted_list(texts)
-        return f"; {told} there means a missing value, dataset.not_missing=[{', '.join(texts)}] makes it a class"
+        return f"; {told} there means a missing value, dataset.not_missing=[{', '.join(texts)}] makes it a {what}"
 
 
 def _alike(column: "pl.Series", dtype: "pl.DataType", path: Path) -> "pl.Series":
