@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from dlrun.ensembles.members.stack import Stack
 from dlrun.ensembles.settings import Ensemble
 from dlrun.errors import StorageError
+from dlrun.experiment.evaluation.baselines import Baseline
 from dlrun.experiment.evaluation.evaluation import evaluate, mean_scores, prepare
 from dlrun.experiment.evaluation.intervals import bootstrap, difference_intervals, percentiles
 from dlrun.experiment.evaluation.losses import row_losses
@@ -55,7 +56,12 @@ class Judge:
             for name, scorer in prepared.items():
                 scorers[int(fold), name] = functools.partial(_on, scorer, inside)
         drawn = bootstrap(
-            scorers, self.stack.num_rows, rows=self.stack.rows, draws=self.settings.bootstrap, seed=self.settings.seed
+            scorers,
+            self.stack.num_rows,
+            rows=self.stack.rows,
+            weights=self.stack.weights,
+            draws=self.settings.bootstrap,
+            seed=self.settings.seed,
         )
         names = dict.fromkeys(name for _, name in drawn)
         means = {name: np.mean([drawn[int(fold), name] for fold in self._folds], axis=0) for name in names}
@@ -71,6 +77,7 @@ class Judge:
             other,
             self.metrics,
             rows=self.stack.rows,
+            weights=self.stack.weights,
             positive=self.stack.positive,
             draws=self.settings.bootstrap,
             confidence=self.settings.confidence,
@@ -84,7 +91,9 @@ class Judge:
     def _scores(self, y_pred: Values, inside: NDArray[np.int64]) -> Scores:
         task, y_true, predicted = self.stack.task, self.stack.y_true[inside], y_pred[inside]
         losses = row_losses(task, y_true, predicted)
-        return evaluate(task, y_true, predicted, self.metrics, losses=losses, positive=self.stack.positive)
+        weights = None if self.stack.weights is None else self.stack.weights[inside]
+        positive = self.stack.positive
+        return evaluate(task, y_true, predicted, self.metrics, losses=losses, positive=positive, weights=weights)
 
 
 def _on(scorer: Scorer, inside: NDArray[np.int64], weights: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
@@ -128,10 +137,4 @@ def test_baseline(facts: Mapping[str, Any], stack: Stack) -> NDArray[np.float64]
 
 
 def _prediction(stack: Stack, training: Mapping[str, Any]) -> NDArray[np.float64]:
-    """Return the shares of the classes or labels among training rows, or the means of the targets."""
-    if stack.task == "regression":
-        return np.array([target["mean"] for target in training["targets"].values()], dtype=np.float64)
-    counts = training["labels" if stack.task == "multilabel" else "classes"].values()
-    shares = np.array(list(counts), dtype=np.float64) / training["rows"]
-    prediction: NDArray[np.float64] = shares[1:] if stack.task == "binary" else shares
-    return prediction
+    return Baseline.of_record(stack.task, training, stack.num_outputs).prediction

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dlrun.ensembles.members.predictions import read_roles, read_rows
 from dlrun.experiment.evaluation.run_metrics import Metrics
 from dlrun.records.environment import environment
 from dlrun.records.folder import TEST_ROWS, RunFolder
@@ -50,17 +51,25 @@ def write_outcome(
     """
     folder.write_json(MEMBERS, _lineage(folder.path, outcome, skipped, trained))
     folder.write_text("model/combination.json", outcome.choice.combination.model_dump_json() + "\n")
-    stack = outcome.validation.stack
+    stack, first = outcome.validation.stack, outcome.candidates[0].run
+    rows = read_rows(first)
     folder.write_npz(
         "predictions/validation.npz",
         row=stack.rows,
+        **read_roles(first, "validation", rows.order),
         y_true=stack.y_true,
         y_pred=outcome.cross_fitted,
         fold=stack.folds,
     )
     if outcome.test is not None:
         tested = outcome.test.stack
-        folder.write_npz("predictions/test.npz", row=tested.rows, y_true=tested.y_true, y_pred=outcome.test_predictions)
+        folder.write_npz(
+            "predictions/test.npz",
+            row=tested.rows,
+            **read_roles(first, "test", rows.test_order),
+            y_true=tested.y_true,
+            y_pred=outcome.test_predictions,
+        )
     _illustrate(folder, outcome, metrics)
     folder.write_json("metrics.json", metrics)
 
@@ -105,7 +114,8 @@ def _illustrate(folder: RunFolder, outcome: Outcome, metrics: Metrics) -> None:
     kind = {"regression": "residuals", "multilabel": "labels"}.get(outcome.validation.stack.task, "confusion")
     for part, judge, predicted in parts:
         with folder.publish(f"plots/{kind}-{part}.png") as path:
-            _plot_part(outcome.candidates[0], judge, predicted, path, part)
+            title = part if judge.stack.weights is None else f"{part}, unweighted"
+            _plot_part(outcome.candidates[0], judge, predicted, path, title)
     compared = metrics["diversity"]
     if len(compared["members"]) > 1:
         from dlrun.reports.diversity import plot_diversity

@@ -63,7 +63,7 @@ def evaluate_file(predictor: Predictor, stored: Stored, data: Data) -> Evaluated
         StorageError: The ledger cannot be written.
     """
     unseen = Unseen(predictor)
-    (y_true, y_pred, losses, hashes), unlabeled = _predictions(predictor, data, unseen)
+    (y_true, y_pred, losses, hashes), weights, unlabeled = _predictions(predictor, data, unseen)
     description = predictor.description
     looks, notes = _look(stored, description, y_true, hashes)
     if unlabeled:
@@ -75,13 +75,14 @@ def evaluate_file(predictor: Predictor, stored: Stored, data: Data) -> Evaluated
     baseline = _baseline(stored, predictor)
     return Evaluated(
         num_rows=len(y_true),
-        scores=evaluate(task, y_true, y_pred, metrics, losses=losses, positive=positive),
+        scores=evaluate(task, y_true, y_pred, metrics, losses=losses, positive=positive, weights=weights),
         intervals=intervals(
             task,
             y_true,
             y_pred,
             metrics,
             losses=losses,
+            weights=weights,
             positive=positive,
             draws=settings.bootstrap,
             confidence=settings.confidence,
@@ -89,7 +90,7 @@ def evaluate_file(predictor: Predictor, stored: Stored, data: Data) -> Evaluated
         ),
         baseline={
             "kind": baseline.kind,
-            **evaluate(task, y_true, baseline.predict(len(y_true)), metrics, positive=positive),
+            **evaluate(task, y_true, baseline.predict(len(y_true)), metrics, positive=positive, weights=weights),
         },
         positive_class=description.class_names[positive] if task == "binary" else None,
         test_looks=looks,
@@ -97,9 +98,15 @@ def evaluate_file(predictor: Predictor, stored: Stored, data: Data) -> Evaluated
     )
 
 
-def _predictions(predictor: Predictor, data: Data, unseen: Unseen) -> tuple[_Predictions, int]:
-    """Return true values, predictions, losses and hashes of all rows, and how many were left out without a label."""
+def _predictions(
+    predictor: Predictor, data: Data, unseen: Unseen
+) -> tuple[_Predictions, NDArray[np.float64] | None, int]:
+    """Return true values, predictions, losses and hashes of all rows, their weights, and how many had no label.
+
+    There are no weights if all weigh the same; rows without a label are left out.
+    """
     parts: list[_Predictions] = []
+    weights: list[NDArray[np.float64]] = []
     columns, unlabeled = tuple(predictor.description.columns), 0
     for chunk in data.chunks(predictor.rows_at_once):
         unlabeled += chunk.unlabeled
@@ -113,10 +120,20 @@ def _predictions(predictor: Predictor, data: Data, unseen: Unseen) -> tuple[_Pre
         except DataError as error:
             raise located(error, data.path, chunk.first, len(chunk)) from error
         unseen.look_at(chunk.x)
+        weights += [] if chunk.weights is None else [chunk.weights]
     if not parts:
         raise DataError(f"'{data.path}' has no rows", remedy="There is nothing to score.")
     y_true, y_pred, losses, hashes = (np.concatenate(part) for part in zip(*parts, strict=True))
-    return (y_true, y_pred, losses, hashes), unlabeled
+    return (y_true, y_pred, losses, hashes), _weights(weights, data), unlabeled
+
+
+def _weights(parts: list[NDArray[np.float64]], data: Data) -> NDArray[np.float64] | None:
+    if not parts:
+        return None
+    weights = np.concatenate(parts)
+    if not weights.any():
+        raise DataError(f"'{data.path}': every row weighs 0", remedy="Score rows that count.")
+    return None if (weights == weights[0]).all() else weights
 
 
 def _look(
@@ -185,19 +202,11 @@ def _labels(stored: Stored, name: str) -> tuple[NDArray[Any], NDArray[Any]] | No
 
 def _baseline(stored: Stored, predictor: Predictor) -> Baseline:
     """Return the common-sense baseline of the rows that the run learned from, from their distribution on record."""
-    facts = predictor.description.facts
     try:
         part = stored.json("dataset.json")["folds"][0]["training"]
-        if facts.task == "regression":
-            y_train = np.array([[float(target["mean"]) for target in part["targets"].values()]])
-        elif facts.task == "multilabel":
-            shares = np.array(list(part["labels"].values())) / part["rows"]
-            y_train = (np.arange(part["rows"])[:, None] < shares * part["rows"]).astype(np.float32)
-        else:
-            y_train = np.repeat(np.arange(len(part["classes"])), list(part["classes"].values()))
-    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        return Baseline.of_record(predictor.task, part, predictor.description.facts.num_outputs)
+    except (LookupError, TypeError, ValueError, AttributeError, ZeroDivisionError) as error:
         raise stored.damaged("dataset.json", "it does not hold what dlrun writes") from error
-    return Baseline.fit(facts.task, y_train, facts.num_outputs)
 
 
 _MOST_VALUES = 20_000_000

@@ -256,7 +256,7 @@ def illustrate(folder: RunFolder, experiment: Experiment, dataset: Dataset, outc
     for part, predicted in parts.items():
         if len(predicted.rows):
             with folder.publish(f"plots/{name}-{part}.png") as path:
-                _plot_part(dataset, predicted, path, part)
+                _plot_part(dataset, predicted, path, part if dataset.score_weights is None else f"{part}, unweighted")
 
 
 def _plot_part(dataset: Dataset, part: Part, path: Path, title: str) -> None:

@@ -41,8 +41,8 @@ def predict(
     """Predict new rows with a finished run, an ensemble or a bundle.
 
     DATA is a CSV, Parquet or npz file with the inputs that the run was trained on, by the same names and shapes; other
-    columns are left alone. There is a line for each row, in the same order. Classes get a label and probabilities,
-    numbers get an interval from validation residuals.
+    columns are left alone, and ids (dataset.id of the run) stand first. There is a line for each row, in the same
+    order. Classes get a label and probabilities, numbers get an interval from validation residuals.
     """
     if json and output is None:
         raise UsageError("--json prints facts, not predictions", remedy="Name a file for these with --output.")
@@ -66,6 +66,8 @@ def predict(
     kept = tuple(dict.fromkeys(keep or []))
     check_output(output, predictor, kept, rows=rows)
     opened = open_data(data, predictor, keep=kept, array=array)
+    kept = opened.kept
+    check_output(output, predictor, kept, rows=rows, ids=opened.ids)
     share = confidence or predictor.description.experiment.evaluation.confidence
     _say(out, (*predictor.notes, *opened.notes))
     if output is None:
@@ -75,7 +77,7 @@ def predict(
             sys.stdout.buffer.flush()
         _say(out, found_notes)
         return
-    with writing(output, predictor, kept, rows=rows) as writer:
+    with writing(output, predictor, kept, rows=rows, ids=opened.ids) as writer:
         num_rows, found_notes = predict_file(predictor, opened, writer, confidence=share, keep=kept)
     _say(out, found_notes)
     out.say_if_heard(f"{num_rows:,} rows predicted by {predictor.id}: {output}")

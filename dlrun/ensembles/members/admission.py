@@ -86,9 +86,9 @@ def beats(part: Stack, metric: str, common: NDArray[np.float64]) -> NDArray[np.b
         common: What the baseline predicts for the rows of `part`.
     """
     objective, targets = Objective(part, metric), part.targets()
-    squares = np.maximum(np.square(common - targets).mean(axis=0), _TINY)
+    squares = np.maximum(part.mean(np.square(common - targets)), _TINY)
     better = objective.costs_of_members() < objective.cost(common)
-    better |= [(np.square(own - targets).mean(axis=0) / squares).mean() < 1 for own in part.y_pred]
+    better |= [(part.mean(np.square(own - targets)) / squares).mean() < 1 for own in part.y_pred]
     return better
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from dlrun.base.text import printable
 from dlrun.ensembles.members.candidates import Skipped, read_state
-from dlrun.ensembles.members.predictions import Rows, Unfit, read_part, read_rows
+from dlrun.ensembles.members.predictions import Rows, Unfit, read_part, read_roles, read_rows
 from dlrun.ensembles.members.stack import Places, Stack
 from dlrun.errors import StorageError, UsageError
 from dlrun.experiment.datasets.dataset import Task
@@ -160,6 +160,7 @@ def _read_member(run: RunFolder, *, need_models: bool) -> Member:
     member = Member(run, facts)
     try:
         well_formed = member.task in _TASKS and isinstance(facts["fingerprint"], str) and facts["folds"]
+        well_formed = well_formed and isinstance(facts.get("roles", {}), dict)
         well_formed = well_formed and all(isinstance(name, str) for name in member.class_names)
     except (KeyError, TypeError):
         well_formed = False
@@ -222,6 +223,11 @@ def _other_data(member: Member, taken: Member) -> str:
         return f"another task: {member.task}, where the members have {taken.task}"
     if member.class_names != taken.class_names:
         return f"other classes: {_few(member.class_names)}, where the members have {_few(taken.class_names)}"
+    for role, what in (("weight", "weights"), ("id", "ids")):
+        ours, theirs = (run.facts.get("roles", {}).get(role) for run in (member, taken))
+        if (ours is None) != (theirs is None):
+            have = ("has no", "have some") if ours is None else ("has", "have none")
+            return f"another dataset: its record {have[0]} {what} (dataset.{role}), where the members {have[1]}"
     names = [f"{run.facts.get('name')} ({run.facts['fingerprint'][:_SHORT]})" for run in (member, taken)]
     return f"another dataset: {printable(names[0])}, where the members have {printable(names[1])}"
 
@@ -268,11 +274,15 @@ def _stacked(same: Sequence[tuple[Member, Rows]], skipped: list[Skipped]) -> Adm
         raise UsageError(nobody(skipped), remedy="`dlrun ls` lists the runs and their states.")
     rows = same[0][1]
     row, fold = rows.validation
-    validation = Stack(members[0].task, stacks[0]["y_true"], stacks[0]["y_pred"][: len(members)], row, fold)
+    y_pred = stacks[0]["y_pred"][: len(members)]
+    weights = _weights(members[0], "validation", rows.order)
+    validation = Stack(members[0].task, stacks[0]["y_true"], y_pred, row, fold, weights=weights)
     test = None
     if len(rows.test):
         y_pred = stacks[1]["y_pred"][: len(members)]
-        test = Stack(members[0].task, stacks[1]["y_true"], y_pred, rows.test, np.zeros_like(rows.test))
+        weights = _weights(members[0], "test", rows.test_order)
+        same_fold = np.zeros_like(rows.test)
+        test = Stack(members[0].task, stacks[1]["y_true"], y_pred, rows.test, same_fold, weights=weights)
     return Admitted(tuple(members), validation, test, tuple(skipped))
 
 
@@ -286,6 +296,14 @@ def _put(stack: dict[str, Any], place: int, most: int, y_true: NDArray[Any], y_p
     if y_pred.dtype.itemsize > stack["y_pred"].dtype.itemsize:
         stack["y_pred"] = stack["y_pred"].astype(y_pred.dtype)
     stack["y_pred"][place] = y_pred
+
+
+def _weights(member: Member, part: str, order: Places) -> NDArray[np.float64] | None:
+    """Return the weights of the rows of a part, which all members share as they share the targets."""
+    if "weight" not in member.facts.get("roles", {}):
+        return None
+    weights = read_roles(member.run, part, order).get("weight")
+    return None if weights is None or (weights == weights[0]).all() else weights.astype(np.float64)
 
 
 def _width(member: Member) -> int | None:

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dlrun.errors import DataError
-from dlrun.records.arrays import decode_arrays
+from dlrun.errors import DataError, StorageError
+from dlrun.experiment.datasets.role import ROLES
+from dlrun.records.arrays import decode_arrays, read_arrays
 from dlrun.records.folder import RunFolder
 
 
@@ -67,6 +68,28 @@ def read_rows(run: RunFolder) -> Rows:
         test = _numbers(_load(run, "test", ["row"])["row"])
     test_order = np.argsort(test, kind="stable")
     return Rows(order, np.stack([row[order], fold[order]]), test_order, test[test_order])
+
+
+def read_roles(run: RunFolder, part: str, order: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
+    """Read the ids, groups, times and weights that stand beside predictions, in a given order; those that are there.
+
+    Args:
+        run: Its folder.
+        part: `validation` or `test`.
+        order: From `read_rows`.
+
+    Raises:
+        StorageError: They cannot be used.
+    """
+    file = run.file(f"predictions/{part}.npz")
+    found = read_arrays(file)
+    found = {name: found[name] for name in ROLES if name in found}
+    if any(values.shape != order.shape for values in found.values()):
+        raise StorageError(f"{file} is damaged: it has not one id or weight for each row")
+    weights = found.get("weight", np.ones(1))
+    if weights.dtype.kind != "f" or not (np.isfinite(weights) & (weights >= 0)).all() or not weights.any():
+        raise StorageError(f"{file} is damaged: it holds what are no weights")
+    return {name: values[order] for name, values in found.items()}
 
 
 def _numbers(values: NDArray[Any]) -> NDArray[np.int64]:

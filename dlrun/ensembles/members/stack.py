@@ -28,6 +28,7 @@ class Stack:
         rows: Row of the dataset behind each prediction, shape (rows,); repeated K-fold has several of a row.
         folds: Fold that each prediction was made in, shape (rows,).
         positive: Code of the class of two that f1 and the like speak of.
+        weights: Weight of each prediction in scores, shape (rows,); None if all weigh the same.
     """
 
     task: Task
@@ -36,6 +37,7 @@ class Stack:
     rows: NDArray[np.int64]
     folds: NDArray[np.int64]
     positive: int = 1
+    weights: NDArray[np.float64] | None = None
 
     @property
     def num_members(self) -> int:
@@ -57,6 +59,7 @@ class Stack:
             y_pred=self.y_pred[:, places],
             rows=self.rows[places],
             folds=self.folds[places],
+            weights=None if self.weights is None else self.weights[places],
         )
 
     def of_members(self, places: Places | Sequence[int]) -> Stack:
@@ -64,6 +67,13 @@ class Stack:
         chosen = np.asarray(places)
         same = len(chosen) == self.num_members and bool((chosen == np.arange(len(chosen))).all())
         return self if same else replace(self, y_pred=self.y_pred[chosen])
+
+    def mean(self, values: NDArray[Any]) -> NDArray[np.float64]:
+        """Return the mean over the rows, by their weights, of values of shape (rows, ...)."""
+        mean: NDArray[np.float64] = values.mean(axis=0)
+        if self.weights is not None and self.weights.any():
+            mean = np.average(values, axis=0, weights=self.weights)
+        return mean
 
     def targets(self) -> NDArray[np.float64]:
         """Return the true values as predictions without any error would be, shape (rows, outputs)."""

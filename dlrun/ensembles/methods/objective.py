@@ -48,7 +48,9 @@ class Objective:
         self.metric = metrics_for(stack.task)[metric]
         self._sign = -1.0 if self.metric.higher_is_better else 1.0
         found, of_row = np.unique(stack.folds, return_inverse=True)
-        self._folds = (of_row == np.arange(len(found))[:, None]).astype(np.float64)
+        folds = (of_row == np.arange(len(found))[:, None]).astype(np.float64)
+        folds = folds if stack.weights is None else folds * stack.weights
+        self._folds = folds[folds.any(axis=1)] if folds.any() else np.ones((1, stack.num_rows))
         self._shares = self._folds / self._folds.sum(axis=1, keepdims=True)
         material, self._values = _material(stack, metric)
         self.material = material.astype(np.float64) if material.size <= _EXACT_UP_TO else material
@@ -118,7 +120,7 @@ class Objective:
             rows: Rows whose evidence the pull is to be worth; 0 for none.
         """
         targets = self.stack.targets()
-        gap = self.cost(np.tile(targets.mean(axis=0), (len(targets), 1))) - self.cost(targets)
+        gap = self.cost(np.tile(self.stack.mean(targets), (len(targets), 1))) - self.cost(targets)
         return rows * gap / len(np.unique(self.stack.rows)) if rows and np.isfinite(gap) and gap > 0 else 0.0
 
     def costs_of_members(self) -> Array:
@@ -162,7 +164,7 @@ class Objective:
         if self._values is None:
             return np.array([self.cost(total / count) for total in sums])
         values, finish = self._values
-        if values is _surprise and len(self._folds) == 1:
+        if values is _surprise and len(self._folds) == 1 and self.stack.weights is None:
             return _mean_surprise(sums, count)
         of_rows = values(sums, count)
         shares = self._shares.T.astype(of_rows.dtype)

@@ -119,6 +119,9 @@ def _nonnegative(stack: Stack) -> WeightedMean:
     if stack.task == "regression":
         scales = np.maximum(targets.std(axis=0), np.finfo(float).tiny)
         columns, targets = columns / np.tile(scales, stack.num_rows)[:, None], targets / scales
+    if stack.weights is not None:
+        roots = np.sqrt(np.repeat(stack.weights, stack.num_outputs))
+        columns, targets = columns * roots[:, None], targets.reshape(-1) * roots
     triangle = np.asarray(np.linalg.qr(np.column_stack([columns, targets.reshape(-1)]), mode="r"))
     factors, _ = nnls(triangle[:, :-1], triangle[:, -1])
     if not factors.any():
@@ -134,7 +137,7 @@ def _logistic(stack: Stack, l2: float) -> LinearStack:
     num_members, _, num_outputs = inputs.shape
     if stack.task == "multiclass":
         table = inputs.transpose(1, 0, 2).reshape(stack.num_rows, -1)
-        found, flat, offsets = _fit_logistic(table, stack.y_true, l2)
+        found, flat, offsets = _fit_logistic(table, stack.y_true, stack.weights, l2)
         factors = np.zeros((num_outputs, num_members, num_outputs))
         all_offsets = np.full(num_outputs, _RULED_OUT)
         if len(found) == 2:  # one row of factors stands for the second class against the first
@@ -143,13 +146,15 @@ def _logistic(stack: Stack, l2: float) -> LinearStack:
         all_offsets[found] = offsets
         return _stack_of(stack.task, factors, all_offsets)
     labels = stack.targets() > 0
-    fits = [_fit_logistic(inputs[:, :, output].T, labels[:, output], l2) for output in range(num_outputs)]
+    fits = [
+        _fit_logistic(inputs[:, :, output].T, labels[:, output], stack.weights, l2) for output in range(num_outputs)
+    ]
     by_label = np.stack([flat.T for _, flat, _ in fits])
     return _stack_of(stack.task, by_label, np.concatenate([offset for *_, offset in fits]))
 
 
 def _fit_logistic(
-    table: NDArray[np.float64], y_true: NDArray[np.generic], l2: float
+    table: NDArray[np.float64], y_true: NDArray[np.generic], weights: NDArray[np.float64] | None, l2: float
 ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
     from sklearn.linear_model import LogisticRegression
 
@@ -158,23 +163,24 @@ def _fit_logistic(
             "logistic stacking needs rows with and without each class or label, and one has only one kind",
             remedy="Choose another --method, or auto.",
         )
-    model = LogisticRegression(C=1 / l2, max_iter=2000, tol=1e-6).fit(table, y_true)
+    model = LogisticRegression(C=1 / l2, max_iter=2000, tol=1e-6).fit(table, y_true, weights)
     return model.classes_.astype(np.int64), model.coef_, model.intercept_
 
 
 def _ridge(stack: Stack, l2: float) -> LinearStack:
     """Fit each target by ridge regression, with both sides measured in standard deviations of the target."""
     targets = stack.targets()
-    centers = targets.mean(axis=0)
+    centers = stack.mean(targets)
     scales = np.where(targets.std(axis=0) > 0, targets.std(axis=0), 1.0)
     factors = np.empty((stack.num_outputs, stack.num_members, 1))
     offsets = np.empty(stack.num_outputs)
     for output in range(stack.num_outputs):
         inputs = np.asarray(stack.y_pred[:, :, output], dtype=np.float64).T
-        means = inputs.mean(axis=0)
+        means = stack.mean(inputs)
         table = (inputs - means) / scales[output]
-        gram = table.T @ table + l2 * np.eye(stack.num_members)
-        found = np.linalg.solve(gram, table.T @ ((targets[:, output] - centers[output]) / scales[output]))
+        weighted = table.T if stack.weights is None else table.T * stack.weights
+        gram = weighted @ table + l2 * np.eye(stack.num_members)
+        found = np.linalg.solve(gram, weighted @ ((targets[:, output] - centers[output]) / scales[output]))
         factors[output, :, 0] = found
         offsets[output] = centers[output] - means @ found
     return _stack_of(stack.task, factors, offsets)

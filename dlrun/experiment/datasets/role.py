@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from numpy.typing import NDArray
 
 RoleName = Literal["id", "group", "time", "weight"]
 """What a column is for that is no input: the name of a row, what it belongs to, when it was, how much it counts."""
+
+ROLES: tuple[RoleName, ...] = get_args(RoleName)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ one they are in UTC. Weights are numbers from 0 up.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn, get_args
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +22,6 @@ from dlrun.experiment.datasets.tables.notation import PLAIN, Notation
 
 if TYPE_CHECKING:
     import polars as pl
-
-ROLES: tuple[RoleName, ...] = get_args(RoleName)
 
 _LONGEST = 200
 """Characters of an id or a group: every row of an array takes as much room as the longest."""
@@ -70,6 +68,17 @@ def read_role(
         raise DataError(
             f"dataset.{role}: the column {quoted(column.name)} is of type {column.dtype}", remedy=f"{_EXPECTED[role]}."
         )
+    _require_values(role, column, held)
+    values = _READERS[role](role, column, notation)
+    if role == "weight" and not values.any():
+        raise DataError(
+            f"dataset.weight: every row weighs 0 in {quoted(column.name)}",
+            remedy="Give the rows that count a weight above 0, or leave dataset.weight out.",
+        )
+    return Role(column.name, values)
+
+
+def _require_values(role: RoleName, column: pl.Series, held: Callable[[], str]) -> None:
     missing = column.is_null() | column.is_nan() if column.dtype.is_float() else column.is_null()
     if missing.any():
         raise DataError(
@@ -77,7 +86,20 @@ def read_role(
             f"row {missing.arg_max()} (from 0){held()}",
             remedy=_FILL_IN[role],
         )
-    return Role(column.name, _READERS[role](role, column, notation))
+
+
+def read_weights(column: pl.Series, notation: Notation = PLAIN) -> NDArray[np.float64]:
+    """Read weights of some of the rows of a file as `read_role` does, be they all 0.
+
+    Args:
+        column: Their values.
+        notation: How numbers are written where they are text.
+
+    Raises:
+        DataError: A value is missing, or no weight; says in which row.
+    """
+    _require_values("weight", column, _nothing)
+    return _weights("weight", column, notation)
 
 
 def read_array(role: RoleName, name: str, parts: Sequence[NDArray[Any]]) -> Role:
@@ -91,13 +113,29 @@ def read_array(role: RoleName, name: str, parts: Sequence[NDArray[Any]]) -> Role
     Raises:
         DataError: As `read_role`, or they are of different kinds.
     """
-    import polars as pl
-
     kinds = {part.dtype.kind.replace("u", "i") for part in parts}
-    if len(kinds) > 1 or not kinds <= set("bifUSM"):
+    if len(kinds) > 1:
         types = " and ".join(dict.fromkeys(str(part.dtype) for part in parts))
         raise DataError(f"dataset.{role}: the array {quoted(name)} is of type {types}", remedy=f"{_EXPECTED[role]}.")
-    values = np.concatenate([np.ascontiguousarray(part) for part in parts])
+    return read_role(role, as_series(role, name, np.concatenate(parts)))
+
+
+def as_series(role: RoleName, name: str, values: NDArray[Any]) -> pl.Series:
+    """Return an array of shape (rows,) as a column.
+
+    Args:
+        role: What it is for.
+        name: Its name.
+        values: Numbers, truth values, text, or dates and times.
+
+    Raises:
+        DataError: It holds something else.
+    """
+    import polars as pl
+
+    if values.dtype.kind not in "biufUSM":
+        message = f"dataset.{role}: the array {quoted(name)} is of type {values.dtype}"
+        raise DataError(message, remedy=f"{_EXPECTED[role]}.")
     if values.dtype.kind == "S":
         try:
             values = np.char.decode(values, "utf-8")
@@ -106,7 +144,7 @@ def read_array(role: RoleName, name: str, parts: Sequence[NDArray[Any]]) -> Role
             raise DataError(message, remedy="Save it as text, not as bytes.") from error
     if values.dtype.kind == "M":
         values = values.astype("datetime64[us]")
-    return read_role(role, pl.Series(name, values))
+    return pl.Series(name, np.ascontiguousarray(values))
 
 
 def test_name(name: str) -> str:
@@ -151,30 +189,35 @@ def _note_of_weights(weights: Role) -> str:
 
 def _names(role: RoleName, column: pl.Series, notation: Notation) -> NDArray[Any]:  # noqa: ARG001 - what all take
     """Return ids or groups: whole numbers if that is all that they are, else text."""
-    import polars as pl
-
     text = as_text(column)
     too_long = text.str.len_chars() > _LONGEST
     if too_long.any():
         first = too_long.arg_max() or 0
         _refuse(role, column, first, f"{quoted(text[first])}, and such a name has at most {_LONGEST} characters")
+    return as_names(text)
+
+
+def as_names(column: pl.Series) -> NDArray[Any]:
+    """Return ids or groups as an array: whole numbers if that is all that they are, else text; missing ones are empty.
+
+    Args:
+        column: Text or whole numbers.
+    """
+    import polars as pl
+
+    text = as_text(column).fill_null("")
     numbers = text.cast(pl.Int64, strict=False)
     if not numbers.null_count() and (numbers.cast(pl.String) == text).all():
         return numbers.to_numpy()
     return np.array(text.to_list(), dtype=np.str_)
 
 
-def _weights(role: RoleName, column: pl.Series, notation: Notation) -> NDArray[Any]:
+def _weights(role: RoleName, column: pl.Series, notation: Notation) -> NDArray[np.float64]:
     weights = _numbers(role, column, notation)
     wrong = np.flatnonzero(~(weights >= 0) | (weights > LARGEST))
     if len(wrong):
         others = f" and in {counted(len(wrong) - 1, 'more row')}" if len(wrong) > 1 else ""
         _refuse(role, column, int(wrong[0]), f"{weights[wrong[0]]:g}{others}, which is no weight")
-    if not weights.any():
-        raise DataError(
-            f"dataset.weight: every row weighs 0 in {quoted(column.name)}",
-            remedy="Give the rows that count a weight above 0, or leave dataset.weight out.",
-        )
     return weights
 
 

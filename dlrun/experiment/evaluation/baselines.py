@@ -47,12 +47,13 @@ class Baseline:
         return cls("mean" if task == "regression" else "majority", means)
 
     @classmethod
-    def of_record(cls, task: Task, part: Mapping[str, Any]) -> Baseline:
+    def of_record(cls, task: Task, part: Mapping[str, Any], num_outputs: int) -> Baseline:
         """Return the baseline of training rows that `dataset.json` tells about.
 
         Args:
             task: What is predicted.
             part: What it says of them.
+            num_outputs: As for `fit`.
 
         Raises:
             LookupError, TypeError, ValueError, AttributeError: It does not hold what dlrun writes.
@@ -64,8 +65,10 @@ class Baseline:
         else:
             counts = part["labels" if task == "multilabel" else "classes"].values()
             found = np.array(list(counts), dtype=np.float64) / int(part["rows"])
-        kind: Literal["majority", "mean"] = "mean" if task == "regression" else "majority"
-        return cls(kind, found[1:] if task == "binary" else found)
+        found = found[1:] if task == "binary" else found
+        if found.shape != (num_outputs,) or not np.isfinite(found).all():
+            raise ValueError("not as many shares or means as there are outputs")
+        return cls("mean" if task == "regression" else "majority", found)
 
     def predict(self, num_rows: int) -> NDArray[np.float64]:
         """Return the prediction for a number of rows, shape (rows, outputs); read-only."""

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dlrun.experiment.datasets.dataset import Dataset
-from dlrun.experiment.datasets.role import Role
+from dlrun.experiment.datasets.role import Role, RoleName
 from dlrun.experiment.validation.parts_report import PartsReport, check_parts
 from dlrun.experiment.validation.plan import Rows, SplitPlan
 
@@ -39,7 +39,7 @@ def describe(dataset: Dataset, plan: SplitPlan, report: PartsReport | None = Non
             "shape": list(dataset.y.shape),
             "fingerprint": dataset.targets_fingerprint,
         },
-        **({"roles": {name: _role(role) for name, role in dataset.roles.items()}} if dataset.roles else {}),
+        **({"roles": {name: _role(name, role) for name, role in dataset.roles.items()}} if dataset.roles else {}),
         "own_test_part": dataset.test_rows is not None,
         "parts": {"development": _part(dataset, plan.development), "test": _part(dataset, plan.test)},
         "folds": [
@@ -74,11 +74,11 @@ def _inputs(dataset: Dataset) -> dict[str, Any]:
     }
 
 
-def _role(role: Role) -> dict[str, Any]:
+def _role(name: RoleName, role: Role) -> dict[str, Any]:
     """Return what a column that is no input is called, and what it holds."""
     values = role.values
     record = {"column": role.column, "dtype": str(values.dtype), "distinct": len(np.unique(values))}
-    if values.dtype.kind == "U":
+    if name not in ("time", "weight"):  # ids and groups may name people; a bundle holds none of them
         return record
     lowest, highest = (str(each) if values.dtype.kind == "M" else each.item() for each in (values.min(), values.max()))
     return {**record, "lowest": lowest, "highest": highest}

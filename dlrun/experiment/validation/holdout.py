@@ -25,7 +25,7 @@ class Holdout(Scheme):
     brings. With `test_fraction: 0.2`, a `fraction` of 0.2 leaves 60% for training."""
     shuffle: bool = True
     """Whether rows are drawn at random. `false` is for rows in order of time: the last rows are the test set, the rows
-    before them the validation part."""
+    before them the validation part. With `dataset.time` the order is checked; ties may lie on both sides of a cut."""
 
     @property
     def ordered(self) -> bool:

@@ -55,6 +55,7 @@ def open_data(
         scored=targets,
         keep=tuple(keep),
         left_out=source.left_out,
+        roles=source.role_names,
         array=array,
     )
     if source.takes(found):

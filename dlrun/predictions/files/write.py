@@ -3,7 +3,8 @@
 A table has the rows of the data in their order: the columns that were kept, and then, by task: `label` and
 `probability_CLASS` for each class; `label_LABEL` and `probability_LABEL` for each label; or for each target of a
 regression its name, `NAME_low` and `NAME_high`. An npz file has `y_pred` as `predictions/test.npz` has it, and
-`label` (codes, with `class_names`) or `low` and `high`. `row`, the numbers of the rows from 0, is written if asked for.
+`label` (codes, with `class_names`) or `low` and `high`. `row`, the numbers of the rows from 0, is written if asked for;
+ids, if the data have a column of them, stand before all else but these, in an npz file as `id`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,9 +25,13 @@ from numpy.typing import NDArray
 from dlrun.base import files
 from dlrun.errors import DataError, UsageError
 from dlrun.experiment.datasets.readers.new_rows import Data, located
+from dlrun.experiment.datasets.roles import as_names
 from dlrun.predictions.files.layout import Predicted, as_frame, column_names, harmless
 from dlrun.predictions.predictor import Predictor
 from dlrun.predictions.unseen import Unseen
+
+if TYPE_CHECKING:
+    import polars as pl
 
 _FORMS = (".csv", ".parquet", ".npz")
 
@@ -77,7 +82,9 @@ class Writer(ABC):
 
 
 @contextlib.contextmanager
-def writing(path: Path, predictor: Predictor, keep: tuple[str, ...], *, rows: bool = False) -> Iterator[Writer]:
+def writing(
+    path: Path, predictor: Predictor, keep: tuple[str, ...], *, rows: bool = False, ids: str | None = None
+) -> Iterator[Writer]:
     """Yield the writer for a file; the file appears, as a whole, when the block ends well.
 
     Args:
@@ -85,19 +92,20 @@ def writing(path: Path, predictor: Predictor, keep: tuple[str, ...], *, rows: bo
         predictor: Whose predictions.
         keep: Columns of the input that are passed on.
         rows: Whether the numbers of the rows are written.
+        ids: The one of them that holds ids; None if none does.
 
     Raises:
         UsageError: The ending is unknown, or columns collide.
         StorageError: The file cannot be written.
     """
-    check_output(path, predictor, keep, rows=rows)
+    check_output(path, predictor, keep, rows=rows, ids=ids)
     form = path.suffix.lower()
     with files.publish(path.absolute()) as temporary:
         if form == ".csv":
             with temporary.open("wb") as stream:
                 yield CsvWriter(stream, predictor, rows=rows)
         elif form == ".npz":
-            with _NpzWriter(temporary, predictor, rows=rows) as writer:
+            with _NpzWriter(temporary, predictor, rows=rows, ids=ids) as writer:
                 yield writer
         else:
             with _ParquetWriter(temporary, predictor, rows=rows) as writer:
@@ -123,7 +131,9 @@ def check_file(path: Path) -> None:
         raise UsageError(f"'{path}' is a folder, or in a folder that does not exist", remedy="Name a file.")
 
 
-def check_output(path: Path | None, predictor: Predictor, keep: tuple[str, ...], *, rows: bool = False) -> None:
+def check_output(
+    path: Path | None, predictor: Predictor, keep: tuple[str, ...], *, rows: bool = False, ids: str | None = None
+) -> None:
     """Refuse an output that could not be written, before anything is predicted.
 
     Args:
@@ -131,12 +141,13 @@ def check_output(path: Path | None, predictor: Predictor, keep: tuple[str, ...],
         predictor: Whose predictions.
         keep: Columns of the input that are passed on.
         rows: Whether the numbers of the rows are written.
+        ids: The one of them that holds ids; None if none does.
 
     Raises:
         UsageError: The ending is unknown, the folder is missing, or columns collide.
     """
     if path is not None:
-        if path.suffix.lower() == ".npz" and keep:
+        if path.suffix.lower() == ".npz" and {*keep} - {ids}:
             raise UsageError("an npz file of predictions keeps no columns", remedy="Write .csv or .parquet.")
         check_file(path)
     own = column_names(predictor, rows=rows)
@@ -147,9 +158,14 @@ def check_output(path: Path | None, predictor: Predictor, keep: tuple[str, ...],
             remedy="Write an .npz file with --output, which has no columns.",
         )
     taken = {*own} & {*keep}
-    if taken:
+    if ids in taken and (path is None or path.suffix.lower() != ".npz"):
         raise UsageError(
-            f"the column '{min(taken)}' to keep is called as a column of the predictions",
+            f"the column '{ids}' of ids is called as a column of the predictions",
+            remedy="Write an .npz file with --output, or rename it in the data, so that ids are left out.",
+        )
+    if taken - {ids}:
+        raise UsageError(
+            f"the column '{min(taken - {ids})}' to keep is called as a column of the predictions",
             remedy="Rename it in the data, or leave it out of --keep.",
         )
 
@@ -206,10 +222,12 @@ class _ParquetWriter(Writer):
 class _NpzWriter(Writer):
     """Collects the bytes of each array in a temporary file, and packs them at the end, when their lengths are known."""
 
-    def __init__(self, path: Path, predictor: Predictor, *, rows: bool) -> None:
+    def __init__(self, path: Path, predictor: Predictor, *, rows: bool, ids: str | None) -> None:
         self._path = path
         self._predictor = predictor
         self._rows = rows
+        self._ids = ids
+        self._of_ids: list[pl.Series] = []
         self._open = contextlib.ExitStack()
         self._arrays: dict[str, tuple[IO[bytes], np.dtype[Any], tuple[int, ...]]] = {}
         self._num_rows = 0
@@ -222,6 +240,8 @@ class _NpzWriter(Writer):
         for name, array in arrays.items():
             if array is not None:
                 self._append(name, array)
+        if self._ids is not None and predicted.kept is not None:
+            self._of_ids.append(predicted.kept[self._ids])
         self._num_rows += len(predicted.y_pred)
 
     def _append(self, name: str, array: NDArray[Any]) -> None:
@@ -243,7 +263,11 @@ class _NpzWriter(Writer):
                     np.lib.format.write_array_header_1_0(out, {**header, "shape": (self._num_rows, *shape)})
                     file.seek(0)
                     shutil.copyfileobj(file, out)
-            small = {"row": np.arange(self._num_rows)} if self._rows else {}
+            small: dict[str, NDArray[Any]] = {"row": np.arange(self._num_rows)} if self._rows else {}
+            if self._of_ids:
+                import polars as pl
+
+                small["id"] = as_names(pl.concat(self._of_ids))
             if self._predictor.class_names:
                 small["class_names"] = np.array(self._predictor.class_names)
             for name, array in small.items():

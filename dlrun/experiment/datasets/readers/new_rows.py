@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+import numpy as np
 from numpy.typing import NDArray
 
 from dlrun.errors import DataError
 from dlrun.experiment.datasets.dataset import DatasetFacts
+from dlrun.experiment.datasets.role import RoleName
 
 if TYPE_CHECKING:
     import polars as pl
@@ -31,6 +33,7 @@ class Asked:
         scored: Whether the true values are needed.
         keep: Columns to pass on.
         left_out: Columns that the run knows and does not use.
+        roles: Columns or arrays of the run's own data that are no inputs, by what they are for.
         array: Name of the array of inputs, if one was named.
     """
 
@@ -43,6 +46,7 @@ class Asked:
     scored: bool = False
     keep: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
+    roles: Mapping[RoleName, str] = field(default_factory=dict)
     array: str | None = None
 
     @property
@@ -59,8 +63,9 @@ class Chunk:
         first: Number of the first row, from 0.
         x: Inputs of the dataset's form.
         targets: Columns of the targets as they are in the file, or None if they were not asked for.
-        kept: Columns that are to be passed on, or None if there are none.
+        kept: Columns that are to be passed on, that of ids first, or None if there are none.
         unlabeled: Rows without a label that were left out, as the run leaves them out.
+        weights: How much each row counts in scores, or None if all count the same.
     """
 
     first: int
@@ -68,6 +73,7 @@ class Chunk:
     targets: pl.DataFrame | NDArray[Any] | None = None
     kept: pl.DataFrame | None = None
     unlabeled: int = 0
+    weights: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.x)
@@ -88,11 +94,15 @@ class Data:
         path: The file or folder that holds them.
         notes: What the user should know about how they are read.
         rows: Yields them.
+        ids: Column of ids, which is passed on, or None if there is none.
+        kept: All columns that are passed on.
     """
 
     path: Path
     notes: tuple[str, ...]
     rows: Rows
+    ids: str | None = None
+    kept: tuple[str, ...] = ()
 
     def chunks(self, num_rows: int) -> Iterator[Chunk]:
         """Yield the rows in order.
@@ -118,3 +128,24 @@ def located(error: DataError, path: Path, first: int, num_rows: int) -> DataErro
     message = re.sub(r"\brow (\d+) \(from 0\)", lambda row: f"row {int(row[1]) + first} (from 0)", error.message)
     rows = f", rows {first:,} to {first + num_rows - 1:,}" if first else ""
     return DataError(f"'{path}'{rows}: {message}", remedy=error.remedy)
+
+
+def notes_of_roles(asked: Asked, ids: str | None, weights: str | None) -> tuple[str, ...]:
+    """Say what becomes of the ids and weights of new data.
+
+    Args:
+        asked: What the run needs.
+        ids: The column of ids that the data have.
+        weights: The column of weights that they have.
+    """
+    names = asked.roles
+    if not asked.scored and ids is None and "id" in names:
+        return (
+            f"the data have no ids, no column '{names['id']}': predictions are in the order of the rows, which --rows "
+            "numbers",
+        )
+    if not asked.scored or "weight" not in names:
+        return ()
+    if weights is None:
+        return (f"the data have no weights, no column '{names['weight']}': in these scores all rows count alike",)
+    return (f"scores weigh rows by '{weights}'",)

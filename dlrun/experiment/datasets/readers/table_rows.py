@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from dlrun.base.words import absent, quoted_list
 from dlrun.errors import DataError
-from dlrun.experiment.datasets.readers.new_rows import Asked, Chunk, Data, located
+from dlrun.experiment.datasets.readers.new_rows import Asked, Chunk, Data, located, notes_of_roles
 from dlrun.experiment.datasets.readers.second_file import alike
 from dlrun.experiment.datasets.readers.table_file import ALL_COLUMNS, TableFile
+from dlrun.experiment.datasets.roles import read_weights
 from dlrun.experiment.datasets.tables.columns import AS_TRAINED, as_numbers, as_text, refuse_infinite
 
 if TYPE_CHECKING:
@@ -45,10 +46,15 @@ def open_table(file: TableFile, asked: Asked, *, drop_unlabeled: bool = False) -
         hint = file.misread() if absent(needed, file.header) else ""
     file.require(needed, " ".join(filter(None, (hint, ALL_COLUMNS))))
     file.require(asked.keep, "Keep a column that the file has.")
-    known = {*asked.inputs, *asked.targets, *asked.keep, *asked.left_out}
+    header = set(file.header)
+    ids, weights = (found if (found := asked.roles.get(role)) in header else None for role in ("id", "weight"))
+    weights = weights if asked.scored else None
+    kept = tuple(dict.fromkeys([*([] if ids is None else [ids]), *asked.keep]))
+    known = {*asked.inputs, *asked.targets, *kept, *asked.left_out, *asked.roles.values()}
     unused = [name for name in file.header if name not in known]
     notes = (f"columns that the run does not know are not used: {quoted_list(unused)}",) if unused else ()
-    return Data(file.path, notes, _TableRows(file, asked, drop_unlabeled))
+    rows = _TableRows(file, asked, drop_unlabeled, kept, weights)
+    return Data(file.path, (*notes, *notes_of_roles(asked, ids, weights)), rows, ids, kept)
 
 
 @dataclass(frozen=True)
@@ -56,18 +62,21 @@ class _TableRows:
     file: TableFile
     asked: Asked
     drop_unlabeled: bool
+    kept: tuple[str, ...]
+    weights: str | None
 
     def chunks(self, num_rows: int) -> Iterator[Chunk]:
         first, asked = 0, self.asked
         for read in self._frames(num_rows):
             frame = self._labeled(read)
-            kept = frame.select(asked.keep) if asked.keep else None
+            kept = frame.select(self.kept) if self.kept else None
             try:
                 targets = self._targets(frame.select(asked.targets)) if asked.scored else None
                 x = self._inputs(frame.select(asked.inputs))
+                own = None if self.weights is None else read_weights(frame[self.weights], self.file.notation)
             except DataError as error:
                 raise located(error, self.file.path, first, frame.height) from error
-            yield Chunk(first, x, targets, kept, read.height - frame.height)
+            yield Chunk(first, x, targets, kept, read.height - frame.height, own)
             first += frame.height
 
     def _frames(self, num_rows: int) -> Iterator[pl.DataFrame]:
@@ -75,7 +84,8 @@ class _TableRows:
         asked = self.asked
         with _settled(self.file):
             targets = [name for name in asked.targets if name in set(self.file.header)]
-            columns = list(dict.fromkeys([*asked.inputs, *targets, *asked.keep]))
+            weights = [] if self.weights is None else [self.weights]
+            columns = list(dict.fromkeys([*asked.inputs, *targets, *self.kept, *weights]))
             yield from self.file.rows(columns, num_rows, spare=not asked.scored)
 
     def _labeled(self, frame: pl.DataFrame) -> pl.DataFrame:
