@@ -64,7 +64,8 @@ def read_role(
     """
     import polars as pl
 
-    if column.dtype.is_nested() or column.dtype in (pl.Binary, pl.Object, pl.Time, pl.Duration):
+    unfit = (pl.Binary, pl.Object, pl.Time, pl.Duration, *([] if role in ("id", "group") else [pl.Boolean]))
+    if column.dtype.is_nested() or column.dtype in unfit:
         raise DataError(
             f"dataset.{role}: the column {quoted(column.name)} is of type {column.dtype}", remedy=f"{_EXPECTED[role]}."
         )

@@ -97,6 +97,7 @@ class InMemory(Named):
         if isinstance(given, tuple | list):
             named = dict(zip(_NAMES, given, strict=False)) if len(given) in (2, 4) else {}
         own = {each for name in self.role_names.values() for each in (name, test_name(name))}
+        own -= set(_NAMES)
         if not isinstance(named, Mapping) or set(named) - own not in (set(_NAMES[:2]), set(_NAMES)):
             found = f"a value of the type {type(given).__name__}"
             if isinstance(given, Mapping):

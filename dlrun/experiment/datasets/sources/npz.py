@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from dlrun.base.settings import Auto
+from dlrun.base.words import did_you_mean
 from dlrun.errors import DataError, UsageError
 from dlrun.experiment.datasets.dataset import Dataset, DatasetFacts, InputKind
 from dlrun.experiment.datasets.named import Named
@@ -112,7 +113,7 @@ class Npz(Named):
             _require_alike(archive.path, x, x_test)
             _require_alike(archive.path, y, y_test)
         kind = input_kind(x.header.shape, x.header.dtype, self.input_kind, f"'{archive.path}'")
-        roles = {role: _role_arrays(archive, name, x, x_test) for role, name in self.role_names.items()}
+        roles = {role: _role_arrays(archive, role, name, x, x_test) for role, name in self.role_names.items()}
         return _Plan(x, y, x_test, y_test, kind, self.kept(x.num_rows), roles)
 
     def _read(self, archive: Archive, first: "_Array", second: "_Array | None") -> NDArray[Any]:
@@ -163,11 +164,17 @@ class _Plan:
         return {array.name for array in (self.x, self.y, self.x_test, self.y_test, *own) if array}
 
 
-def _role_arrays(archive: Archive, name: str, x: _Array, x_test: _Array | None) -> tuple[_Array, ...]:
+def _role_arrays(archive: Archive, role: RoleName, name: str, x: _Array, x_test: _Array | None) -> tuple[_Array, ...]:
     """Return the array of that name, and that of the own test part if there is one."""
     wanted = [(name, x)] + ([(test_name(name), x_test)] if x_test else [])
     found = []
     for own, inputs in wanted:
+        if own not in archive.names:
+            hint = did_you_mean(own, archive.names)
+            raise DataError(
+                f"'{archive.path}': dataset.{role} names '{own}', which is not there ({hint})",
+                remedy=f"Correct dataset.{role}, or leave it out.",
+            )
         array = _choose(archive, own, (), own)
         if array.header.shape != (inputs.num_rows,):
             raise DataError(
