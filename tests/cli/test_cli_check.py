@@ -189,7 +189,7 @@ def test_columns_are_named_by_what_becomes_of_them(table) -> None:
     told = (
         "column 'PassengerId' differs in every row, as an identifier does; dataset.drop=[remark, PassengerId] leaves it"
     )
-    assert lines[-1] == f"note: {told} out"
+    assert lines[-1] == f"note: {told} out, dataset.id=PassengerId takes it along"
 
 
 def test_check_tells_the_notes_that_training_tells(table) -> None:

@@ -54,7 +54,8 @@ def test_counter_column_is_noted_and_kept(folder: Path) -> None:
     dataset = csv(folder).load()
     assert dataset.feature_names == ("id", "color", "size")
     assert [note for note in dataset.notes if "'id'" in note] == [
-        "column 'id' counts the rows, as an identifier does; dataset.drop=[id] leaves it out"
+        "column 'id' counts the rows, as an identifier does; dataset.drop=[id] leaves it out, dataset.id=id takes it "
+        "along"
     ]
 
 

@@ -258,7 +258,9 @@ def _notes(
         elif column.null_count() == 0 and column.n_unique() == 1:
             notes.append(f"{name} has the same value in every row")
         elif why := like_an_identifier(column):
-            notes.append(f"{name} {why}, as an identifier does; {_drop([column.name], dropped)} leaves it out")
+            along = f", dataset.id={column.name} takes it along" if column.name else ""
+            left_out = f"{_drop([column.name], dropped)} leaves it out"
+            notes.append(f"{name} {why}, as an identifier does; {left_out}{along}")
         elif is_text and (other := other_notation(column, notation)):
             setting = f"; {other.setting} reads them" if other.setting else ""
             notes.append(f"{name} {other}: taken for categories{setting}")
