@@ -103,8 +103,8 @@ def test_notes_on_columns_without_information() -> None:
     assert notes == (
         "column 'none' has no values at all",
         "column 'same' has the same value in every row",
-        "column 'row' counts the rows, as an identifier does; dataset.drop=[row] leaves it out, dataset.id=row takes it "
-        "along",
+        "column 'row' counts the rows, as an identifier does; dataset.drop=[row] leaves it out, dataset.id=row takes "
+        "it along",
     )
 
 
