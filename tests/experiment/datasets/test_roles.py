@@ -322,3 +322,9 @@ def _with_roles(dataset: Dataset, roles: Any) -> Dataset:
     from dataclasses import replace
 
     return replace(dataset, roles=roles)
+
+
+def test_a_file_of_separators_alone_is_refused_in_words(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text(",")
+    with pytest.raises(DataError, match="has no column 'y'"):
+        Csv.model_validate({"path": str(tmp_path / "t.csv"), "target": "y"}).load()
