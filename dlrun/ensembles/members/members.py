@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from dlrun.base.text import printable
 from dlrun.ensembles.members.candidates import Skipped, read_state
-from dlrun.ensembles.members.predictions import Rows, Unfit, read_part, read_roles, read_rows
+from dlrun.ensembles.members.predictions import Rows, Unfit, read_part, read_rows, read_weights
 from dlrun.ensembles.members.stack import Places, Stack
 from dlrun.errors import StorageError, UsageError
 from dlrun.experiment.datasets.dataset import Task
@@ -275,12 +275,12 @@ def _stacked(same: Sequence[tuple[Member, Rows]], skipped: list[Skipped]) -> Adm
     rows = same[0][1]
     row, fold = rows.validation
     y_pred = stacks[0]["y_pred"][: len(members)]
-    weights = _weights(members[0], "validation", rows.order)
+    weights = read_weights(members[0].run, "validation", rows.order)
     validation = Stack(members[0].task, stacks[0]["y_true"], y_pred, row, fold, weights=weights)
     test = None
     if len(rows.test):
         y_pred = stacks[1]["y_pred"][: len(members)]
-        weights = _weights(members[0], "test", rows.test_order)
+        weights = read_weights(members[0].run, "test", rows.test_order)
         same_fold = np.zeros_like(rows.test)
         test = Stack(members[0].task, stacks[1]["y_true"], y_pred, rows.test, same_fold, weights=weights)
     return Admitted(tuple(members), validation, test, tuple(skipped))
@@ -296,14 +296,6 @@ def _put(stack: dict[str, Any], place: int, most: int, y_true: NDArray[Any], y_p
     if y_pred.dtype.itemsize > stack["y_pred"].dtype.itemsize:
         stack["y_pred"] = stack["y_pred"].astype(y_pred.dtype)
     stack["y_pred"][place] = y_pred
-
-
-def _weights(member: Member, part: str, order: Places) -> NDArray[np.float64] | None:
-    """Return the weights of the rows of a part, which all members share as they share the targets."""
-    if "weight" not in member.facts.get("roles", {}):
-        return None
-    weights = read_roles(member.run, part, order).get("weight")
-    return None if weights is None or (weights == weights[0]).all() else weights.astype(np.float64)
 
 
 def _width(member: Member) -> int | None:

@@ -92,6 +92,12 @@ def read_roles(run: RunFolder, part: str, order: NDArray[np.int64]) -> dict[str,
     return {name: values[order] for name, values in found.items()}
 
 
+def read_weights(run: RunFolder, part: str, order: NDArray[np.int64]) -> NDArray[np.float64] | None:
+    """Read the weights of predictions, as `read_roles`; None if all rows weigh the same."""
+    weights = read_roles(run, part, order).get("weight")
+    return None if weights is None or (weights == weights[0]).all() else weights.astype(np.float64)
+
+
 def _numbers(values: NDArray[Any]) -> NDArray[np.int64]:
     if values.ndim != 1 or values.dtype.kind not in "iu":
         raise Unfit("its predictions are damaged: rows and folds must be whole numbers")
