@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from dlrun.experiment.load import load_text
 
 from dlrun.ensembles.ensemble import run_ensemble
 from dlrun.ensembles.judge import Judge
@@ -25,6 +24,7 @@ from dlrun.ensembles.settings import Ensemble
 from dlrun.experiment.datasets.dataset import Task
 from dlrun.experiment.evaluation.evaluation import evaluate
 from dlrun.experiment.evaluation.metrics import metrics_for
+from dlrun.experiment.load import load_text
 from dlrun.runs.run import run_experiment
 
 MakeStack = Callable[..., Stack]

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from dlrun.experiment.load import load_text
 
 from dlrun.experiment.evaluation.evaluation import evaluate
+from dlrun.experiment.load import load_text
 from dlrun.predictions.evaluate import evaluate_file
 from dlrun.predictions.files.data import open_data
 from dlrun.predictions.files.write import predict_file, writing

@@ -6,12 +6,12 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pytest
-from dlrun.experiment.load import load_text
 
 from dlrun.base.settings import members
 from dlrun.errors import ConfigError, DataError
 from dlrun.experiment.datasets.dataset import Dataset
 from dlrun.experiment.datasets.role import Role
+from dlrun.experiment.load import load_text
 from dlrun.experiment.validation.holdout import Holdout
 from dlrun.experiment.validation.parts import Strata
 from dlrun.experiment.validation.plan import Rows

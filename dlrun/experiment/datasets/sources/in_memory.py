@@ -11,11 +11,11 @@ from dlrun.base.settings import Auto, Names
 from dlrun.base.words import absent, counted, did_you_mean, quoted_list
 from dlrun.errors import DataError
 from dlrun.experiment.datasets.dataset import Dataset
-from dlrun.experiment.datasets.named import Named
 from dlrun.experiment.datasets.readers.arrays import ArrayKind, input_kind, typed
 from dlrun.experiment.datasets.readers.frames import as_array, as_frame, name_of
 from dlrun.experiment.datasets.role import Role, RoleName
 from dlrun.experiment.datasets.roles import read_array, read_role, test_name
+from dlrun.experiment.datasets.sources.named import Named
 from dlrun.experiment.datasets.tables.columns import ColumnType, prepare
 from dlrun.experiment.datasets.tables.notation import PLAIN
 from dlrun.experiment.datasets.tables.table_targets import check_target, targets_of

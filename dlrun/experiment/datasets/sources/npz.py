@@ -13,12 +13,12 @@ from dlrun.base.settings import Auto
 from dlrun.base.words import did_you_mean
 from dlrun.errors import DataError, UsageError
 from dlrun.experiment.datasets.dataset import Dataset, DatasetFacts, InputKind
-from dlrun.experiment.datasets.named import Named
 from dlrun.experiment.datasets.readers.arrays import ArrayKind, input_kind, typed
 from dlrun.experiment.datasets.readers.files import existing_file, naming
 from dlrun.experiment.datasets.readers.npz_reader import DEFAULT_MAX_BYTES, Archive, Header, missing_array
 from dlrun.experiment.datasets.role import Role, RoleName
 from dlrun.experiment.datasets.roles import read_array, test_name
+from dlrun.experiment.datasets.sources.named import Named
 from dlrun.experiment.datasets.targets import Targets, encode
 
 if TYPE_CHECKING:

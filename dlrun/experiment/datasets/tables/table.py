@@ -14,12 +14,12 @@ from dlrun.base.settings import Names
 from dlrun.base.words import absent, counted, did_you_mean, quoted_list
 from dlrun.errors import DataError, UsageError
 from dlrun.experiment.datasets.dataset import Dataset, DatasetFacts
-from dlrun.experiment.datasets.named import Named
 from dlrun.experiment.datasets.readers.files import existing_file, naming
 from dlrun.experiment.datasets.readers.second_file import alike
 from dlrun.experiment.datasets.readers.table_file import TableFile
 from dlrun.experiment.datasets.role import Role, RoleName
 from dlrun.experiment.datasets.roles import read_role
+from dlrun.experiment.datasets.sources.named import Named
 from dlrun.experiment.datasets.tables.columns import ColumnType, as_numbers, prepare
 from dlrun.experiment.datasets.tables.notation import PLAIN, Notation
 from dlrun.experiment.datasets.tables.table_targets import check_target, targets_of
