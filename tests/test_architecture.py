@@ -138,6 +138,17 @@ def test_no_files_import_each_other_in_a_circle() -> None:
     assert not below, "these files, or what they import, import each other in a circle"
 
 
+def test_models_are_asked_and_not_looked_up_by_their_class() -> None:
+    concrete = {"network.network", "random_forest", "gradient_boosting", "linear"}
+    knowing = {
+        str(path.relative_to(PACKAGE))
+        for path in FILES
+        for module, _ in modules_of(path)
+        if module.removeprefix("experiment.models.") in concrete
+    }
+    assert knowing <= {"experiment/models/models.py", "learners/network_backend.py"}
+
+
 def test_the_root_holds_four_files() -> None:
     assert {path.name for path in PACKAGE.glob("*.py")} == {"__init__.py", "__main__.py", "api.py", "errors.py"}
 

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import pytest
 MEMBERS = {
     "layer": ("unit_norm", "UnitNorm"),
     "dataset": ("feather", "Feather"),
+    "model": ("generalized_linear", "GeneralizedLinear"),
     "scheme": ("monte_carlo", "MonteCarlo"),
     "search": ("halton", "Halton"),
     "command": ("where", None),
@@ -32,6 +34,17 @@ training: {epochs: 1}
 validation: {kind: monte_carlo, draws: 2}
 tuner: {kind: halton, trials: 3, space: {model.layers.1.dense.units: {int: [2, 8]}}}
 """
+
+GLUM = """\
+from sklearn.linear_model import Ridge
+
+
+class GeneralizedLinearRegressor(Ridge):
+    def __init__(self, family="normal", alpha=1.0, random_state=None):
+        super().__init__(alpha=alpha)
+        self.family, self.random_state = family, random_state
+"""
+"""Stands for the package that the model of the page needs; its own has the same names."""
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -72,6 +85,7 @@ def changed(repository: Path, diffs: list[str], tmp_path_factory: pytest.TempPat
     copy = tmp_path_factory.mktemp("changed")
     for part in ("dlrun", "tests/contracts"):
         shutil.copytree(repository / part, copy / part, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(repository / "pyproject.toml", copy)
     for diff in [*map(others, diffs), *diffs]:
         apply(copy, diff)
     return copy
@@ -134,6 +148,24 @@ def test_a_new_format_of_tables_trains_and_predicts(command: Command, tmp_path: 
     predicted = command("predict", run, str(tmp_path / "t.feather"), "--output", str(tmp_path / "out.csv"))
     assert predicted.returncode == 0, predicted.stderr
     assert len(pl.read_csv(tmp_path / "out.csv")) == 60
+
+
+def test_a_new_model_needs_its_package_and_then_trains_and_predicts(command: Command, tmp_path: Path) -> None:
+    if find_spec("glum") is not None:
+        pytest.skip("the package that is to be missing is here")
+    config = ("model=generalized_linear", "tuner=null", "--name", "counts")
+    for name in ("check", "train"):
+        ended = command(name, *config[: 2 if name == "check" else 4])
+        assert ended.returncode == 2
+        assert 'Install it with: pip install "dlrun[glum]"' in ended.stderr
+    assert "generalized_linear" in command("doctor").stdout
+    (tmp_path / "glum.py").write_text(GLUM)
+    ended = command("train", *config, "--json", path=tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    (tmp_path / "new.csv").write_text("age,sex,bmi,bp,s1,s2,s3,s4,s5,s6\n" + "0.01," * 9 + "0.02\n")
+    answer = json.loads(ended.stdout)["id"]
+    predicted = command("predict", answer, str(tmp_path / "new.csv"), path=tmp_path)
+    assert predicted.returncode == 0, predicted.stderr
 
 
 def test_a_new_command_is_in_the_help_and_works(command: Command, trained: dict[str, Any]) -> None:

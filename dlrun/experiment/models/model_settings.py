@@ -49,6 +49,9 @@ class ModelSettings(Settings, ABC):
     has_parameters: ClassVar[bool] = False
     """Whether the number of its weights is known before it is fitted, and tells its size."""
 
+    several_inputs: ClassVar[bool] = False
+    """Whether it takes numbers and codes of a table as arrays of their own; else it gets both as one matrix."""
+
     is_simplest: ClassVar[bool] = False
     """Whether there is no smaller model worth comparing with."""
 
@@ -64,9 +67,6 @@ class ModelSettings(Settings, ABC):
     @abstractmethod
     def default_space(self) -> Space:
         """Return what a search tries of it unless the config says so; paths begin with `model.`."""
-
-    several_inputs: ClassVar[bool] = False
-    """Whether it takes numbers and codes of a table as arrays of their own; else it gets both as one matrix."""
 
     @property
     def num_tokens(self) -> int | None:

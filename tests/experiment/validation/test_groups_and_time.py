@@ -92,6 +92,10 @@ def test_a_scheme_that_keeps_groups_is_one_class() -> None:
         def num_parts(self) -> int:
             return 2
 
+        @property
+        def num_folds(self) -> int:
+            return 1
+
         def set_test_aside(self, dataset: Dataset, strata: Strata | None, seed: int) -> tuple[Rows, Rows]:
             del strata, seed
             groups = dataset.role("group")
