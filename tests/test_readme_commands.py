@@ -61,9 +61,11 @@ def houses(dlrun: Any) -> Any:
     generator = np.random.default_rng(0)
     rooms, age, town = generator.integers(1, 8, 220), generator.integers(0, 90, 220), generator.choice(["A", "B"], 220)
     price = (60 * rooms - age + 80 * (town == "A") + generator.normal(0, 25, 220)).round(1)
-    rows = [f"{number},{r},{a},{t}" for number, (r, a, t) in enumerate(zip(rooms, age, town, strict=True))]
+    sales = generator.integers(1, 4, 220)
+    columns = zip(rooms, age, town, sales, strict=True)
+    rows = [f"{number},{r},{a},{t},{s}" for number, (r, a, t, s) in enumerate(columns)]
     labelled = [f"{row},{value}" for row, value in zip(rows, price, strict=True)]
-    header = "id,rooms,age,town"
+    header = "house,rooms,age,town,sales"
     for name, lines in (
         ("houses.csv", [f"{header},price", *labelled[:180]]),
         ("labelled.csv", [f"{header},price", *labelled[180:]]),
@@ -152,7 +154,7 @@ def test_the_lines_of_python(houses: Any) -> None:
     text = section(CONFIGS, "Studies and ensembles").split("From Python: ")[1]
     lines = re.findall(r"`(dlrun\.[^`]+)`", text)
     assert len(lines) == 5
-    made = ["x = polars.read_csv('new.csv')", "frame = polars.read_csv('houses.csv').drop('id')"]
+    made = ["x = polars.read_csv('new.csv')", "frame = polars.read_csv('houses.csv').drop('house', 'sales')"]
     program = "\n".join(["import dlrun, polars", *made, "if __name__ == '__main__':"])
     program += "".join(f"\n    print({line.replace('trials=50', 'trials=4')})" for line in lines) + "\n"
     (houses.folder / "lines.py").write_text(program)

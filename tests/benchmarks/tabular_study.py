@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from dlrun.clock import Clock
 
 from dlrun.ensembles.members.stack import Stack
 from dlrun.ensembles.methods import combine as combining
@@ -34,6 +33,7 @@ from dlrun.ensembles.settings import Ensemble
 from dlrun.experiment.load import load_text
 from dlrun.learners.listener import Listener
 from dlrun.runs.average import RowLosses
+from dlrun.runs.clock import Clock
 from dlrun.runs.fit import Context, fit_fold, prepare
 from dlrun.runs.run import make_ready
 from dlrun.runs.score import Outcome
