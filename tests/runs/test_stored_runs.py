@@ -1,4 +1,4 @@
-"""Runs, a study and an ensemble that an earlier dlrun has made are read, predict the same, and go on.
+"""Runs, a study and an ensemble that an earlier dlrun has made are read, predict the same, and go on where they stood.
 
 `tests/golden/runs/first.zip` holds them as they were written before code was arranged by jobs and sections, with what
 each of them predicted then.
@@ -22,6 +22,8 @@ RUNS = {
     "study": "20261128-132757-old-forest-5fca",
     "ensemble": "20261128-132808-ensemble-2da4",
 }
+STOPPED = "20261128-150409-old-stopped-d7b2"
+"""A run of 60 epochs that was killed in the midst of them."""
 
 
 @pytest.fixture
@@ -60,8 +62,18 @@ def test_old_runs_are_shown_and_scored(stored: Any, kind: str) -> None:
 def test_old_runs_are_listed_without_complaint(stored: Any) -> None:
     ended = stored("ls", "--json")
     listed = json.loads(ended.out)["runs"]
-    assert {run["id"] for run in listed} == set(RUNS.values())
-    assert {(run["state"], run["problem"]) for run in listed} == {("finished", None)}
+    states = {run["id"]: (run["state"], run["problem"]) for run in listed}
+    assert states == {**dict.fromkeys(RUNS.values(), ("finished", None)), STOPPED: ("lost", None)}
+
+
+def test_an_old_run_that_was_killed_goes_on(stored: Any) -> None:
+    history = stored.folder / "runs" / STOPPED / "history.csv"
+    before = history.read_text().splitlines()
+    ended = stored("resume", STOPPED, "--json")
+    assert ended.code == 0, ended.err
+    after = history.read_text().splitlines()
+    assert len(before) < len(after) == 61
+    assert after[: len(before) - 1] == before[:-1]
 
 
 def test_an_old_study_goes_on(stored: Any) -> None:
