@@ -254,6 +254,17 @@ class RunFolder:
         except ValueError as error:
             raise StorageError(f"{printable(str(self.file(relative)))} is damaged: it is not JSON") from error
 
+    def read_object(self, relative: str) -> dict[str, Any]:
+        """Read a JSON file that holds an object.
+
+        Raises:
+            StorageError: It cannot be read, or holds something else.
+        """
+        value = self.read_json(relative)
+        if not isinstance(value, dict):
+            raise StorageError(f"{printable(str(self.file(relative)))} is damaged: it is no JSON object")
+        return value
+
 
 def _make_room(runs_dir: Path) -> None:
     """Make the folder of runs if it is missing; one inside of a run may be no link."""

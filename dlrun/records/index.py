@@ -141,12 +141,7 @@ def _done(folder: RunFolder, study: dict[str, Any] | None) -> int | None:
 
 def _mapping(folder: RunFolder, name: str) -> dict[str, Any]:
     """Read a JSON object; a file that is not there yet is an empty one."""
-    if not folder.file(name).exists():
-        return {}
-    value = folder.read_json(name)
-    if not isinstance(value, dict):
-        raise StorageError(f"{printable(str(folder.file(name)))} is damaged: it is no JSON object")
-    return value
+    return folder.read_object(name) if folder.file(name).exists() else {}
 
 
 def _text(value: object) -> str | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dlrun.base.text import parse_json, printable
-from dlrun.errors import StorageError, UsageError
+from dlrun.errors import UsageError
 from dlrun.experiment.load import load_text
 from dlrun.learners.listener import Listener
 from dlrun.records.environment import environment_changes
@@ -115,14 +115,14 @@ def compare(original: RunFolder, run: Run) -> Reproduction:
 
 def _causes(original: RunFolder, new: RunFolder) -> list[str]:
     causes = []
-    before, now = _mapping(original, "dataset.json"), _mapping(new, "dataset.json")
+    before, now = original.read_object("dataset.json"), new.read_object("dataset.json")
     if before.get("fingerprint") != now.get("fingerprint"):
         causes.append(f"data: fingerprint {_short(before)} -> {_short(now)}")
         if before.get("num_rows") != now.get("num_rows"):
             causes.append(f"data: {before.get('num_rows')} rows -> {now.get('num_rows')} rows")
     if original.read_text("config.yaml") != new.read_text("config.yaml"):
         causes.append("config: this dlrun or this machine resolves it otherwise")
-    changes = environment_changes(_mapping(original, "environment.json"), _mapping(new, "environment.json"))
+    changes = environment_changes(original.read_object("environment.json"), new.read_object("environment.json"))
     causes += [
         f"code: {change}" if change.startswith(("dlrun", "git")) else f"environment: {change}" for change in changes
     ]
@@ -151,7 +151,7 @@ def _short(description: Mapping[str, Any]) -> str:
 
 def _metrics(original: RunFolder, new: RunFolder) -> list[str]:
     found = []
-    before, now = (dict(_leaves("", _mapping(folder, "metrics.json"))) for folder in (original, new))
+    before, now = (dict(_leaves("", folder.read_object("metrics.json"))) for folder in (original, new))
     for path in dict.fromkeys([*before, *now]):
         if not path.startswith(_NOT_COMPARED) and before.get(path) != now.get(path):
             found.append(f"metrics: {printable(path)} {before.get(path)} -> {now.get(path)}")
@@ -219,10 +219,3 @@ def _predictions(original: RunFolder, new: RunFolder) -> list[str]:
 
 def _content(folder: RunFolder, name: str) -> bytes | None:
     return folder.file(name).read_bytes() if folder.file(name).is_file() else None
-
-
-def _mapping(folder: RunFolder, name: str) -> dict[str, Any]:
-    value = folder.read_json(name)
-    if not isinstance(value, dict):
-        raise StorageError(f"{printable(str(folder.file(name)))} is damaged: it is no JSON object")
-    return value

@@ -193,12 +193,7 @@ def _shortened(lines: Sequence[str]) -> list[str]:
 
 
 def _recorded(folder: RunFolder, name: str) -> dict[str, Any]:
-    if not folder.file(name).is_file():
-        return {}
-    value = folder.read_json(name)
-    if not isinstance(value, dict):
-        raise StorageError(f"{folder.file(name)} is damaged: it is no JSON object")
-    return value
+    return folder.read_object(name) if folder.file(name).is_file() else {}
 
 
 def _note_resume(folder: RunFolder, ready: Ready, kept: Kept, argv: Sequence[str], changes: list[str]) -> list[str]:

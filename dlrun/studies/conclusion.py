@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 
 from dlrun.base.inside import FINAL
-from dlrun.errors import RunFailed, StorageError
+from dlrun.errors import RunFailed
 from dlrun.experiment.evaluation.run_metrics import Metrics
 from dlrun.experiment.tuner.search import Selection
 from dlrun.records.folder import RunFolder
@@ -277,10 +277,7 @@ class Concluding:
         return begun[-1] if begun else None
 
     def _read(self, run: str) -> Metrics:
-        metrics = self._folder.read_json(f"{FINAL}/{run}/metrics.json")
-        if not isinstance(metrics, dict):
-            raise StorageError(f"{self._folder.file(f'{FINAL}/{run}/metrics.json')} is damaged: it is no JSON object")
-        return cast("Metrics", metrics)
+        return cast("Metrics", self._folder.read_object(f"{FINAL}/{run}/metrics.json"))
 
 
 def _nothing_finished(trials: Sequence[Trial]) -> RunFailed:

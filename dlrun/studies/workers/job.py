@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -150,3 +151,21 @@ class Ended:
 
 
 News = Claimed | Epoch | FoldScored | FoldEnded | Ended
+
+_NEWS: dict[str, Callable[..., News]] = {
+    "claimed": Claimed,
+    "epoch": Epoch,
+    "scored": FoldScored,
+    "fold": lambda key, values: FoldEnded(key, tuple(values)),
+    "ended": Ended,
+}
+
+
+def news_of(key: str, message: Mapping[str, Any]) -> News:
+    """Return what a worker has told of its job, from the message that carries it.
+
+    Args:
+        key: The job.
+        message: `event`, the name of the news, and its facts.
+    """
+    return _NEWS[message["event"]](key, **{name: fact for name, fact in message.items() if name != "event"})

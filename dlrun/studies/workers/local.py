@@ -19,7 +19,7 @@ from dlrun.base.limits import death, is_death_by_memory, out_of_memory
 from dlrun.errors import DataError, DlrunError, Interrupted, OutOfMemory, StorageError
 from dlrun.experiment.datasets.trust import is_trusted
 from dlrun.studies.workers.channel import Channel, Message, pair
-from dlrun.studies.workers.job import Claimed, Ended, Epoch, FoldEnded, FoldScored, Job, News
+from dlrun.studies.workers.job import Claimed, Ended, Job, News, news_of
 from dlrun.studies.workers.worker_process import WorkerProcess
 from dlrun.studies.workers.zygote_start import PROGRAM, start_zygote
 
@@ -214,23 +214,18 @@ class LocalWorkers:
     def _take(self, worker: WorkerProcess) -> list[News]:
         news: list[News] = []
         for message in worker.channel.receive():
-            key, event = worker.key, message.pop("event")
-            if event == "claimed":
-                worker.run = message["run"]
-                news.append(Claimed(key, message["run"]))
-            elif event == "epoch":
-                news.append(Epoch(key, **message))
-            elif event == "scored":
-                news.append(FoldScored(key, **message))
-            elif event == "fold":
-                news.append(FoldEnded(key, tuple(message["values"])))
-            elif event == "ended":
-                goes_on = message.pop("goes_on", False)
-                worker.ended = Ended(key, **message)
-                if goes_on:
-                    news.append(worker.ended)
-                    del self._jobs[key]
+            goes_on = message.pop("goes_on", False)
+            told = news_of(worker.key, message)
+            match told:
+                case Claimed():
+                    worker.run = told.run
+                case Ended():
+                    worker.ended = told
+                    if not goes_on:  # its end is told when its process has ended too
+                        continue
+                    del self._jobs[told.key]
                     self._idle.append(worker)
+            news.append(told)
         if worker.channel.over:
             news += self._bury(worker)
         return news
