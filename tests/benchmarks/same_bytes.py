@@ -32,8 +32,8 @@ def train(checkout: Path, config: Path, folder: Path, overrides: list[str]) -> P
     """Train a config with the code of a checkout; return the run's folder, or why there is none."""
     folder.mkdir(parents=True)
     ended = subprocess.run(
-        [sys.executable, "-m", "dlrun", "train", str(config), *overrides, "--runs-dir", str(folder), "--json"],
-        cwd=folder,
+        [sys.executable, "-P", "-m", "dlrun", "train", str(config), *overrides, "--runs-dir", str(folder), "--json"],
+        cwd=HERE,
         env=os.environ | {"PYTHONPATH": str(checkout)},
         capture_output=True,
         text=True,
@@ -98,9 +98,12 @@ def main() -> int:
             if isinstance(here, str) and here == other:
                 print(f"{config.stem}: not trained by either: {here.splitlines()[0]}", flush=True)
                 continue
+            if isinstance(other, str) and not isinstance(here, str):
+                print(f"{config.stem}: not known to the other: {other.splitlines()[0]}", flush=True)
+                continue
             compared += 1
             if isinstance(here, str) or isinstance(other, str):
-                print(f"{config.stem}: trained by one alone: {here} | {other}", flush=True)
+                print(f"{config.stem}: not trained here: {here}", flush=True)
                 continue
             differing = differences(here, other)
             alike += not differing
