@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib import metadata
 from importlib.util import find_spec
 
 
@@ -29,6 +28,8 @@ class Requirement:
     @property
     def version(self) -> str | None:
         """Version of the package; None if it is not installed."""
+        from importlib import metadata  # slow to load
+
         try:
             return metadata.version(self.package) if self.is_met else None
         except metadata.PackageNotFoundError:
