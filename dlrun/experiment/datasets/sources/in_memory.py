@@ -1,6 +1,6 @@
 """Rows that Python code hands over: arrays, or data frames whose columns are prepared as those of a table."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -15,7 +15,7 @@ from dlrun.experiment.datasets.readers.arrays import ArrayKind, input_kind, type
 from dlrun.experiment.datasets.readers.frames import as_array, as_frame, name_of
 from dlrun.experiment.datasets.role import Role, RoleName
 from dlrun.experiment.datasets.roles import read_array, read_role, test_name
-from dlrun.experiment.datasets.sources.named import Named
+from dlrun.experiment.datasets.sources.named import NamedColumns
 from dlrun.experiment.datasets.tables.columns import ColumnType, prepare
 from dlrun.experiment.datasets.tables.notation import PLAIN
 from dlrun.experiment.datasets.tables.table_targets import check_target, targets_of
@@ -31,10 +31,10 @@ _FORM = (
 )
 
 
-class InMemory(Named):
+class InMemory(NamedColumns):
     """Rows that Python code hands over."""
 
-    of_inputs: ClassVar[frozenset[str]] = Named.of_inputs | {"drop", "types", "input_kind"}
+    of_inputs: ClassVar[frozenset[str]] = NamedColumns.of_inputs | {"drop", "types", "input_kind"}
 
     target: Names[str] = ()
     """Columns to predict, a name or a list of names, where the rows are one data frame that holds them too."""
@@ -49,22 +49,6 @@ class InMemory(Named):
     """How arrays of inputs are to be read, as for `npz`. `auto`: bytes of shape (rows, height, width) and numbers of
     shape (rows, height, width, channels) are images, booleans of shape (rows, columns) are indicators, all else is
     features."""
-
-    @property
-    def left_out(self) -> tuple[str, ...]:
-        return self.drop
-
-    @property
-    def target_columns(self) -> tuple[str, ...]:
-        return self.target
-
-    @property
-    def categorical_columns(self) -> frozenset[str]:
-        return frozenset(name for name, wanted in self.types.items() if wanted == "categorical")
-
-    @property
-    def other_names(self) -> Mapping[str, Collection[str]]:
-        return {"target": self.target, "drop": self.drop, "types": self.types}
 
     def _dataset(self, name: str, where: str, given: Any) -> Dataset:
         """Return rows that were handed over as a dataset.

@@ -2,13 +2,16 @@
 
 from abc import abstractmethod
 from collections.abc import Collection, Mapping
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from pydantic import model_validator
 from pydantic_core import PydanticCustomError
 
 from dlrun.experiment.datasets.role import RoleName
 from dlrun.experiment.datasets.sources.source import Source
+
+if TYPE_CHECKING:
+    from dlrun.experiment.datasets.tables.columns import ColumnType
 
 
 class Named(Source):
@@ -53,3 +56,28 @@ class Named(Source):
                 raise PydanticCustomError("role_twice", "{role} names '{name}', which {other} names too", told)
             taken[name] = role
         return self
+
+
+class NamedColumns(Named):
+    """Where tables come from whose settings tell columns apart."""
+
+    if TYPE_CHECKING:
+        target: tuple[str, ...]
+        drop: tuple[str, ...]
+        types: dict[str, ColumnType]
+
+    @property
+    def other_names(self) -> Mapping[str, Collection[str]]:
+        return {"target": self.target, "drop": self.drop, "types": self.types}
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        return self.drop
+
+    @property
+    def target_columns(self) -> tuple[str, ...]:
+        return self.target
+
+    @property
+    def categorical_columns(self) -> frozenset[str]:
+        return frozenset(name for name, wanted in self.types.items() if wanted == "categorical")

@@ -19,7 +19,7 @@ from dlrun.experiment.datasets.readers.second_file import alike
 from dlrun.experiment.datasets.readers.table_file import TableFile
 from dlrun.experiment.datasets.role import Role, RoleName
 from dlrun.experiment.datasets.roles import read_role
-from dlrun.experiment.datasets.sources.named import Named
+from dlrun.experiment.datasets.sources.named import NamedColumns
 from dlrun.experiment.datasets.tables.columns import ColumnType, as_numbers, prepare
 from dlrun.experiment.datasets.tables.notation import PLAIN, Notation
 from dlrun.experiment.datasets.tables.table_targets import check_target, targets_of
@@ -33,10 +33,10 @@ _SMALL_FILE = 16 * 2**20
 _NAMED = 8
 
 
-class Table(Named):
+class Table(NamedColumns):
     """Columns with names: some are inputs, one or more are the target."""
 
-    of_inputs: ClassVar[frozenset[str]] = Named.of_inputs | {"drop", "types"}
+    of_inputs: ClassVar[frozenset[str]] = NamedColumns.of_inputs | {"drop", "types"}
 
     path: str = Field(min_length=1)
     """The file; relative paths start at the current directory."""
@@ -65,10 +65,6 @@ class Table(Named):
             if name in dropped:
                 raise PydanticCustomError("target_is_input", "the target '{name}' also stands in drop", {"name": name})
         return self
-
-    @property
-    def other_names(self) -> Mapping[str, Collection[str]]:
-        return {"target": self.target, "drop": self.drop, "types": self.types}
 
     @property
     def notation(self) -> Notation:
@@ -144,18 +140,6 @@ class Table(Named):
     def facts(self) -> DatasetFacts | None:
         dataset = self.load_if_quick()
         return None if dataset is None else dataset.facts
-
-    @property
-    def left_out(self) -> tuple[str, ...]:
-        return self.drop
-
-    @property
-    def target_columns(self) -> tuple[str, ...]:
-        return self.target
-
-    @property
-    def categorical_columns(self) -> frozenset[str]:
-        return frozenset(name for name, wanted in self.types.items() if wanted == "categorical")
 
     def _rows(self, file: TableFile, columns: list[str], text: Collection[str]) -> "pl.DataFrame":
         numbers = {name for name, wanted in self.types.items() if wanted == "numeric"}
